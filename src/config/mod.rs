@@ -1,0 +1,216 @@
+//! The configuration: what it may contain (`registry`), where it comes from (`sources`), and the
+//! typed result that everything else reads.
+//!
+//! Flags are stronger than the environment, the environment is stronger than `gatehouse.toml`.
+//! [`Config::finish`] checks what concerns several settings at once.
+
+pub mod registry;
+pub mod sources;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+use crate::base::clock::Seconds;
+use crate::keys::passwords::PasswordCost;
+use crate::protocol::issuer::Issuer;
+use crate::store::{DatabaseUrl, Dialect, StoreOptions};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for log collectors.
+    Json,
+}
+
+/// How long things live, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Authorization codes; at most 60
+    pub code: Seconds,
+    /// Access tokens
+    pub access_token: Seconds,
+    /// ID tokens
+    pub id_token: Seconds,
+    /// Refresh tokens that nobody uses
+    pub refresh_token_idle: Seconds,
+    /// Refresh tokens in any case, counted from the consent
+    pub refresh_token: Seconds,
+    /// The time in which a repeated refresh gets the same successor
+    pub refresh_grace: Seconds,
+    /// Sessions that nobody uses
+    pub session_idle: Seconds,
+    /// Sessions in any case
+    pub session: Seconds,
+}
+
+/// The certificate and key files of the TLS listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM, the server's certificate first
+    pub certificate: PathBuf,
+    /// PEM
+    pub key: PathBuf,
+}
+
+/// The effective configuration. `Debug` hides the secrets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The issuer as configured; [`Config::issuer`] has the effective one.
+    issuer: Option<Issuer>,
+    /// The database.
+    pub database_url: DatabaseUrl,
+    /// The most connections.
+    pub database_pool_size: u32,
+    /// How long a request may wait for one.
+    pub database_timeout: Duration,
+    /// The secret that all keys are derived from.
+    pub app_secret: Option<SecretString>,
+    /// The admin token to begin with.
+    pub admin_token: Option<SecretString>,
+    /// Whether `/dev/*` answers.
+    pub enable_dev_endpoints: bool,
+    /// Which log lines are written: a level, or `target=level` pairs.
+    pub log_level: String,
+    /// How they look.
+    pub log_format: LogFormat,
+    /// Worker threads of the web server.
+    pub workers: usize,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// What hashing a password costs.
+    pub password_cost: PasswordCost,
+    /// How many are hashed at once.
+    pub password_threads: usize,
+    /// How many may wait.
+    pub password_queue: usize,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    /// Addresses whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            issuer: None,
+            database_url: DatabaseUrl::default_file(),
+            database_pool_size: 16,
+            database_timeout: Duration::from_secs(5),
+            app_secret: None,
+            admin_token: None,
+            enable_dev_endpoints: false,
+            log_level: "info".to_owned(),
+            log_format: LogFormat::Text,
+            workers: cores,
+            lifetimes: Lifetimes {
+                code: 60,
+                access_token: 3600,
+                id_token: 3600,
+                refresh_token_idle: 30 * 86_400,
+                refresh_token: 365 * 86_400,
+                refresh_grace: 10,
+                session_idle: 86_400,
+                session: 14 * 86_400,
+            },
+            password_cost: PasswordCost { memory_kib: 19_456, passes: 2, lanes: 1 },
+            password_threads: cores,
+            password_queue: 1024,
+            tls_certificate: None,
+            tls_key: None,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The issuer: the configured one, or the address it listens on when that is a loopback one.
+    #[must_use]
+    pub fn issuer(&self) -> Issuer {
+        if let Some(issuer) = &self.issuer {
+            return issuer.clone();
+        }
+        let scheme = if self.tls().is_some() { "https" } else { "http" };
+        let host = if self.listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(self.listen) };
+        Issuer::parse(&format!("{scheme}://{host}:{}", self.listen.port())).unwrap_or_else(|_| Issuer::localhost(self.listen.port()))
+    }
+
+    /// The files of the TLS listener, when both are set.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsFiles> {
+        Some(TlsFiles { certificate: self.tls_certificate.clone()?, key: self.tls_key.clone()? })
+    }
+
+    /// How to open the store.
+    #[must_use]
+    pub fn store_options(&self) -> StoreOptions {
+        StoreOptions {
+            url: self.database_url.clone(),
+            pool_size: self.database_pool_size,
+            acquire_timeout: self.database_timeout,
+        }
+    }
+
+    /// Checks what concerns several settings at once.
+    ///
+    /// # Errors
+    /// One line that names the settings.
+    pub fn finish(self) -> Result<Self, ConfigError> {
+        let problem = |text: String| Err(ConfigError(text));
+        if self.tls_certificate.is_some() != self.tls_key.is_some() {
+            return problem("tls_certificate and tls_key belong together: set both or none".to_owned());
+        }
+        if self.issuer.is_none() && !self.listen.ip().is_loopback() && !self.listen.ip().is_unspecified() {
+            return problem(format!(
+                "issuer: the server listens on {}, so set GATEHOUSE_ISSUER to the https URL under which people reach it",
+                self.listen
+            ));
+        }
+        let issuer = self.issuer();
+        if self.enable_dev_endpoints && !issuer.is_loopback() {
+            return problem(format!(
+                "ENABLE_DEV_ENDPOINTS: developer endpoints and the issuer {issuer} do not go together; they are for a loopback issuer only"
+            ));
+        }
+        if self.app_secret.is_none() && self.database_url.dialect() != Dialect::Sqlite {
+            return problem(format!(
+                "APP_SECRET: set it (32 characters or more, the same on every node) to use {}; for example the output of: openssl rand -base64 48",
+                self.database_url.dialect()
+            ));
+        }
+        let lives = self.lifetimes;
+        if lives.refresh_token_idle > lives.refresh_token {
+            return problem("refresh_token_idle_lifetime is longer than refresh_token_lifetime".to_owned());
+        }
+        if lives.session_idle > lives.session {
+            return problem("session_idle_lifetime is longer than session_lifetime".to_owned());
+        }
+        Ok(self)
+    }
+}
+
+fn host_of(address: SocketAddr) -> String {
+    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
+}
+
+/// Why the configuration is refused: one line that names what is wrong.
+#[derive(Debug)]
+pub struct ConfigError(pub String);
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,119 @@
+//! Where settings come from: flags, the environment, `gatehouse.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::registry::{SETTINGS, Setting};
+use super::{Config, ConfigError};
+
+/// The file that is read when none is named.
+pub const DEFAULT_FILE: &str = "gatehouse.toml";
+/// The variable that names another file.
+pub const FILE_VARIABLE: &str = "GATEHOUSE_CONFIG";
+
+/// The places to look at; all of them are values, so that tests need no environment.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Flags that were given, by key.
+    pub flags: BTreeMap<String, String>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The file that was named by flag.
+    pub file: Option<PathBuf>,
+}
+
+impl Sources {
+    /// The real environment.
+    #[must_use]
+    pub fn environment() -> BTreeMap<String, String> {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// Reads everything, weakest first.
+    ///
+    /// # Errors
+    /// One line that names the setting and where it stands.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::default();
+        self.load_file(&mut config)?;
+        self.load_environment(&mut config)?;
+        for (key, value) in &self.flags {
+            let setting = find(key).ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
+            apply(&mut config, setting, value, &format!("--{}", setting.flag().unwrap_or_default()))?;
+        }
+        config.finish()
+    }
+
+    fn load_environment(&self, config: &mut Config) -> Result<(), ConfigError> {
+        for (name, value) in &self.environment {
+            match SETTINGS.iter().find(|setting| setting.env == name) {
+                // An empty variable is how compose files and scripts say "not set".
+                Some(_) if value.is_empty() => {}
+                Some(setting) => apply(config, setting, value, name)?,
+                None if name.starts_with("GATEHOUSE_") && name != FILE_VARIABLE => {
+                    let hint = nearest(name, SETTINGS.iter().map(|setting| setting.env));
+                    return Err(ConfigError(format!("unknown environment variable {name}{hint}")));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn load_file(&self, config: &mut Config) -> Result<(), ConfigError> {
+        let named = self.file.clone().or_else(|| self.environment.get(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from));
+        let path = match named {
+            Some(path) => path,
+            None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+            None => return Ok(()),
+        };
+        let at = path.display();
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError(format!("cannot read {at}: {error}")))?;
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| ConfigError(format!("{at} is not valid TOML: {}", error.message())))?;
+        for (key, value) in table {
+            let setting = find(&key).ok_or_else(|| {
+                let hint = nearest(&key, SETTINGS.iter().map(|setting| setting.key));
+                ConfigError(format!("{at}: unknown key {key}{hint}"))
+            })?;
+            let value = plain(&value).ok_or_else(|| ConfigError(format!("{at}: {key}: must be a text, a number, a boolean or a list of texts")))?;
+            apply(config, setting, &value, &format!("{at}: {key}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+fn apply(config: &mut Config, setting: &Setting, value: &str, place: &str) -> Result<(), ConfigError> {
+    (setting.set)(config, value).map_err(|problem| ConfigError(format!("{place}: {problem}")))
+}
+
+/// A TOML value as the text that the other sources would carry.
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        toml::Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
+        _ => None,
+    }
+}
+
+/// ", did you mean …?" for the known name that shares the longest beginning or end with `name`.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let alike = |candidate: &str| {
+        let front = name.bytes().zip(candidate.bytes()).take_while(|(a, b)| a == b).count();
+        let back = name.bytes().rev().zip(candidate.bytes().rev()).take_while(|(a, b)| a == b).count();
+        front + back
+    };
+    known
+        .max_by_key(|candidate| alike(candidate))
+        .filter(|candidate| alike(candidate) * 3 >= candidate.len() * 2)
+        .map(|candidate| format!("; did you mean {candidate}?"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,72 @@
+//! Reading and showing the values of settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::base::clock::Seconds;
+
+/// `true`, `false`, and the other ways to say so.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" | "" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
+    }
+}
+
+/// A whole number between two bounds, both included.
+pub fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {
+    let wrong = || format!("must be a whole number from {least} to {most}");
+    let value = text.parse::<u64>().map_err(|_| wrong())?;
+    if !(least..=most).contains(&value) {
+        return Err(wrong());
+    }
+    T::try_from(value).map_err(|_| wrong())
+}
+
+/// Seconds, or a number with `s`, `m`, `h` or `d`; between two bounds, both included.
+pub fn seconds(text: &str, least: Seconds, most: Seconds) -> Result<Seconds, String> {
+    let wrong = || format!("must be a time from {} to {}, such as 90s, 15m, 12h or 30d", show_seconds(least), show_seconds(most));
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3600),
+        Some(b'd') => (&text[..text.len() - 1], 86_400),
+        _ => (text, 1),
+    };
+    let value = digits.parse::<u32>().map_err(|_| wrong())?;
+    let value = i64::from(value) * factor;
+    if (least..=most).contains(&value) { Ok(value) } else { Err(wrong()) }
+}
+
+/// A time as [`seconds`] reads it.
+pub fn show_seconds(value: Seconds) -> String {
+    match value {
+        0 => "0s".to_owned(),
+        value if value % 86_400 == 0 => format!("{}d", value / 86_400),
+        value if value % 3600 == 0 => format!("{}h", value / 3600),
+        value if value % 60 == 0 => format!("{}m", value / 60),
+        value => format!("{value}s"),
+    }
+}
+
+/// As [`seconds`], as a [`Duration`].
+pub fn duration(text: &str, least: Seconds, most: Seconds) -> Result<Duration, String> {
+    seconds(text, least, most).map(|value| Duration::from_secs(value.unsigned_abs()))
+}
+
+/// A secret of at least `least` characters.
+pub fn secret(text: &str, least: usize) -> Result<SecretString, String> {
+    if text.chars().count() < least {
+        return Err(format!("must have at least {least} characters"));
+    }
+    Ok(SecretString::from(text))
+}
+
+/// A secret that is the content of a file, without the line break at its end.
+pub fn secret_file(path: &str, least: usize) -> Result<SecretString, String> {
+    let text = std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
+    secret(text.trim_end_matches(['\r', '\n']), least)
+}

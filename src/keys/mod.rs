@@ -1,0 +1,7 @@
+//! Cryptography that rests on secrets: what is derived from `APP_SECRET`, signing keys, passwords.
+
+pub mod passwords;
+pub mod ring;
+pub mod rotation;
+pub mod secrets;
+pub mod signing;

@@ -1,0 +1,203 @@
+//! Password hashing: Argon2id (RFC 9106), off the async threads, with bounded memory.
+//!
+//! Each computation needs tens of megabytes. A fixed number of them runs at once, each on a buffer
+//! that is used again and again; the rest waits in line, and a line that is too long is answered
+//! with "busy" instead of with more memory.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::base::digest::equal;
+use crate::base::fault::Fault;
+use crate::base::random::Random;
+
+/// The longest password that is looked at, in bytes.
+pub const MAX_PASSWORD: usize = 1024;
+/// Length of a digest, in bytes.
+const OUTPUT: usize = 32;
+
+/// What Argon2id costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordCost {
+    /// Memory, in KiB
+    pub memory_kib: u32,
+    /// Passes over the memory
+    pub passes: u32,
+    /// Lanes
+    pub lanes: u32,
+}
+
+/// Hashes and verifies passwords.
+#[derive(Clone)]
+pub struct Passwords(Arc<Inner>);
+
+struct Inner {
+    cost: PasswordCost,
+    random: Random,
+    permits: Semaphore,
+    /// How many may wait for a permit.
+    line: usize,
+    waiting: AtomicUsize,
+    memory: Mutex<Vec<Vec<Block>>>,
+    /// What an unknown user is compared with, so that it costs the same.
+    decoy: String,
+}
+
+/// What checking a password showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the wrong one, or there is none to compare with.
+    Wrong,
+    /// It is the right one.
+    Right,
+    /// It is the right one, and its hash should be replaced by this one: the cost has risen.
+    Outdated(String),
+}
+
+impl Passwords {
+    /// Prepares hashing at `cost`, `permits` at once and `line` waiting.
+    ///
+    /// # Errors
+    /// When the cost is outside what Argon2 allows.
+    pub fn new(cost: PasswordCost, permits: usize, line: usize, random: Random) -> Result<Self, Fault> {
+        // A digest that no password has: the salt and the output are random, and nobody knows the input.
+        let decoy = encode(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>())?;
+        argon2(cost)?;
+        Ok(Self(Arc::new(Inner {
+            cost,
+            random,
+            permits: Semaphore::new(permits),
+            line,
+            waiting: AtomicUsize::new(0),
+            memory: Mutex::new(Vec::new()),
+            decoy,
+        })))
+    }
+
+    /// Hashes a new password into a PHC string.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when the line is too long.
+    pub async fn hash(&self, password: &SecretString) -> Result<String, Fault> {
+        let password = password.clone();
+        let salt: [u8; 16] = self.0.random.bytes();
+        self.run(move |inner| inner.hash(&password, inner.cost, &salt)).await
+    }
+
+    /// Compares a password with a stored hash. `None` costs as much as a wrong password.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when the line is too long.
+    pub async fn verify(&self, password: &SecretString, stored: Option<&str>) -> Result<Verdict, Fault> {
+        let password = password.clone();
+        let is_known = stored.is_some();
+        let stored = stored.unwrap_or(&self.0.decoy).to_owned();
+        let salt: [u8; 16] = self.0.random.bytes();
+        self.run(move |inner| {
+            let parsed = PasswordHash::new(&stored).map_err(Fault::internal)?;
+            let cost = cost_of(&parsed)?;
+            let (Some(stored_salt), Some(digest)) = (parsed.salt, parsed.hash) else {
+                return Err(Fault::internal("a stored password hash has no salt or no digest"));
+            };
+            let computed = inner.digest(&password, cost, stored_salt.as_ref())?;
+            if !equal(&computed, digest.as_bytes()) || !is_known {
+                return Ok(Verdict::Wrong);
+            }
+            if cost == inner.cost { Ok(Verdict::Right) } else { inner.hash(&password, inner.cost, &salt).map(Verdict::Outdated) }
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let inner = Arc::clone(&self.0);
+        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
+            inner.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Fault::Busy("password checks"));
+        }
+        let place = Place(&inner.waiting);
+        let permit = inner.permits.acquire().await.map_err(Fault::internal)?;
+        drop(place);
+        // The permit goes with the work: it is given back when the memory is, not when the client hangs up.
+        permit.forget();
+        let worker = Arc::clone(&inner);
+        tokio::task::spawn_blocking(move || {
+            let _permit = Permit(&worker.permits);
+            work(&worker)
+        })
+        .await
+        .map_err(Fault::internal)?
+    }
+}
+
+/// A place in the line, given up in whatever way.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Permit<'a>(&'a Semaphore);
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+impl Inner {
+    fn hash(&self, password: &SecretString, cost: PasswordCost, salt: &[u8]) -> Result<String, Fault> {
+        encode(cost, salt, &self.digest(password, cost, salt)?)
+    }
+
+    fn digest(&self, password: &SecretString, cost: PasswordCost, salt: &[u8]) -> Result<[u8; OUTPUT], Fault> {
+        let argon2 = argon2(cost)?;
+        let blocks = argon2.params().block_count();
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        memory.resize(blocks, Block::default());
+        let mut digest = [0; OUTPUT];
+        let outcome =
+            argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut digest, &mut memory[..]);
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        outcome.map(|()| digest).map_err(Fault::internal)
+    }
+}
+
+fn argon2(cost: PasswordCost) -> Result<Argon2<'static>, Fault> {
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT)).map_err(Fault::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// A PHC string: `$argon2id$v=19$m=…,t=…,p=…$SALT$DIGEST`.
+fn encode(cost: PasswordCost, salt: &[u8], digest: &[u8; OUTPUT]) -> Result<String, Fault> {
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT)).map_err(Fault::internal)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params).map_err(Fault::internal)?,
+        salt: Some(Salt::new(salt).map_err(Fault::internal)?),
+        hash: Some(Output::new(digest).map_err(Fault::internal)?),
+    };
+    Ok(hash.to_string())
+}
+
+fn cost_of(hash: &PasswordHash) -> Result<PasswordCost, Fault> {
+    if hash.algorithm != Algorithm::Argon2id.ident() {
+        return Err(Fault::internal("a stored password hash is not argon2id"));
+    }
+    let params = Params::try_from(hash).map_err(Fault::internal)?;
+    Ok(PasswordCost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() })
+}
+
+impl fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Passwords({:?})", self.0.cost)
+    }
+}

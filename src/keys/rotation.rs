@@ -1,0 +1,120 @@
+//! Making the first keys, and replacing keys without a failed verification.
+
+use crate::base::clock::{Clock, Seconds, Timestamp};
+use crate::base::fault::Fault;
+use crate::base::random::Random;
+use crate::model::signing_key::{SigningAlgorithm, SigningKey};
+use crate::store::{Store, Tx};
+
+use super::secrets::Sealer;
+use super::signing::{GeneratedKey, generate};
+
+/// Time between publishing a key and using it, in seconds: relying parties cache the JWKS for up to
+/// [`JWKS_MAX_AGE`], and every node reads the ring once a minute.
+pub const PUBLISH_LEAD: Seconds = 900;
+/// `max-age` of the JWKS, in seconds.
+pub const JWKS_MAX_AGE: Seconds = 300;
+/// Allowance for clocks that differ, in seconds.
+const SKEW: Seconds = 300;
+
+/// Seals a generated key as a record that signs from `active_at`.
+///
+/// # Errors
+/// When sealing fails.
+pub fn seal_key(
+    key: &GeneratedKey,
+    algorithm: SigningAlgorithm,
+    sealer: &Sealer,
+    random: &Random,
+    now: Timestamp,
+    active_at: Timestamp,
+) -> Result<SigningKey, Fault> {
+    Ok(SigningKey {
+        id: key.id.clone(),
+        algorithm,
+        public_jwk: key.public_jwk.clone(),
+        sealed_private_key: sealer.seal(random, key.id.as_bytes(), &key.pkcs8)?,
+        created_at: now,
+        active_at,
+        retired_at: None,
+        expires_at: None,
+    })
+}
+
+/// Makes a key pair of every algorithm, off the async threads and side by side.
+///
+/// # Errors
+/// When a library refuses.
+pub async fn generate_all(random: &Random) -> Result<Vec<(SigningAlgorithm, GeneratedKey)>, Fault> {
+    let tasks = SigningAlgorithm::ALL.map(|algorithm| {
+        let random = random.clone();
+        tokio::task::spawn_blocking(move || generate(algorithm, &random).map(|key| (algorithm, key)))
+    });
+    let mut keys = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        keys.push(task.await.map_err(Fault::internal)??);
+    }
+    Ok(keys)
+}
+
+/// Writes the first keys.
+///
+/// # Errors
+/// When the database or sealing fails.
+pub async fn insert_first_keys(
+    tx: &mut Tx,
+    keys: &[(SigningAlgorithm, GeneratedKey)],
+    sealer: &Sealer,
+    random: &Random,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    for (algorithm, key) in keys {
+        tx.insert_signing_key(&seal_key(key, *algorithm, sealer, random, now, now)?).await?;
+    }
+    Ok(())
+}
+
+/// What a rotation did.
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    /// The new key.
+    pub new: SigningKey,
+    /// The keys that it replaces, by `kid`.
+    pub replaced: Vec<String>,
+}
+
+/// Publishes a new key that signs from `now + lead`; the ones before it sign until then and verify
+/// until the last token that they signed has expired.
+///
+/// # Errors
+/// When the database or a library fails.
+pub async fn rotate(
+    store: &Store,
+    sealer: &Sealer,
+    clock: &Clock,
+    random: &Random,
+    algorithm: SigningAlgorithm,
+    lead: Seconds,
+    longest_token: Seconds,
+) -> Result<Rotated, Fault> {
+    let task = {
+        let random = random.clone();
+        tokio::task::spawn_blocking(move || generate(algorithm, &random))
+    };
+    let key = task.await.map_err(Fault::internal)??;
+    let now = clock.now();
+    let active_at = now + lead;
+    let new = seal_key(&key, algorithm, sealer, random, now, active_at)?;
+    let mut tx = store.begin().await?;
+    let mut replaced = Vec::new();
+    for old in tx.signing_keys().await?.into_iter().filter(|key| key.algorithm == algorithm && key.retired_at.is_none()) {
+        // A key that would only have begun to sign later is replaced before it ever does.
+        let retired_at = active_at.max(old.active_at);
+        if tx.retire_signing_key(&old.id, retired_at, retired_at + longest_token + SKEW).await? {
+            replaced.push(old.id);
+        }
+    }
+    tx.insert_signing_key(&new).await?;
+    tx.commit().await?;
+    Ok(Rotated { new, replaced })
+}

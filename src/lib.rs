@@ -1,0 +1,14 @@
+//! Gatehouse: a self-hosted OAuth 2.1 and OpenID Connect server.
+//!
+//! `docs/architecture.md` draws the house. Imports only go down:
+//! `cli → web, jobs → oauth → identity → app → config, keys → store → model → protocol → base`.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod base;
+pub mod config;
+pub mod keys;
+pub mod model;
+pub mod protocol;
+pub mod store;

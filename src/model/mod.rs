@@ -1,0 +1,12 @@
+//! The records, and what their state means.
+//!
+//! A record here is what a row says, in types that cannot hold nonsense. Methods answer questions
+//! about one record; nothing here reads or writes anything.
+
+pub mod client;
+pub mod consent;
+pub mod grant;
+pub mod scope;
+pub mod session;
+pub mod signing_key;
+pub mod user;

@@ -1,0 +1,79 @@
+//! A scope as the operator defines it: its meaning, the claims it releases, who may have it.
+
+use crate::base::clock::Timestamp;
+use crate::protocol::scope::Scope;
+
+use super::client::Client;
+use super::user::User;
+
+/// A scope that this server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeDefinition {
+    /// The scope token.
+    pub name: String,
+    /// What it means, for the consent page.
+    pub description: String,
+    /// The claims it releases.
+    pub claims: Vec<String>,
+    /// Whether a request that names no scope gets it.
+    pub is_default: bool,
+    /// The roles of which a user needs one; empty: everybody.
+    pub roles: Vec<String>,
+    /// When it was defined.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// All scopes that are defined, and the rule of what is granted.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeCatalog(pub Vec<ScopeDefinition>);
+
+impl ScopeCatalog {
+    /// The definition of a scope token.
+    #[must_use]
+    pub fn definition(&self, name: &str) -> Option<&ScopeDefinition> {
+        self.0.iter().find(|definition| definition.name == name)
+    }
+
+    /// What a request asks for, as far as the client may: requested ∩ defined ∩ client.
+    ///
+    /// A request without scope asks for the client's default scopes or, when none of its scopes is
+    /// a default one, for all of them (RFC 6749 §3.3).
+    #[must_use]
+    pub fn requested(&self, requested: Option<&Scope>, client: &Client) -> Scope {
+        let allowed = client.scope.filter(|token| self.definition(token).is_some());
+        match requested {
+            Some(requested) => requested.intersection(&allowed),
+            None => {
+                let defaults = allowed.filter(|token| self.definition(token).is_some_and(|scope| scope.is_default));
+                if defaults.is_empty() { allowed } else { defaults }
+            }
+        }
+    }
+
+    /// What of `scope` a user may hand on: allowed to the user, and to one of their roles.
+    #[must_use]
+    pub fn of_user(&self, scope: &Scope, user: &User) -> Scope {
+        scope.filter(|token| {
+            let by_role = self
+                .definition(token)
+                .is_some_and(|scope| scope.roles.is_empty() || scope.roles.iter().any(|role| user.roles.contains(role)));
+            let by_user = user.allowed_scope.as_ref().is_none_or(|allowed| allowed.contains(token));
+            by_role && by_user
+        })
+    }
+
+    /// The claims that a scope releases, each once.
+    #[must_use]
+    pub fn claims(&self, scope: &Scope) -> Vec<&str> {
+        let mut claims: Vec<&str> = scope
+            .iter()
+            .filter_map(|token| self.definition(token))
+            .flat_map(|definition| definition.claims.iter().map(String::as_str))
+            .collect();
+        claims.sort_unstable();
+        claims.dedup();
+        claims
+    }
+}

@@ -1,0 +1,43 @@
+//! The standard claims and the scopes that release them (OpenID Connect Core §5.1, §5.4).
+
+/// A scope of the OpenID Connect standard, as every new server knows it.
+pub struct StandardScope {
+    /// The scope token.
+    pub name: &'static str,
+    /// What it means, in words for the person who consents.
+    pub description: &'static str,
+    /// The claims it releases.
+    pub claims: &'static [&'static str],
+    /// Whether a request that names no scope gets it.
+    pub is_default: bool,
+}
+
+/// `openid`, `profile`, `email`, `address`, `phone` and `offline_access`.
+pub const STANDARD_SCOPES: [StandardScope; 6] = [
+    StandardScope { name: "openid", description: "Know who you are: an identifier for your account here", claims: &["sub"], is_default: true },
+    StandardScope {
+        name: "profile",
+        description: "See your profile: name, picture, and similar details",
+        claims: &[
+            "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+            "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+        ],
+        is_default: true,
+    },
+    StandardScope { name: "email", description: "See your e-mail address", claims: &["email", "email_verified"], is_default: true },
+    StandardScope { name: "address", description: "See your postal address", claims: &["address"], is_default: false },
+    StandardScope { name: "phone", description: "See your telephone number", claims: &["phone_number", "phone_number_verified"], is_default: false },
+    StandardScope { name: "offline_access", description: "Stay connected when you are not here, until you take it back", claims: &[], is_default: false },
+];
+
+/// Claims that a user record keeps in its free part; the others have columns or are computed.
+pub const PROFILE_CLAIMS: [&str; 15] = [
+    "name", "family_name", "given_name", "middle_name", "nickname", "profile", "picture", "website", "gender",
+    "birthdate", "zoneinfo", "locale", "address", "phone_number", "phone_number_verified",
+];
+
+/// Claims that the protocol itself sets: no extra claim of a user may carry such a name.
+pub const RESERVED_CLAIMS: [&str; 24] = [
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "c_hash",
+    "sid", "scope", "client_id", "cnf", "act", "may_act", "typ", "events", "sub_id", "authorization_details",
+];

@@ -1,0 +1,18 @@
+//! The rules of the RFCs as types and pure functions.
+//!
+//! What comes in from the network is parsed here once, into types that cannot hold a wrong value;
+//! nothing further up checks again. Nothing here waits, reads a clock or knows HTTP: where a rule
+//! needs the time, `now` is an argument.
+
+pub mod authorization_request;
+pub mod claims;
+pub mod claims_request;
+pub mod client_authentication;
+pub mod error;
+pub mod issuer;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod scope;
+pub mod token_request;
+pub mod tokens;

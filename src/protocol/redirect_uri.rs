@@ -1,0 +1,108 @@
+//! Redirect URIs: what may be registered, and what matches (RFC 9700 §2.1, RFC 8252 §7.3).
+
+use url::Url;
+
+use super::issuer::is_loopback;
+
+/// The longest redirect URI, in bytes.
+pub const MAX_LENGTH: usize = 2048;
+
+/// Schemes that a browser would run, open as a file, or that carry no authority of an app.
+const FORBIDDEN_SCHEMES: [&str; 14] = [
+    "javascript", "data", "file", "vbscript", "blob", "about", "view-source", "filesystem", "ftp", "ws", "wss",
+    "mailto", "tel", "chrome",
+];
+
+/// Checks a redirect URI for registration.
+///
+/// Allowed are `https` URLs, `http` URLs of loopback hosts, and private-use schemes of native
+/// apps (RFC 8252 §7.1).
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn validate(text: &str) -> Result<(), String> {
+    if text.len() > MAX_LENGTH {
+        return Err(format!("longer than {MAX_LENGTH} bytes"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'*')) {
+        return Err("contains a space, a control character or one of \\ \" < > ` *".to_owned());
+    }
+    let url = Url::parse(text).map_err(|error| format!("not an absolute URI ({error})"))?;
+    if text.contains('#') {
+        return Err("a redirect URI has no fragment (RFC 6749 section 3.1.2)".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a redirect URI carries no user name or password".to_owned());
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => Err("http is only allowed for 127.0.0.1, [::1] and localhost: use https".to_owned()),
+        scheme if FORBIDDEN_SCHEMES.contains(&scheme) => Err(format!("the scheme {scheme}: is not allowed")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `requested` is the registered URI: byte by byte, save the port of a loopback host.
+#[must_use]
+pub fn matches(registered: &str, requested: &str) -> bool {
+    if registered == requested {
+        return true;
+    }
+    match (without_loopback_port(registered), without_loopback_port(requested)) {
+        (Some(left), Some(right)) => left == right,
+        _ => false,
+    }
+}
+
+/// `http://127.0.0.1:1234/x` without `:1234`; `None` when it is not an `http` URL of a loopback host.
+fn without_loopback_port(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("http://")?;
+    let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority_end);
+    let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| authority.starts_with(host))?;
+    let port = authority.get(host.len()..)?;
+    let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
+    port_is_fine.then(|| format!("http://{host}{tail}"))
+}
+
+/// The host that a person would recognise, for the consent page.
+#[must_use]
+pub fn display_host(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => match (url.host_str(), url.port()) {
+            (Some(host), Some(port)) if matches!(url.scheme(), "http" | "https") => format!("{host}:{port}"),
+            (Some(host), None) if matches!(url.scheme(), "http" | "https") => host.to_owned(),
+            _ => format!("{}:", url.scheme()),
+        },
+        Err(_) => String::new(),
+    }
+}
+
+/// Whether the redirect stays on the device of the person: a loopback host or a private scheme.
+#[must_use]
+pub fn is_local(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| is_loopback(&url) || !matches!(url.scheme(), "http" | "https"))
+}
+
+/// The source expression that lets a Content-Security-Policy name this target: an origin or a scheme.
+#[must_use]
+pub fn csp_source(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    match url.scheme() {
+        "http" | "https" => Some(url.origin().ascii_serialization()),
+        scheme => Some(format!("{scheme}:")),
+    }
+}
+
+/// `uri` with `parameters` added to its query (RFC 6749 §4.1.2 keeps what is already there).
+#[must_use]
+pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
+    let added = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let separator = match uri.find('?') {
+        None => "?",
+        Some(at) if at + 1 == uri.len() || uri.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{separator}{added}")
+}

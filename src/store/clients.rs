@@ -1,0 +1,161 @@
+//! Clients.
+
+use crate::base::fault::Fault;
+use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use crate::model::signing_key::SigningAlgorithm;
+use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::token_request::GrantType;
+
+use super::row::{Row, unreadable};
+use super::sql::{insert_if_absent, sql};
+use super::{Connection, Tx};
+
+/// A page of clients.
+pub type ClientList = Vec<Client>;
+
+macro_rules! columns {
+    () => {
+        "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
+         access_token_format, signing_algorithm, requires_pkce, access_token_lifetime, logo_uri, \
+         client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at"
+    };
+}
+
+fn client(row: Row<'_>) -> Result<Client, Fault> {
+    let grant_types: Vec<String> = row.json(5)?;
+    Ok(Client {
+        id: row.text(0)?,
+        name: row.text(1)?,
+        secret_hash: row.maybe_text(2)?,
+        auth_method: row.named(3, AuthMethod::parse)?,
+        redirect_uris: row.json(4)?,
+        grant_types: grant_types
+            .iter()
+            .map(|name| GrantType::parse(name).ok_or_else(|| unreadable("unknown grant type")))
+            .collect::<Result<_, _>>()?,
+        scope: row.scope(6)?,
+        consent_policy: row.named(7, ConsentPolicy::parse)?,
+        access_token_format: row.named(8, AccessTokenFormat::parse)?,
+        signing_algorithm: row.named(9, SigningAlgorithm::parse)?,
+        requires_pkce: row.flag(10)?,
+        access_token_lifetime: row.maybe_integer(11)?,
+        logo_uri: row.maybe_text(12)?,
+        client_uri: row.maybe_text(13)?,
+        policy_uri: row.maybe_text(14)?,
+        tos_uri: row.maybe_text(15)?,
+        is_disabled: row.flag(16)?,
+        created_at: row.integer(17)?,
+        updated_at: row.integer(18)?,
+    })
+}
+
+impl Connection {
+    /// The client with this id, disabled or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn client(&mut self, id: &str) -> Result<Option<Client>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM clients WHERE id = $1")).text(id).optional(client).await
+    }
+
+    /// Up to `limit` clients whose id is greater than `after`, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clients(&mut self, after: &str, limit: u16) -> Result<ClientList, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT $2"))
+            .text(after)
+            .bind(i64::from(limit))
+            .all(client)
+            .await
+    }
+}
+
+impl Tx {
+    /// Adds a client; false when its id is taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
+        self.query(insert_if_absent!(
+            "INSERT INTO clients (", columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+        ))
+        .text(&client.id)
+        .text(&client.name)
+        .maybe_text(client.secret_hash.as_deref())
+        .text(client.auth_method.as_str())
+        .bind(json(&client.redirect_uris)?)
+        .bind(grant_types(client)?)
+        .bind(client.scope.to_string())
+        .text(client.consent_policy.as_str())
+        .text(client.access_token_format.as_str())
+        .text(client.signing_algorithm.as_str())
+        .flag(client.requires_pkce)
+        .bind(client.access_token_lifetime)
+        .maybe_text(client.logo_uri.as_deref())
+        .maybe_text(client.client_uri.as_deref())
+        .maybe_text(client.policy_uri.as_deref())
+        .maybe_text(client.tos_uri.as_deref())
+        .flag(client.is_disabled)
+        .bind(client.created_at)
+        .bind(client.updated_at)
+        .insert_if_absent()
+        .await
+    }
+
+    /// Replaces everything about a client but its id and age; false when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn update_client(&mut self, client: &Client) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!(
+                "UPDATE clients SET name = $1, secret_hash = $2, auth_method = $3, redirect_uris = $4, grant_types = $5, \
+                 scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
+                 access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
+                 is_disabled = $16, updated_at = $17 WHERE id = $18"
+            ))
+            .text(&client.name)
+            .maybe_text(client.secret_hash.as_deref())
+            .text(client.auth_method.as_str())
+            .bind(json(&client.redirect_uris)?)
+            .bind(grant_types(client)?)
+            .bind(client.scope.to_string())
+            .text(client.consent_policy.as_str())
+            .text(client.access_token_format.as_str())
+            .text(client.signing_algorithm.as_str())
+            .flag(client.requires_pkce)
+            .bind(client.access_token_lifetime)
+            .maybe_text(client.logo_uri.as_deref())
+            .maybe_text(client.client_uri.as_deref())
+            .maybe_text(client.policy_uri.as_deref())
+            .maybe_text(client.tos_uri.as_deref())
+            .flag(client.is_disabled)
+            .bind(client.updated_at)
+            .text(&client.id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Removes a client with its grants and consents; false when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_client(&mut self, id: &str) -> Result<bool, Fault> {
+        self.query(sql!("DELETE FROM grants WHERE client_id = $1")).text(id).execute().await?;
+        self.query(sql!("DELETE FROM consents WHERE client_id = $1")).text(id).execute().await?;
+        Ok(self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await? == 1)
+    }
+}
+
+/// A list as JSON.
+pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(Fault::internal)
+}
+
+fn grant_types(client: &Client) -> Result<String, Fault> {
+    json(&client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>())
+}
+

@@ -1,0 +1,208 @@
+//! Connections, transactions and statements, the same for all three databases.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use sqlx::any::{Any, AnyArguments};
+use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
+use sqlx::{AnyConnection, Encode, Transaction, Type};
+
+use crate::base::fault::Fault;
+
+use super::lane::LaneTx;
+use super::options::Dialect;
+use super::row::Row;
+use super::sql::Sql;
+
+/// Where a connection comes from.
+pub(super) enum Source {
+    Pooled(PoolConnection<Any>),
+    Transaction(Transaction<'static, Any>),
+    Lane(LaneTx),
+}
+
+/// Something that statements run on.
+pub struct Connection {
+    dialect: Dialect,
+    source: Source,
+}
+
+impl Connection {
+    pub(super) fn new(dialect: Dialect, source: Source) -> Self {
+        Self { dialect, source }
+    }
+
+    fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
+        match &mut self.source {
+            Source::Pooled(pooled) => Ok(pooled),
+            Source::Transaction(transaction) => Ok(transaction),
+            Source::Lane(lane) => lane.connection(),
+        }
+    }
+
+    pub(super) fn query(&mut self, sql: Sql) -> Statement<'_> {
+        let text = match self.dialect {
+            Dialect::Sqlite | Dialect::Postgres => sql.numbered,
+            Dialect::MySql => sql.positional,
+        };
+        Statement { connection: self, query: sqlx::query(text) }
+    }
+
+    /// Tells the lane that a statement broke in a way that may have undone more than itself.
+    fn note(&mut self, error: &sqlx::Error) {
+        if let Source::Lane(lane) = &mut self.source {
+            let harmless = error.as_database_error().is_some_and(|error| error.is_unique_violation());
+            if !harmless {
+                lane.poison();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.dialect)
+    }
+}
+
+/// A statement with its parameters, about to run.
+pub(super) struct Statement<'c> {
+    connection: &'c mut Connection,
+    query: Query<'static, Any, AnyArguments>,
+}
+
+impl Statement<'_> {
+    pub(super) fn bind<T>(mut self, value: T) -> Self
+    where
+        T: 'static + Send + Encode<'static, Any> + Type<Any>,
+    {
+        self.query = self.query.bind(value);
+        self
+    }
+
+    /// Binds a copy of a text.
+    pub(super) fn text(self, value: &str) -> Self {
+        self.bind(value.to_owned())
+    }
+
+    /// Binds a copy of a text, or NULL.
+    pub(super) fn maybe_text(self, value: Option<&str>) -> Self {
+        self.bind(value.map(str::to_owned))
+    }
+
+    /// Binds a boolean as 0 or 1.
+    pub(super) fn flag(self, value: bool) -> Self {
+        self.bind(i16::from(value))
+    }
+
+    /// Runs it; how many rows it matched.
+    pub(super) async fn execute(self) -> Result<u64, Fault> {
+        match self.query.execute(self.connection.raw()?).await {
+            Ok(done) => Ok(done.rows_affected()),
+            Err(error) => {
+                self.connection.note(&error);
+                Err(fault(error))
+            }
+        }
+    }
+
+    /// Runs an insertion that may meet a row with the same key; whether it was inserted.
+    pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
+        match self.query.execute(self.connection.raw()?).await {
+            Ok(done) => Ok(done.rows_affected() == 1),
+            Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => Ok(false),
+            Err(error) => {
+                self.connection.note(&error);
+                Err(fault(error))
+            }
+        }
+    }
+
+    /// The first row, if any.
+    pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        match self.query.fetch_optional(self.connection.raw()?).await {
+            Ok(row) => row.as_ref().map(|row| read(Row(row))).transpose(),
+            Err(error) => {
+                self.connection.note(&error);
+                Err(fault(error))
+            }
+        }
+    }
+
+    /// All rows.
+    pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        match self.query.fetch_all(self.connection.raw()?).await {
+            Ok(rows) => rows.iter().map(|row| read(Row(row))).collect(),
+            Err(error) => {
+                self.connection.note(&error);
+                Err(fault(error))
+            }
+        }
+    }
+}
+
+/// A transaction. Dropping it without [`Tx::commit`] undoes everything.
+pub struct Tx(Connection);
+
+impl Tx {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self(connection)
+    }
+
+    /// Makes it durable. When this returns, the changes survive a crash.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when the outcome is not known to be durable; nothing may be
+    /// acknowledged then.
+    pub async fn commit(self) -> Result<(), Fault> {
+        match self.0.source {
+            Source::Transaction(transaction) => transaction.commit().await.map_err(fault),
+            Source::Lane(lane) => lane.commit().await,
+            Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tx({:?})", self.0)
+    }
+}
+
+/// Sorts an error of sqlx: the database is away (try again), or we are wrong.
+#[expect(clippy::needless_pass_by_value, reason = "used as map_err(fault)")]
+pub(super) fn fault(error: sqlx::Error) -> Fault {
+    use sqlx::Error;
+    let away = match &error {
+        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::Protocol(_) => true,
+        Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
+        _ => false,
+    };
+    if away { Fault::Unavailable(error.to_string()) } else { Fault::internal(error) }
+}
+
+/// Codes that say "not now": connection trouble, shutdown, deadlock, lock time-out, too many
+/// connections, disk full, read-only standby.
+fn is_passing(code: &str) -> bool {
+    // SQLSTATE classes of PostgreSQL and MySQL: 08 connection, 40 rollback, 53 resources, 55 locks,
+    // 57 operator intervention, 25006 read-only, 58 system, 70100 killed.
+    let state = code.len() == 5
+        && (["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "70100"));
+    // SQLite's primary codes: 5 busy, 6 locked, 8 read-only, 10 I/O, 13 full, 14 cannot open.
+    let sqlite = code.parse::<u32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
+    state || sqlite
+}

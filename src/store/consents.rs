@@ -1,0 +1,82 @@
+//! Consents.
+
+use crate::base::fault::Fault;
+use crate::model::consent::Consent;
+
+use super::clients::json;
+use super::row::Row;
+use super::sql::{insert_if_absent, sql};
+use super::{Connection, Tx};
+
+fn consent(row: Row<'_>) -> Result<Consent, Fault> {
+    Ok(Consent {
+        user_id: row.text(0)?,
+        client_id: row.text(1)?,
+        scope: row.scope(2)?,
+        claims: row.json(3)?,
+        created_at: row.integer(4)?,
+        updated_at: row.integer(5)?,
+    })
+}
+
+impl Connection {
+    /// What a user has allowed a client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consent(&mut self, user_id: &str, client_id: &str) -> Result<Option<Consent>, Fault> {
+        self.query(sql!("SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents WHERE user_id = $1 AND client_id = $2"))
+            .text(user_id)
+            .text(client_id)
+            .optional(consent)
+            .await
+    }
+}
+
+impl Tx {
+    /// Remembers a consent, in place of the one that was there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), Fault> {
+        let inserted = self
+            .query(insert_if_absent!(
+                "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)"
+            ))
+            .text(&consent.user_id)
+            .text(&consent.client_id)
+            .bind(consent.scope.to_string())
+            .bind(json(&consent.claims)?)
+            .bind(consent.created_at)
+            .bind(consent.updated_at)
+            .insert_if_absent()
+            .await?;
+        if !inserted {
+            self.query(sql!("UPDATE consents SET scope = $1, claims = $2, updated_at = $3 WHERE user_id = $4 AND client_id = $5"))
+                .bind(consent.scope.to_string())
+                .bind(json(&consent.claims)?)
+                .bind(consent.updated_at)
+                .text(&consent.user_id)
+                .text(&consent.client_id)
+                .execute()
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets a consent and revokes every grant that rests on it; false when there was none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn withdraw_consent(&mut self, user_id: &str, client_id: &str, now: i64) -> Result<bool, Fault> {
+        self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"))
+            .bind(now)
+            .text(user_id)
+            .text(client_id)
+            .execute()
+            .await?;
+        let removed =
+            self.query(sql!("DELETE FROM consents WHERE user_id = $1 AND client_id = $2")).text(user_id).text(client_id).execute().await?;
+        Ok(removed == 1)
+    }
+}

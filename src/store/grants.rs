@@ -1,0 +1,228 @@
+//! Grants: one INSERT when the person consents, one conditional UPDATE for everything that follows.
+//!
+//! The conditional updates here are the gates of the protocol. Whoever changes one row went through;
+//! zero rows mean that somebody else was first.
+
+use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
+use crate::model::grant::Grant;
+use crate::protocol::claims_request::ClaimsRequest;
+use crate::protocol::pkce::CodeChallenge;
+
+use super::clients::json;
+use super::row::{Row, unreadable};
+use super::sql::sql;
+use super::{Connection, Tx};
+
+macro_rules! columns {
+    () => {
+        "id, client_id, user_id, session_id, scope, claims, redirect_uri, is_redirect_uri_explicit, nonce, auth_time, amr, \
+         code_hash, code_challenge, code_expires_at, code_consumed_at, generation, rotated_at, idle_expires_at, expires_at, \
+         created_at, revoked_at"
+    };
+}
+
+fn grant(row: Row<'_>) -> Result<Grant, Fault> {
+    let claims = row.maybe_text(5)?;
+    Ok(Grant {
+        id: row.text(0)?,
+        client_id: row.text(1)?,
+        user_id: row.text(2)?,
+        session_id: row.text(3)?,
+        scope: row.scope(4)?,
+        claims: claims.map(|claims| serde_json::from_str::<ClaimsRequest>(&claims).map_err(unreadable)).transpose()?.unwrap_or_default(),
+        redirect_uri: row.text(6)?,
+        is_redirect_uri_explicit: row.flag(7)?,
+        nonce: row.maybe_text(8)?,
+        auth_time: row.integer(9)?,
+        amr: row.json(10)?,
+        code_hash: row.text(11)?,
+        code_challenge: row.maybe_text(12)?.map(CodeChallenge::from_stored),
+        code_expires_at: row.integer(13)?,
+        code_consumed_at: row.maybe_integer(14)?,
+        generation: u32::try_from(row.integer(15)?).map_err(unreadable)?,
+        rotated_at: row.integer(16)?,
+        idle_expires_at: row.integer(17)?,
+        expires_at: row.integer(18)?,
+        created_at: row.integer(19)?,
+        revoked_at: row.maybe_integer(20)?,
+    })
+}
+
+/// What redeeming a code changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Redemption {
+    /// When it happens.
+    pub now: Timestamp,
+    /// 1 when a refresh token is issued, 0 when not.
+    pub generation: u32,
+    /// When an unused refresh token ends.
+    pub idle_expires_at: Timestamp,
+    /// When everything under the grant has ended.
+    pub expires_at: Timestamp,
+}
+
+/// What the database says about an access token, in one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// The grant exists, is not revoked and has not ended, or the token has none.
+    pub is_grant_alive: bool,
+    /// The token itself was not revoked.
+    pub is_token_alive: bool,
+    /// The user exists and is not disabled, or the token has none.
+    pub is_user_alive: bool,
+    /// The client exists and is not disabled.
+    pub is_client_alive: bool,
+}
+
+impl TokenState {
+    /// Whether nothing speaks against the token.
+    #[must_use]
+    pub fn is_alive(self) -> bool {
+        self.is_grant_alive && self.is_token_alive && self.is_user_alive && self.is_client_alive
+    }
+}
+
+impl Connection {
+    /// The grant with this id, alive or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grant(&mut self, id: &str) -> Result<Option<Grant>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM grants WHERE id = $1")).text(id).optional(grant).await
+    }
+
+    /// Asks everything that can end an access token before its time, in one round trip.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token_state(
+        &mut self,
+        jti: &str,
+        client_id: &str,
+        grant_and_user: Option<(&str, &str)>,
+    ) -> Result<TokenState, Fault> {
+        let (grant_id, user_id) = grant_and_user.unwrap_or_default();
+        let state = self
+            .query(sql!(
+                "SELECT (SELECT COUNT(*) FROM revoked_tokens WHERE jti = $1), \
+                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0), \
+                 (SELECT COUNT(*) FROM grants WHERE id = $3 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
+                 (SELECT COUNT(*) FROM users WHERE id = $4 AND is_disabled = 0)"
+            ))
+            .text(jti)
+            .text(client_id)
+            .text(grant_id)
+            .text(user_id)
+            .optional(|row| {
+                Ok(TokenState {
+                    is_token_alive: row.integer(0)? == 0,
+                    is_client_alive: row.integer(1)? == 1,
+                    is_grant_alive: grant_and_user.is_none() || row.integer(2)? == 1,
+                    is_user_alive: grant_and_user.is_none() || row.integer(3)? == 1,
+                })
+            })
+            .await?;
+        state.ok_or_else(|| unreadable("a SELECT without a row"))
+    }
+}
+
+impl Tx {
+    /// Writes a new grant: the person consented, a code is on its way.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), Fault> {
+        self.query(sql!(
+            "INSERT INTO grants (", columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+        ))
+        .text(&grant.id)
+        .text(&grant.client_id)
+        .text(&grant.user_id)
+        .text(&grant.session_id)
+        .bind(grant.scope.to_string())
+        .bind((!grant.claims.is_empty()).then(|| grant.claims.to_json()))
+        .text(&grant.redirect_uri)
+        .flag(grant.is_redirect_uri_explicit)
+        .maybe_text(grant.nonce.as_deref())
+        .bind(grant.auth_time)
+        .bind(json(&grant.amr)?)
+        .text(&grant.code_hash)
+        .maybe_text(grant.code_challenge.as_ref().map(CodeChallenge::as_str))
+        .bind(grant.code_expires_at)
+        .bind(grant.code_consumed_at)
+        .bind(i64::from(grant.generation))
+        .bind(grant.rotated_at)
+        .bind(grant.idle_expires_at)
+        .bind(grant.expires_at)
+        .bind(grant.created_at)
+        .bind(grant.revoked_at)
+        .execute()
+        .await
+        .map(drop)
+    }
+
+    /// The gate of the code: consumes it, once. False when it is consumed, revoked or expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consume_code(&mut self, grant_id: &str, redemption: &Redemption) -> Result<bool, Fault> {
+        let consumed = self
+            .query(sql!(
+                "UPDATE grants SET code_consumed_at = $1, rotated_at = $2, generation = $3, idle_expires_at = $4, expires_at = $5 \
+                 WHERE id = $6 AND code_consumed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7"
+            ))
+            .bind(redemption.now)
+            .bind(redemption.now)
+            .bind(i64::from(redemption.generation))
+            .bind(redemption.idle_expires_at)
+            .bind(redemption.expires_at)
+            .text(grant_id)
+            .bind(redemption.now)
+            .execute()
+            .await?;
+        Ok(consumed == 1)
+    }
+
+    /// The gate of the refresh token: moves on from `generation`, once. False when somebody was
+    /// first or the grant has ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rotate_grant(
+        &mut self,
+        grant_id: &str,
+        generation: u32,
+        now: Timestamp,
+        idle_expires_at: Timestamp,
+    ) -> Result<bool, Fault> {
+        let rotated = self
+            .query(sql!(
+                "UPDATE grants SET generation = $1, rotated_at = $2, idle_expires_at = $3 \
+                 WHERE id = $4 AND generation = $5 AND revoked_at IS NULL"
+            ))
+            .bind(i64::from(generation) + 1)
+            .bind(now)
+            .bind(idle_expires_at)
+            .text(grant_id)
+            .bind(i64::from(generation))
+            .execute()
+            .await?;
+        Ok(rotated == 1)
+    }
+
+    /// Ends a grant and every token under it; false when it had ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_grant(&mut self, grant_id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let revoked = self
+            .query(sql!("UPDATE grants SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL"))
+            .bind(now)
+            .text(grant_id)
+            .execute()
+            .await?;
+        Ok(revoked == 1)
+    }
+}

@@ -1,0 +1,115 @@
+//! The schema: numbered files of `migrations/`, applied in order, once, whoever starts first.
+//!
+//! sqlx's own migrator does the work and holds the database's lock while it does (an advisory lock
+//! on PostgreSQL, `GET_LOCK` on MySQL). A file whose text must differ between databases carries the
+//! dialect as a suffix, and `Text::PerDialect` names all three.
+
+use sqlx::any::AnyConnectOptions;
+use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, Connection as _, Executor, Row as _, SqlSafeStr};
+
+use crate::base::fault::Fault;
+
+use super::connection::fault;
+use super::options::Dialect;
+
+/// Version, what it is about, and its text. Files are never changed once released.
+const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "foundation", include_str!("../../migrations/0001_foundation.sql"))];
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(version, description, text)| {
+            Migration::new(*version, (*description).into(), MigrationType::Simple, (*text).into_sql_str(), false)
+        })
+        .collect();
+    let mut migrator = Migrator::with_migrations(migrations);
+    // A newer version may have migrated already while this one still serves (rolling upgrade).
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Applies what is missing.
+pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions) -> Result<(), Fault> {
+    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    match dialect {
+        Dialect::MySql => choose_collation(&mut connection).await?,
+        Dialect::Sqlite => {
+            for statement in ["PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"] {
+                connection.execute(statement).await.map_err(fault)?;
+            }
+        }
+        Dialect::Postgres => {}
+    }
+    // SQLite's migrator takes no lock. Of two processes that start at once, one may lose a race for
+    // the first statement of a migration; then the other has done the work, and a second look shows it.
+    let mut attempts = 0;
+    let outcome = loop {
+        attempts += 1;
+        match migrator().run(&mut connection).await {
+            Err(_) if dialect == Dialect::Sqlite && attempts < 5 => {
+                let _ = connection.close().await;
+                connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+                connection.execute("PRAGMA busy_timeout = 10000").await.map_err(fault)?;
+            }
+            outcome => break outcome,
+        }
+    };
+    let _ = connection.close().await;
+    outcome.map_err(|error| Fault::internal(format!("a migration failed: {error}")))
+}
+
+/// How many migrations are still to be applied.
+pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Result<usize, Fault> {
+    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    let exists = match dialect {
+        Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Dialect::Postgres => "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'",
+        Dialect::MySql => "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'",
+    };
+    let exists: i64 = connection.fetch_one(exists).await.map_err(fault)?.try_get(0).map_err(fault)?;
+    let applied = if exists == 0 {
+        Vec::new()
+    } else {
+        connection.list_applied_migrations("_sqlx_migrations").await.map_err(|error| Fault::internal(error.to_string()))?
+    };
+    let _ = connection.close().await;
+    Ok(migrator().iter().filter(|migration| !applied.iter().any(|done| done.version == migration.version)).count())
+}
+
+/// The collation of the schema; `None` where text is always compared byte by byte.
+pub(super) async fn collation(dialect: Dialect, options: &AnyConnectOptions) -> Result<Option<String>, Fault> {
+    if dialect != Dialect::MySql {
+        return Ok(None);
+    }
+    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    let collation = mysql_collation(&mut connection).await?;
+    let _ = connection.close().await;
+    Ok(Some(collation))
+}
+
+async fn mysql_collation(connection: &mut AnyConnection) -> Result<String, Fault> {
+    connection.fetch_one("SELECT CAST(@@collation_database AS CHAR(64))").await.map_err(fault)?.try_get(0).map_err(fault)
+}
+
+/// MySQL compares text without regard to case unless told otherwise, so that two client ids could
+/// be one. An empty schema is given a binary collation; one with tables and another is refused.
+async fn choose_collation(connection: &mut AnyConnection) -> Result<(), Fault> {
+    let collation = mysql_collation(connection).await?;
+    if collation.ends_with("_bin") {
+        return Ok(());
+    }
+    let tables: i64 = connection
+        .fetch_one("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()")
+        .await
+        .map_err(fault)?
+        .try_get(0)
+        .map_err(fault)?;
+    if tables == 0 {
+        connection.execute("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin").await.map_err(fault)?;
+        return Ok(());
+    }
+    Err(Fault::internal(format!(
+        "the database compares text by {collation}, which takes different ids for the same; use a schema with CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )))
+}

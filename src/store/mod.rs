@@ -1,0 +1,164 @@
+//! The SQL store: the only floor that names sqlx.
+//!
+//! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
+//! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
+//! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
+//! `migrate.rs` and, for SQLite's single writer, `lane.rs`; there is no `if sqlite` anywhere else.
+
+mod clients;
+mod connection;
+mod consents;
+mod grants;
+mod lane;
+mod migrate;
+mod options;
+mod revoked_tokens;
+mod row;
+mod scopes;
+mod sessions;
+mod settings;
+mod signing_keys;
+pub(crate) mod sql;
+mod sweep;
+mod throttles;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, Executor};
+
+use crate::base::fault::Fault;
+
+pub use clients::ClientList;
+pub use connection::{Connection, Tx};
+pub use grants::{Redemption, TokenState};
+pub use options::{DatabaseUrl, Dialect, StoreOptions};
+pub use settings::Setting;
+pub use sweep::Swept;
+pub use throttles::Throttle;
+
+use connection::Source;
+use lane::Lane;
+
+/// The open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    dialect: Dialect,
+    url: DatabaseUrl,
+    readers: AnyPool,
+    lane: Option<Arc<Lane>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.url)
+    }
+}
+
+impl Store {
+    /// Opens the database, and creates the file where it is SQLite. Migrations are not run.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when it does not answer.
+    pub async fn open(options: &StoreOptions) -> Result<Self, Fault> {
+        sqlx::any::install_default_drivers();
+        let dialect = options.url.dialect();
+        options.url.create_file()?;
+        let connect = options.url.connect_options()?;
+        let readers = AnyPoolOptions::new()
+            .max_connections(options.pool_size)
+            .min_connections(0)
+            .acquire_timeout(options.acquire_timeout)
+            .idle_timeout(Duration::from_secs(600))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    for statement in dialect.reader_settings() {
+                        connection.execute(*statement).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(connect.clone());
+        let lane = match dialect {
+            Dialect::Sqlite => Some(Arc::new(Lane::open(connect, options.acquire_timeout).await?)),
+            Dialect::Postgres | Dialect::MySql => None,
+        };
+        let store = Self { dialect, url: options.url.clone(), readers, lane };
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Brings the schema up to date; safe when several nodes do it at once.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when a migration fails or the collation is not a binary one.
+    pub async fn migrate(&self) -> Result<(), Fault> {
+        migrate::run(self.dialect, &self.options()?).await
+    }
+
+    /// How many migrations this program has that the database has not seen yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_migrations(&self) -> Result<usize, Fault> {
+        migrate::pending(self.dialect, &self.options()?).await
+    }
+
+    /// The database's own name for how it compares text; `None` where there is nothing to choose.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn collation(&self) -> Result<Option<String>, Fault> {
+        migrate::collation(self.dialect, &self.options()?).await
+    }
+
+    fn options(&self) -> Result<AnyConnectOptions, Fault> {
+        self.url.connect_options()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        let mut connection = self.read().await?;
+        connection.query(sql::sql!("SELECT 1")).optional(|row| row.integer(0)).await.map(drop)
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when there is none within the configured time.
+    pub async fn read(&self) -> Result<Connection, Fault> {
+        let pooled = self.readers.acquire().await.map_err(connection::fault)?;
+        Ok(Connection::new(self.dialect, Source::Pooled(pooled)))
+    }
+
+    /// A transaction for writing. What is not committed is rolled back when it is dropped.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] when none can be begun within the configured time.
+    pub async fn begin(&self) -> Result<Tx, Fault> {
+        let source = match &self.lane {
+            Some(lane) => Source::Lane(lane.begin().await?),
+            None => Source::Transaction(self.readers.begin().await.map_err(connection::fault)?),
+        };
+        Ok(Tx::new(Connection::new(self.dialect, source)))
+    }
+
+    /// Closes every connection; what was acknowledged is on disk already.
+    pub async fn close(&self) {
+        if let Some(lane) = &self.lane {
+            lane.close().await;
+        }
+        self.readers.close().await;
+    }
+}

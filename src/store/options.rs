@@ -1,0 +1,168 @@
+//! Which database, and how to reach it.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sqlx::any::AnyConnectOptions;
+use url::Url;
+
+use crate::base::fault::Fault;
+
+/// The databases that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, embedded.
+    Sqlite,
+    /// PostgreSQL, and what speaks its protocol.
+    Postgres,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+impl Dialect {
+    /// What each connection is told when it is made.
+    pub(super) fn reader_settings(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -16384"],
+            Self::Postgres => &["SET lock_timeout = '5s'", "SET statement_timeout = '15s'"],
+            // Compare-and-swap by row counts is all we need of isolation; gap locks would only add deadlocks.
+            Self::MySql => &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION innodb_lock_wait_timeout = 5"],
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL",
+        })
+    }
+}
+
+/// A validated `DATABASE_URL`. `Debug` and `Display` hide the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl {
+    dialect: Dialect,
+    url: Url,
+    file: Option<PathBuf>,
+}
+
+impl DatabaseUrl {
+    /// Reads `sqlite://FILE`, `postgres://…` (or `postgresql://`) or `mysql://…` (or `mariadb://`).
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it; it never repeats the password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let scheme = text.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => {
+                let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or_default();
+                let path = path.split('?').next().unwrap_or_default();
+                if path.is_empty() || path == ":memory:" {
+                    return Err("name a file, as in sqlite://gatehouse.db: an in-memory database would forget everything".to_owned());
+                }
+                let url = Url::parse(&format!("sqlite://{}?mode=rwc", encode_path(path))).map_err(|error| error.to_string())?;
+                Ok(Self { dialect: Dialect::Sqlite, url, file: Some(PathBuf::from(path)) })
+            }
+            "postgres" | "postgresql" | "mysql" | "mariadb" => {
+                let url = Url::parse(text).map_err(|error| format!("not a URL ({error})"))?;
+                if url.path().trim_start_matches('/').is_empty() {
+                    return Err("the URL names no database".to_owned());
+                }
+                let dialect = if scheme.starts_with("postgres") { Dialect::Postgres } else { Dialect::MySql };
+                Ok(Self { dialect, url, file: None })
+            }
+            _ => Err("must begin with sqlite://, postgres:// or mysql://".to_owned()),
+        }
+    }
+
+    /// `gatehouse.db` in the working directory.
+    ///
+    /// # Panics
+    /// Never: the URL is well-formed.
+    #[must_use]
+    pub fn default_file() -> Self {
+        match Self::parse("sqlite://gatehouse.db") {
+            Ok(url) => url,
+            Err(problem) => unreachable!("{problem}"),
+        }
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The file, where it is SQLite.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Creates the SQLite file, readable by its owner only, and the folder it is in.
+    pub(super) fn create_file(&self) -> Result<(), Fault> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let unusable = |error: std::io::Error| Fault::Unavailable(format!("{}: {error}", file.display()));
+        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(unusable)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(file) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(unusable(error)),
+        }
+    }
+
+    pub(super) fn connect_options(&self) -> Result<AnyConnectOptions, Fault> {
+        use sqlx::ConnectOptions;
+        let options = AnyConnectOptions::from_url(&self.url).map_err(Fault::internal)?;
+        // Statements carry no secrets (they are parameters), but they would drown the log.
+        Ok(options.disable_statement_logging())
+    }
+}
+
+/// Percent-encodes what a URL path cannot hold.
+fn encode_path(path: &str) -> String {
+    const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+    utf8_percent_encode(path, &KEPT).to_string()
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            return write!(f, "sqlite://{}", file.display());
+        }
+        let mut shown = self.url.clone();
+        if shown.password().is_some() && shown.set_password(Some("REDACTED")).is_err() {
+            return f.write_str("(a database URL)");
+        }
+        f.write_str(shown.as_str())
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How to open the store.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// The most connections at once.
+    pub pool_size: u32,
+    /// How long work may wait for one.
+    pub acquire_timeout: Duration,
+}

@@ -1,0 +1,52 @@
+//! Reading columns by position into types.
+
+use serde::de::DeserializeOwned;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::base::fault::Fault;
+use crate::protocol::scope::Scope;
+
+/// A row of a result.
+pub(super) struct Row<'r>(pub(super) &'r AnyRow);
+
+impl Row<'_> {
+    pub(super) fn text(&self, at: usize) -> Result<String, Fault> {
+        self.0.try_get(at).map_err(unreadable)
+    }
+
+    pub(super) fn maybe_text(&self, at: usize) -> Result<Option<String>, Fault> {
+        self.0.try_get(at).map_err(unreadable)
+    }
+
+    pub(super) fn integer(&self, at: usize) -> Result<i64, Fault> {
+        self.0.try_get(at).map_err(unreadable)
+    }
+
+    pub(super) fn maybe_integer(&self, at: usize) -> Result<Option<i64>, Fault> {
+        self.0.try_get(at).map_err(unreadable)
+    }
+
+    pub(super) fn flag(&self, at: usize) -> Result<bool, Fault> {
+        self.integer(at).map(|value| value != 0)
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self, at: usize) -> Result<T, Fault> {
+        serde_json::from_str(&self.text(at)?).map_err(unreadable)
+    }
+
+    pub(super) fn scope(&self, at: usize) -> Result<Scope, Fault> {
+        Scope::parse(&self.text(at)?).map_err(|refusal| unreadable(refusal.description))
+    }
+
+    /// A text that names one of a closed set of values.
+    pub(super) fn named<T>(&self, at: usize, parse: impl Fn(&str) -> Option<T>) -> Result<T, Fault> {
+        let text = self.text(at)?;
+        parse(&text).ok_or_else(|| unreadable(format!("unknown value {text:?} in column {at}")))
+    }
+}
+
+/// A row that this program cannot have written, or a newer one did.
+pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
+    Fault::internal(format!("unreadable row: {cause}"))
+}

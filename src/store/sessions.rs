@@ -1,0 +1,88 @@
+//! Sessions.
+
+use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
+use crate::model::session::Session;
+
+use super::clients::json;
+use super::row::Row;
+use super::sql::sql;
+use super::{Connection, Tx};
+
+macro_rules! columns {
+    () => {
+        "id, secret_hash, user_id, auth_time, amr, user_agent, address, created_at, last_seen_at, idle_expires_at, expires_at"
+    };
+}
+
+fn session(row: Row<'_>) -> Result<Session, Fault> {
+    Ok(Session {
+        id: row.text(0)?,
+        secret_hash: row.text(1)?,
+        user_id: row.text(2)?,
+        auth_time: row.integer(3)?,
+        amr: row.json(4)?,
+        user_agent: row.text(5)?,
+        address: row.text(6)?,
+        created_at: row.integer(7)?,
+        last_seen_at: row.integer(8)?,
+        idle_expires_at: row.integer(9)?,
+        expires_at: row.integer(10)?,
+    })
+}
+
+impl Connection {
+    /// The session with this id, alive or not. Its secret is not checked here.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&mut self, id: &str) -> Result<Option<Session>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM sessions WHERE id = $1")).text(id).optional(session).await
+    }
+}
+
+impl Tx {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_session(&mut self, session: &Session) -> Result<(), Fault> {
+        self.query(sql!("INSERT INTO sessions (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"))
+            .text(&session.id)
+            .text(&session.secret_hash)
+            .text(&session.user_id)
+            .bind(session.auth_time)
+            .bind(json(&session.amr)?)
+            .text(&session.user_agent)
+            .text(&session.address)
+            .bind(session.created_at)
+            .bind(session.last_seen_at)
+            .bind(session.idle_expires_at)
+            .bind(session.expires_at)
+            .execute()
+            .await
+            .map(drop)
+    }
+
+    /// Notes that a session was used, which keeps it from idling out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_session(&mut self, id: &str, now: Timestamp, idle_expires_at: Timestamp) -> Result<(), Fault> {
+        self.query(sql!("UPDATE sessions SET last_seen_at = $1, idle_expires_at = $2 WHERE id = $3"))
+            .bind(now)
+            .bind(idle_expires_at)
+            .text(id)
+            .execute()
+            .await
+            .map(drop)
+    }
+
+    /// Ends a session; false when it had ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_session(&mut self, id: &str) -> Result<bool, Fault> {
+        Ok(self.query(sql!("DELETE FROM sessions WHERE id = $1")).text(id).execute().await? == 1)
+    }
+}

@@ -1,0 +1,74 @@
+//! Facts about this installation that every node must agree on.
+
+use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
+
+use super::sql::{insert_if_absent, sql};
+use super::{Connection, Tx};
+
+/// The names of all stored facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Shows whether `APP_SECRET` is the one this database was made with.
+    SecretCheck,
+    /// Digest of the admin token.
+    AdminTokenHash,
+    /// When set-up was done.
+    SetupCompletedAt,
+    /// That signing keys and standard scopes have been made.
+    Initialized,
+}
+
+impl Setting {
+    fn name(self) -> &'static str {
+        match self {
+            Self::SecretCheck => "secret_check",
+            Self::AdminTokenHash => "admin_token_hash",
+            Self::SetupCompletedAt => "setup_completed_at",
+            Self::Initialized => "initialized",
+        }
+    }
+}
+
+impl Connection {
+    /// The value of a setting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn setting(&mut self, setting: Setting) -> Result<Option<String>, Fault> {
+        self.query(sql!("SELECT value FROM settings WHERE name = $1")).text(setting.name()).optional(|row| row.text(0)).await
+    }
+}
+
+impl Tx {
+    /// Sets a setting that is not there yet; false when it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_setting(&mut self, setting: Setting, value: &str, now: Timestamp) -> Result<bool, Fault> {
+        self.query(insert_if_absent!("INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)"))
+            .text(setting.name())
+            .text(value)
+            .bind(now)
+            .insert_if_absent()
+            .await
+    }
+
+    /// Sets a setting, whatever it was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_setting(&mut self, setting: Setting, value: &str, now: Timestamp) -> Result<(), Fault> {
+        let updated = self
+            .query(sql!("UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3"))
+            .text(value)
+            .bind(now)
+            .text(setting.name())
+            .execute()
+            .await?;
+        if updated == 0 {
+            self.insert_setting(setting, value, now).await?;
+        }
+        Ok(())
+    }
+}

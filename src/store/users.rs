@@ -1,0 +1,177 @@
+//! Users.
+
+use serde_json::{Map, Value};
+
+use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
+use crate::model::user::User;
+use crate::protocol::scope::Scope;
+
+use super::clients::json;
+use super::row::{Row, unreadable};
+use super::sql::{insert_if_absent, sql};
+use super::{Connection, Tx};
+
+macro_rules! columns {
+    () => {
+        "id, username, email, is_email_verified, password_hash, profile, extra_claims, roles, allowed_scope, \
+         is_disabled, created_at, updated_at"
+    };
+}
+
+fn user(row: Row<'_>) -> Result<User, Fault> {
+    let allowed_scope = row.maybe_text(8)?;
+    Ok(User {
+        id: row.text(0)?,
+        username: row.text(1)?,
+        email: row.maybe_text(2)?,
+        email_verified: row.flag(3)?,
+        password_hash: row.maybe_text(4)?,
+        profile: row.json::<Map<String, Value>>(5)?,
+        extra_claims: row.json::<Map<String, Value>>(6)?,
+        roles: row.json(7)?,
+        allowed_scope: allowed_scope
+            .map(|scope| Scope::parse(&scope).map_err(|refusal| unreadable(refusal.description)))
+            .transpose()?,
+        is_disabled: row.flag(9)?,
+        created_at: row.integer(10)?,
+        updated_at: row.integer(11)?,
+    })
+}
+
+impl Connection {
+    /// The user with this id (`sub`), disabled or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user(&mut self, id: &str) -> Result<Option<User>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE id = $1")).text(id).optional(user).await
+    }
+
+    /// The user with this name, in the normal form of [`crate::model::user::normalize_username`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_name(&mut self, username: &str) -> Result<Option<User>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1")).text(username).optional(user).await
+    }
+
+    /// The user with this verified e-mail address: an address that nobody verified signs nobody in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn user_by_verified_email(&mut self, email: &str) -> Result<Option<User>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE email = $1 AND is_email_verified = 1"))
+            .text(email)
+            .optional(user)
+            .await
+    }
+
+    /// Up to `limit` users whose name is greater than `after`, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users(&mut self, after: &str, limit: u16) -> Result<Vec<User>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE username > $1 ORDER BY username LIMIT $2"))
+            .text(after)
+            .bind(i64::from(limit))
+            .all(user)
+            .await
+    }
+}
+
+impl Tx {
+    /// Adds a user; false when the name or the address is taken.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
+        self.query(insert_if_absent!(
+            "INSERT INTO users (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        ))
+        .text(&user.id)
+        .text(&user.username)
+        .maybe_text(user.email.as_deref())
+        .flag(user.email_verified)
+        .maybe_text(user.password_hash.as_deref())
+        .bind(json(&user.profile)?)
+        .bind(json(&user.extra_claims)?)
+        .bind(json(&user.roles)?)
+        .bind(user.allowed_scope.as_ref().map(ToString::to_string))
+        .flag(user.is_disabled)
+        .bind(user.created_at)
+        .bind(user.updated_at)
+        .insert_if_absent()
+        .await
+    }
+
+    /// Replaces everything about a user but the id and age; false when there is none.
+    ///
+    /// # Errors
+    /// When the database fails, or the name or the address is taken.
+    pub async fn update_user(&mut self, user: &User) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!(
+                "UPDATE users SET username = $1, email = $2, is_email_verified = $3, password_hash = $4, profile = $5, \
+                 extra_claims = $6, roles = $7, allowed_scope = $8, is_disabled = $9, updated_at = $10 WHERE id = $11"
+            ))
+            .text(&user.username)
+            .maybe_text(user.email.as_deref())
+            .flag(user.email_verified)
+            .maybe_text(user.password_hash.as_deref())
+            .bind(json(&user.profile)?)
+            .bind(json(&user.extra_claims)?)
+            .bind(json(&user.roles)?)
+            .bind(user.allowed_scope.as_ref().map(ToString::to_string))
+            .flag(user.is_disabled)
+            .bind(user.updated_at)
+            .text(&user.id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Replaces a password hash, unless somebody else did so first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upgrade_password_hash(&mut self, user_id: &str, old: &str, new: &str) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!("UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3"))
+            .text(new)
+            .text(user_id)
+            .text(old)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Ends everything that acts for a user: sessions and grants.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sign_out_everywhere(&mut self, user_id: &str, now: Timestamp) -> Result<(), Fault> {
+        self.query(sql!("DELETE FROM sessions WHERE user_id = $1")).text(user_id).execute().await?;
+        self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL"))
+            .bind(now)
+            .text(user_id)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Removes a user with their sessions, grants and consents; false when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_user(&mut self, user_id: &str) -> Result<bool, Fault> {
+        for statement in [
+            sql!("DELETE FROM sessions WHERE user_id = $1"),
+            sql!("DELETE FROM grants WHERE user_id = $1"),
+            sql!("DELETE FROM consents WHERE user_id = $1"),
+        ] {
+            self.query(statement).text(user_id).execute().await?;
+        }
+        Ok(self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await? == 1)
+    }
+}
