@@ -8,7 +8,10 @@
 pub mod app;
 pub mod base;
 pub mod config;
+pub mod identity;
+pub mod installation;
 pub mod keys;
 pub mod model;
+pub mod oauth;
 pub mod protocol;
 pub mod store;

@@ -5,7 +5,7 @@ use crate::base::fault::Fault;
 
 use super::row::unreadable;
 use super::sql::{insert_if_absent, sql};
-use super::Tx;
+use super::{Connection, Tx};
 
 /// A counter of failures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub struct Throttle {
     pub failures: i64,
     /// No attempt is looked at before this time.
     pub blocked_until: Timestamp,
+}
+
+impl Connection {
+    /// Until when a counter's subject is blocked; 0 when it is not known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blocked_until(&mut self, id: &str) -> Result<Timestamp, Fault> {
+        let until = self.query(sql!("SELECT blocked_until FROM throttles WHERE id = $1")).text(id).optional(|row| row.integer(0)).await?;
+        Ok(until.unwrap_or(0))
+    }
 }
 
 impl Tx {
@@ -60,14 +71,6 @@ impl Tx {
             .execute()
             .await
             .map(drop)
-    }
-
-    /// Takes one counted attempt back: it was no failure.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn forgive_attempt(&mut self, id: &str) -> Result<(), Fault> {
-        self.query(sql!("UPDATE throttles SET failures = failures - 1 WHERE id = $1 AND failures > 0")).text(id).execute().await.map(drop)
     }
 
     /// Forgets a counter.

@@ -56,15 +56,20 @@ impl Connection {
         self.query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1")).text(username).optional(user).await
     }
 
-    /// The user with this verified e-mail address: an address that nobody verified signs nobody in.
+    /// Whoever may sign in under this name or this verified e-mail address, the name first: an
+    /// address that nobody verified signs nobody in. One query, whether there is such a user or not.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn user_by_verified_email(&mut self, email: &str) -> Result<Option<User>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM users WHERE email = $1 AND is_email_verified = 1"))
+    pub async fn user_by_login(&mut self, username: &str, email: &str) -> Result<Option<User>, Fault> {
+        let mut found = self
+            .query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1 OR (email = $2 AND is_email_verified = 1)"))
+            .text(username)
             .text(email)
-            .optional(user)
-            .await
+            .all(user)
+            .await?;
+        let by_name = found.iter().position(|user| user.username == username);
+        Ok(by_name.map(|at| found.swap_remove(at)).or_else(|| found.pop()))
     }
 
     /// Up to `limit` users whose name is greater than `after`, by name.

@@ -1,0 +1,113 @@
+//! The admin token, and the set-up that hands it out once.
+//!
+//! Whoever can read the console may claim a new server; whoever merely reaches it may not. The
+//! set-up code is derived from `APP_SECRET`, so all nodes print the same one and none is stored.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::App;
+use crate::base::digest::equal;
+use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
+use crate::store::Setting;
+
+/// What an attempt to complete set-up came to.
+#[derive(Debug)]
+pub enum Setup {
+    /// Done: this is the admin token, shown once.
+    Done(SecretString),
+    /// The code is not the one on the console.
+    WrongCode,
+    /// Somebody did it already.
+    AlreadyDone,
+}
+
+/// The one-time code of set-up.
+#[must_use]
+pub fn setup_code(app: &App) -> String {
+    base64url(&app.secrets.setup.mac(&[b"code"])[..15])
+}
+
+/// Whether set-up is still to be done.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_setup_open(app: &App) -> Result<bool, Fault> {
+    Ok(app.store.read().await?.setting(Setting::AdminTokenHash).await?.is_none())
+}
+
+/// Completes set-up with the code from the console.
+///
+/// # Errors
+/// When the database fails.
+pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
+    if !is_setup_open(app).await? {
+        return Ok(Setup::AlreadyDone);
+    }
+    if !equal(code.trim().as_bytes(), setup_code(app).as_bytes()) {
+        tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
+        return Ok(Setup::WrongCode);
+    }
+    let token = new_token(app);
+    if install(app, &token).await? { Ok(Setup::Done(token)) } else { Ok(Setup::AlreadyDone) }
+}
+
+/// Installs `ADMIN_TOKEN` of the configuration, unless there is an admin token. True when the one
+/// in the configuration is the one in force.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bootstrap(app: &App, token: &SecretString) -> Result<bool, Fault> {
+    if install(app, token).await? {
+        tracing::info!(event = "setup_completed", "the admin token was taken from the configuration");
+        return Ok(true);
+    }
+    verify(app, token.expose_secret()).await
+}
+
+async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    let installed = tx.insert_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now).await?;
+    if installed {
+        tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+    }
+    tx.commit().await?;
+    if installed {
+        tracing::info!(event = "setup_completed", "set-up is done");
+    }
+    Ok(installed)
+}
+
+/// Replaces the admin token by a new one; the old one is dead.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reset(app: &App) -> Result<SecretString, Fault> {
+    let token = new_token(app);
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now).await?;
+    tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+    tx.commit().await?;
+    tracing::warn!(event = "admin_token_reset", "the admin token was replaced");
+    Ok(token)
+}
+
+/// Whether `presented` is the admin token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn verify(app: &App, presented: &str) -> Result<bool, Fault> {
+    let stored = app.store.read().await?.setting(Setting::AdminTokenHash).await?;
+    Ok(stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())))
+}
+
+fn new_token(app: &App) -> SecretString {
+    SecretString::from(format!("gh_admin_{}", app.random.secret()))
+}
+
+/// Keyed, because an operator may have chosen the token, and a stolen database must not help to guess it.
+fn digest(app: &App, token: &str) -> String {
+    base64url(&app.secrets.admin_token.mac(&[token.as_bytes()]))
+}

@@ -1,0 +1,124 @@
+//! Sessions: a random cookie in the browser, its digest in a row.
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::digest::{equal, sha256};
+use crate::base::encoding::{base64url, from_base64url};
+use crate::base::fault::Fault;
+use crate::base::id::{id_bytes, id_from_bytes, new_id};
+use crate::model::session::Session;
+use crate::model::user::User;
+use crate::store::Tx;
+
+/// How stale "last seen" may be, in seconds: a session is not written at every click.
+const TOUCH_INTERVAL: Seconds = 60;
+
+/// A person who is signed in.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// In this session
+    pub session: Session,
+    /// As this user
+    pub user: User,
+}
+
+/// Where a sign-in comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The address of the browser
+    pub address: String,
+    /// What the browser calls itself
+    pub user_agent: String,
+}
+
+/// A new session and the value of its cookie.
+pub struct NewSession {
+    /// The row
+    pub session: Session,
+    /// The cookie: id and secret
+    pub cookie: String,
+}
+
+/// Makes a session for a user who has just proved who they are. It is not stored yet.
+///
+/// # Errors
+/// Never in practice: the new id is one of ours.
+pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> Result<NewSession, Fault> {
+    let now = app.now();
+    let id = new_id(&app.clock, &app.random);
+    let secret: [u8; 32] = app.random.bytes();
+    let mut cookie = Vec::with_capacity(48);
+    cookie.extend_from_slice(&id_bytes(&id).ok_or_else(|| Fault::internal("a new id is not an id"))?);
+    cookie.extend_from_slice(&secret);
+    let lives = app.config.lifetimes;
+    let session = Session {
+        id,
+        secret_hash: base64url(&sha256(&secret)),
+        user_id: user_id.to_owned(),
+        auth_time: now,
+        amr: amr.iter().map(|method| (*method).to_owned()).collect(),
+        user_agent: origin.user_agent.chars().filter(|c| !c.is_control()).take(255).collect(),
+        address: origin.address.chars().take(64).collect(),
+        created_at: now,
+        last_seen_at: now,
+        idle_expires_at: now + lives.session_idle,
+        expires_at: now + lives.session,
+    };
+    Ok(NewSession { session, cookie: base64url(&cookie) })
+}
+
+/// Who the cookie belongs to, if the session is alive and the user may sign in.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
+    let Some((id, secret)) = parse_cookie(cookie) else { return Ok(None) };
+    let now = app.now();
+    let mut connection = app.store.read().await?;
+    let Some(session) = connection.session(&id).await? else { return Ok(None) };
+    let matches = equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes());
+    if !matches || !session.is_alive(now) {
+        return Ok(None);
+    }
+    let Some(user) = connection.user(&session.user_id).await?.filter(|user| !user.is_disabled) else { return Ok(None) };
+    drop(connection);
+    if now - session.last_seen_at >= TOUCH_INTERVAL {
+        let mut tx = app.store.begin().await?;
+        tx.touch_session(&session.id, now, now + app.config.lifetimes.session_idle).await?;
+        tx.commit().await?;
+    }
+    Ok(Some(SignedIn { session, user }))
+}
+
+/// Ends the session that a cookie names, inside a transaction; a cookie with a wrong secret ends nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(tx: &mut Tx, cookie: &str) -> Result<bool, Fault> {
+    let Some((id, secret)) = parse_cookie(cookie) else { return Ok(false) };
+    let Some(session) = tx.session(&id).await? else { return Ok(false) };
+    if !equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes()) {
+        return Ok(false);
+    }
+    tx.delete_session(&id).await
+}
+
+/// Signs a browser out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_out(app: &App, cookie: &str) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    let ended = end(&mut tx, cookie).await?;
+    tx.commit().await?;
+    if ended {
+        tracing::info!(event = "signed_out", "a session was ended by its owner");
+    }
+    Ok(())
+}
+
+fn parse_cookie(cookie: &str) -> Option<(String, [u8; 32])> {
+    let bytes: [u8; 48] = from_base64url(cookie)?.try_into().ok()?;
+    let (id, secret) = bytes.split_at(16);
+    Some((id_from_bytes(id.try_into().ok()?), secret.try_into().ok()?))
+}

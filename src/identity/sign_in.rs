@@ -1,0 +1,104 @@
+//! Signing in with a password.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::fault::Fault;
+use crate::keys::passwords::{MAX_PASSWORD, Verdict};
+use crate::model::user::{User, normalize_email, normalize_username};
+
+use super::device;
+use super::session::{self, NewSession, Origin};
+use super::throttle::Attempt;
+
+/// A person at the sign-in page.
+pub struct SignIn<'a> {
+    /// User name, or verified e-mail address
+    pub username: &'a str,
+    /// Password
+    pub password: &'a SecretString,
+    /// Where it comes from
+    pub origin: &'a Origin,
+    /// The cookie of a browser that signed in before
+    pub device: Option<&'a str>,
+    /// The cookie of the session that this one replaces
+    pub replaces: Option<&'a str>,
+}
+
+/// What came of it.
+pub enum Outcome {
+    /// Signed in; the cookies to set.
+    Done {
+        /// The new session
+        session: Box<NewSession>,
+        /// Who it is
+        user: Box<User>,
+        /// The cookie by which this browser will be known
+        device: String,
+    },
+    /// Wrong name or wrong password; which of both is not said.
+    Wrong,
+    /// Too many failures; try again after so many seconds.
+    Throttled(Seconds),
+}
+
+/// Authentication method reference for a password (RFC 8176 §2).
+pub const AMR_PASSWORD: &str = "pwd";
+
+/// Checks a password and begins a session under a new id.
+///
+/// # Errors
+/// When the database fails or too many passwords are being checked.
+pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
+    let user = find_user(app, attempt.username).await?;
+    // An unknown name is counted under what was typed, just as a known one is.
+    let account = user.as_ref().map_or_else(|| attempt.username.trim().to_lowercase(), |user| user.username.clone());
+    let is_known = user.as_ref().is_some_and(|user| device::is_known(app, attempt.device, &user.id));
+    let counters = Attempt::new(app, &account, &attempt.origin.address, is_known);
+    if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
+        return throttled(seconds);
+    }
+    let stored = user.as_ref().filter(|user| !user.is_disabled).and_then(|user| user.password_hash.clone());
+    let verdict = if attempt.password.expose_secret().len() > MAX_PASSWORD {
+        Verdict::Wrong
+    } else {
+        app.passwords.verify(attempt.password, stored.as_deref()).await?
+    };
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    let (Verdict::Right | Verdict::Outdated(_), Some(user), Some(stored)) = (&verdict, user, stored) else {
+        counters.failed(&mut tx, now).await?;
+        tx.commit().await?;
+        tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
+        return Ok(Outcome::Wrong);
+    };
+    if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
+        return throttled(seconds);
+    }
+    counters.succeeded(&mut tx).await?;
+    if let Verdict::Outdated(new) = &verdict {
+        tx.upgrade_password_hash(&user.id, &stored, new).await?;
+    }
+    if let Some(cookie) = attempt.replaces {
+        session::end(&mut tx, cookie).await?;
+    }
+    let session = session::new_session(app, &user.id, &[AMR_PASSWORD], attempt.origin)?;
+    tx.insert_session(&session.session).await?;
+    tx.commit().await?;
+    tracing::info!(event = "signed_in", user = user.id, session = session.session.id, address = attempt.origin.address, "somebody signed in");
+    let device = device::remember(app, &user.id)?;
+    Ok(Outcome::Done { session: Box::new(session), user: Box::new(user), device })
+}
+
+fn throttled(seconds: Seconds) -> Result<Outcome, Fault> {
+    tracing::warn!(event = "sign_in_throttled", seconds, "a sign-in was refused: too many failures");
+    Ok(Outcome::Throttled(seconds))
+}
+
+/// Finds whoever `typed` names, by one query in every case.
+async fn find_user(app: &App, typed: &str) -> Result<Option<User>, Fault> {
+    let username = normalize_username(typed).unwrap_or_default();
+    let email = normalize_email(typed).unwrap_or_default();
+    app.store.read().await?.user_by_login(&username, &email).await
+}

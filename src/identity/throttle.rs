@@ -1,0 +1,126 @@
+//! Slowing down those who guess passwords (NIST SP 800-63B §5.2.2, OWASP "device cookies").
+//!
+//! Failures are counted in the database, so that all nodes know, under four names:
+//!
+//! | counter | against | allows |
+//! |---|---|---|
+//! | account and address | somebody who tries one account | 5, then 1, 2, 4 … 15 minutes each |
+//! | address | somebody who tries many accounts | 50 in 15 minutes |
+//! | account | many addresses that try one account | 100 in an hour |
+//! | known browser | whoever stole the owner's browser cookie | 10, then as above |
+//!
+//! A browser that has signed the owner in before is counted by the last line only, so that strangers
+//! cannot lock the owner out. Counting happens when a password turned out wrong; before a right one
+//! is honoured, the counters are read again in the same transaction that begins the session, so
+//! that a burst of parallel guesses learns nothing once the limit is reached.
+
+use crate::app::App;
+use crate::base::clock::{Seconds, Timestamp};
+use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
+use crate::store::{Connection, Tx};
+
+/// A counter's rule.
+struct Rule {
+    name: &'static [u8],
+    /// Failures before it blocks
+    limit: i64,
+    /// The first block, in seconds; each failure after that doubles it
+    first_block: Seconds,
+    /// How long failures are remembered, in seconds
+    memory: Seconds,
+}
+
+/// The longest block, in seconds.
+const LONGEST_BLOCK: Seconds = 900;
+const PAIR: Rule = Rule { name: b"pair", limit: 5, first_block: 60, memory: 3600 };
+const ADDRESS: Rule = Rule { name: b"address", limit: 50, first_block: 60, memory: 900 };
+const ACCOUNT: Rule = Rule { name: b"account", limit: 100, first_block: 60, memory: 3600 };
+const KNOWN_BROWSER: Rule = Rule { name: b"device", limit: 10, first_block: 60, memory: 3600 };
+
+/// The counters that one attempt concerns.
+pub struct Attempt {
+    counters: Vec<(&'static Rule, String)>,
+}
+
+impl Attempt {
+    /// An attempt to sign in as `account` from `address`; `is_known_browser` when a device cookie
+    /// says that this browser has signed this account in before.
+    #[must_use]
+    pub fn new(app: &App, account: &str, address: &str, is_known_browser: bool) -> Self {
+        let network = network_of(address);
+        let rules: &[(&'static Rule, &[&str])] = if is_known_browser {
+            &[(&KNOWN_BROWSER, &[account])]
+        } else {
+            &[(&PAIR, &[account, &network]), (&ADDRESS, &[&network]), (&ACCOUNT, &[account])]
+        };
+        let mut counters: Vec<_> = rules
+            .iter()
+            .map(|(rule, parts)| {
+                let mut input = vec![rule.name];
+                input.extend(parts.iter().map(|part| part.as_bytes()));
+                (*rule, base64url(&app.secrets.throttle.mac(&input)))
+            })
+            .collect();
+        // One order for everybody: two attempts can never wait for each other.
+        counters.sort_by(|left, right| left.1.cmp(&right.1));
+        Self { counters }
+    }
+
+    /// The seconds until another attempt is looked at, if it is not now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn blocked_for(&self, connection: &mut Connection, now: Timestamp) -> Result<Option<Seconds>, Fault> {
+        let mut longest = None;
+        for (_, id) in &self.counters {
+            let until = connection.blocked_until(id).await?;
+            if until > now {
+                longest = longest.max(Some(until - now));
+            }
+        }
+        Ok(longest)
+    }
+
+    /// Counts a failure, and blocks what has failed too often.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn failed(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        for (rule, id) in &self.counters {
+            let throttle = tx.count_attempt(id, now, now + rule.memory).await?;
+            let beyond = throttle.failures - rule.limit;
+            if beyond >= 0 {
+                let block = rule.first_block.checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX).min(20)).unwrap_or(LONGEST_BLOCK);
+                let until = now + block.min(LONGEST_BLOCK);
+                tx.block_attempts(id, until, until + rule.memory).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the failures of exactly this person at exactly this place. The counters of the whole
+    /// address and the whole account stay: a guesser could clear them with an account of their own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn succeeded(&self, tx: &mut Tx) -> Result<(), Fault> {
+        for (rule, id) in &self.counters {
+            if rule.name == PAIR.name || rule.name == KNOWN_BROWSER.name {
+                tx.clear_attempts(id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address: what one subscriber has.
+fn network_of(address: &str) -> String {
+    match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+            Some(v4) => v4.to_string(),
+            None => v6.segments()[..4].iter().map(|part| format!("{part:x}")).collect::<Vec<_>>().join(":"),
+        },
+        _ => address.to_owned(),
+    }
+}

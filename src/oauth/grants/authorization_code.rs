@@ -1,0 +1,114 @@
+//! Redeeming an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.6).
+
+use crate::app::App;
+use crate::base::digest::{equal, sha256_text};
+use crate::base::fault::Fault;
+use crate::model::grant::Grant;
+use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::oauth::issue::{self, OnBehalf, TokenResponse};
+use crate::oauth::machine::CodeRedemption;
+use crate::protocol::error::{Refusal, invalid_grant};
+use crate::protocol::pkce;
+use crate::protocol::token_request::GrantType;
+use crate::protocol::tokens::AuthorizationCode;
+use crate::store::Redemption;
+
+/// Redeems a code, once. A second redemption revokes everything that came of the first
+/// (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
+///
+/// # Errors
+/// When the database fails.
+pub async fn redeem(
+    app: &App,
+    client: &AuthenticatedClient,
+    code: &str,
+    redirect_uri: Option<&str>,
+    code_verifier: Option<&str>,
+) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let mut connection = app.store.read().await?;
+    let parsed = AuthorizationCode::parse(code);
+    let found = match &parsed {
+        Some(parsed) => connection.grant(&parsed.grant_id()).await?,
+        None => None,
+    };
+    let grant = found.filter(|grant| equal(sha256_text(code).as_bytes(), grant.code_hash.as_bytes()));
+    let now = app.now();
+    // The machine compares client, redirect URI and time.
+    let bound_uri = match (&grant, redirect_uri) {
+        (_, Some(redirect_uri)) => redirect_uri,
+        (Some(grant), None) => grant.redirect_uri.as_str(),
+        (None, None) => "http://localhost/",
+    };
+    let redeemable = match CodeRedemption::start(&client.id, code, bound_uri)? {
+        Ok(redemption) => match &grant {
+            // A replay must be seen even when the code has expired meanwhile.
+            Some(grant) if is_replay(grant, client) => return replayed(app, grant).await,
+            grant => redemption.recovered(grant.as_ref(), now)?,
+        },
+        Err(refusal) => Err(refusal),
+    };
+    let (redeemable, grant) = match (redeemable, grant) {
+        (Ok(redeemable), Some(grant)) => (redeemable, grant),
+        (Err(refusal), _) => return Ok(Err(refusal)),
+        (Ok(_), None) => return Ok(Err(invalid_grant("the code is unknown"))),
+    };
+    if let Err(refusal) = check_binding(&grant, redirect_uri, code_verifier) {
+        return Ok(Err(refusal));
+    }
+    let Some(user) = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled) else {
+        return Ok(Err(invalid_grant("the account of this grant has ended")));
+    };
+    let catalog = connection.scopes().await?;
+    drop(connection);
+
+    let generation = client.allows(GrantType::RefreshToken).then_some(1);
+    let lives = app.config.lifetimes;
+    let tokens_end = now + client.access_token_lifetime.unwrap_or(lives.access_token);
+    let refresh_ends = grant.created_at + lives.refresh_token;
+    let redemption = Redemption {
+        now,
+        generation: generation.unwrap_or(0),
+        idle_expires_at: (now + lives.refresh_token_idle).min(refresh_ends),
+        expires_at: if generation.is_some() { refresh_ends.max(tokens_end) } else { tokens_end },
+    };
+    let mut tx = app.store.begin().await?;
+    if !tx.consume_code(&grant.id, &redemption).await? {
+        drop(tx);
+        return replayed(app, &grant).await;
+    }
+    tx.commit().await?;
+    tracing::debug!(event = "code_redeemed", client = client.id, user = user.id, grant = grant.id, "a code was redeemed");
+    let scope = redeemable.scope.clone();
+    let tokens = issue::tokens(app, client, &scope, Some(&OnBehalf { grant: &grant, user: &user, generation, catalog: &catalog }))?;
+    redeemable.consumed()?;
+    Ok(Ok(tokens))
+}
+
+/// Whether the code was used already, by the client that it belongs to.
+fn is_replay(grant: &Grant, client: &AuthenticatedClient) -> bool {
+    grant.client_id == client.id && grant.code_consumed_at.is_some()
+}
+
+/// Revokes what came of the first redemption. This commits although the client gets an error.
+async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.revoke_grant(&grant.id, app.now()).await?;
+    tx.commit().await?;
+    tracing::warn!(event = "code_replayed", client = grant.client_id, user = grant.user_id, grant = grant.id, "a code was presented twice: the grant is revoked");
+    Ok(Err(invalid_grant("the code is unknown, expired, used, or was issued to another client or redirect URI")))
+}
+
+/// The redirect URI byte by byte, and PKCE. Without PKCE a redirect URI that was sent in the
+/// authorization request must be sent again (RFC 6749 §4.1.3; OAuth 2.1 §10.2 drops it with PKCE).
+fn check_binding(grant: &Grant, redirect_uri: Option<&str>, code_verifier: Option<&str>) -> Result<(), Refusal> {
+    match redirect_uri {
+        Some(redirect_uri) if redirect_uri != grant.redirect_uri => {
+            return Err(invalid_grant("redirect_uri differs from the one of the authorization request"));
+        }
+        None if grant.code_challenge.is_none() && grant.is_redirect_uri_explicit => {
+            return Err(invalid_grant("redirect_uri is missing"));
+        }
+        _ => {}
+    }
+    pkce::verify(grant.code_challenge.as_ref(), code_verifier)
+}

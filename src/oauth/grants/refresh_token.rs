@@ -1,0 +1,101 @@
+//! Refreshing (RFC 6749 §6) with rotation by generation (RFC 9700 §4.14.2).
+//!
+//! Everything is checked before the gate, so that a refused refresh never consumes the token.
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::model::grant::{Grant, Presented};
+use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::oauth::issue::{self, OnBehalf, TokenResponse};
+use crate::oauth::{machine, verify};
+use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
+use crate::protocol::scope::Scope;
+
+const DEAD: Refusal = invalid_grant("the refresh token is unknown, expired, used or revoked");
+
+/// Redeems a refresh token for its successor and a new access token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn refresh(
+    app: &App,
+    client: &AuthenticatedClient,
+    presented: &str,
+    requested: Option<&Scope>,
+) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let Some(token) = verify::refresh_token(app, presented) else { return Ok(Err(DEAD)) };
+    let mut connection = app.store.read().await?;
+    let Some(grant) = connection.grant(&token.grant_id()).await? else { return Ok(Err(DEAD)) };
+    if grant.client_id != client.id {
+        return Ok(Err(DEAD.with_detail("presented by another client")));
+    }
+    let now = app.now();
+    let grace = app.config.lifetimes.refresh_grace;
+    let judged = grant.judge(token.generation(), now, grace);
+    if judged == Presented::Replay {
+        return replayed(app, &grant).await;
+    }
+    let is_alive = judged != Presented::Dead;
+    let refreshable = match machine::refresh(&client.id, presented, requested, &grant, is_alive)? {
+        Ok(refreshable) => refreshable,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(user) = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled) else {
+        return Ok(Err(invalid_grant("the account of this grant has ended")));
+    };
+    let catalog = connection.scopes().await?;
+    drop(connection);
+    // What the person or the client has lost since the consent is not handed out again.
+    let scope = catalog.of_user(&refreshable.scope, &user).intersection(&client.scope);
+    if scope.is_empty() {
+        return Ok(Err(Refusal::new(ErrorCode::InvalidScope, "nothing of the granted scope is still allowed")));
+    }
+
+    let generation = match judged {
+        Presented::Current => match rotate(app, &grant, now).await? {
+            Rotation::To(generation) => generation,
+            Rotation::Replay => return replayed(app, &grant).await,
+            Rotation::Dead => return Ok(Err(DEAD)),
+        },
+        _ => grant.generation,
+    };
+    let tokens = issue::tokens(app, client, &scope, Some(&OnBehalf { grant: &grant, user: &user, generation: Some(generation), catalog: &catalog }))?;
+    refreshable.rotated()?;
+    tracing::debug!(event = "refreshed", client = client.id, user = user.id, grant = grant.id, generation, "a token was refreshed");
+    Ok(Ok(tokens))
+}
+
+enum Rotation {
+    To(u32),
+    Replay,
+    Dead,
+}
+
+/// Passes the gate, or finds out who did.
+async fn rotate(app: &App, grant: &Grant, now: i64) -> Result<Rotation, Fault> {
+    let idle_expires_at = (now + app.config.lifetimes.refresh_token_idle).min(grant.expires_at);
+    let mut tx = app.store.begin().await?;
+    if tx.rotate_grant(&grant.id, grant.generation, now, idle_expires_at).await? {
+        tx.commit().await?;
+        return Ok(Rotation::To(grant.generation + 1));
+    }
+    // Somebody was first: the same client at the same moment gets the same successor.
+    let current = tx.grant(&grant.id).await?;
+    drop(tx);
+    let Some(current) = current else { return Ok(Rotation::Dead) };
+    Ok(match current.judge(grant.generation, app.now(), app.config.lifetimes.refresh_grace) {
+        Presented::Retry => Rotation::To(current.generation),
+        Presented::Replay => Rotation::Replay,
+        Presented::Current | Presented::Dead => Rotation::Dead,
+    })
+}
+
+/// A token from before the current one, after the grace window: somebody has a copy, and it cannot
+/// be told who is the thief. This commits although the client gets an error.
+async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.revoke_grant(&grant.id, app.now()).await?;
+    tx.commit().await?;
+    tracing::warn!(event = "refresh_token_replayed", client = grant.client_id, user = grant.user_id, grant = grant.id, "an old refresh token was presented: the grant is revoked");
+    Ok(Err(DEAD))
+}

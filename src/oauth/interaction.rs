@@ -1,0 +1,82 @@
+//! An authorization request on its way through our pages.
+//!
+//! While the person signs in, chooses an account and consents, the request travels with the browser,
+//! sealed: nothing is stored until there is a grant, so nobody can fill a table by opening pages, and
+//! any node can go on where another began.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::base::clock::{Seconds, Timestamp};
+use crate::base::fault::Fault;
+use crate::protocol::parameters::Parameters;
+use crate::protocol::scope::Scope;
+
+/// How long a person may take, in seconds.
+pub const LIFETIME: Seconds = 3600;
+
+const CONTEXT: &[u8] = b"interaction";
+
+/// What was shown to the person on the consent page. An answer counts for nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// In which session
+    pub session_id: String,
+    /// Which scopes
+    pub scope: String,
+    /// Which single claims
+    pub claims: Vec<String>,
+}
+
+/// The state of an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interaction {
+    /// The request, as a query string
+    pub query: String,
+    /// When it arrived: a sign-in after this answers `prompt=login`
+    pub created_at: Timestamp,
+    /// The session that the person chose to go on with (`prompt=select_account`)
+    pub chosen_session: Option<String>,
+    /// What the consent page showed
+    pub shown: Option<Shown>,
+}
+
+impl Interaction {
+    /// An interaction that begins now.
+    #[must_use]
+    pub fn begin(app: &App, parameters: &Parameters) -> Self {
+        Self { query: parameters.to_query(), created_at: app.now(), chosen_session: None, shown: None }
+    }
+
+    /// The form in which it travels.
+    ///
+    /// # Errors
+    /// When sealing fails.
+    pub fn seal(&self, app: &App) -> Result<String, Fault> {
+        let plain = serde_json::to_vec(self).map_err(Fault::internal)?;
+        app.secrets.interaction.seal(&app.random, CONTEXT, &plain)
+    }
+
+    /// Opens what [`Self::seal`] made; `None` when it is something else or too old.
+    #[must_use]
+    pub fn open(app: &App, sealed: &str) -> Option<Self> {
+        let plain = app.secrets.interaction.open(CONTEXT, sealed)?;
+        let interaction: Self = serde_json::from_slice(&plain).ok()?;
+        (app.now() - interaction.created_at <= LIFETIME).then_some(interaction)
+    }
+
+    /// The request again.
+    #[must_use]
+    pub fn parameters(&self) -> Parameters {
+        Parameters::parse(self.query.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl Shown {
+    /// Whether a request asks for nothing beyond what was shown, in the same session.
+    #[must_use]
+    pub fn covers(&self, session_id: &str, scope: &Scope, claims: &[String]) -> bool {
+        let shown = Scope::parse(&self.scope).unwrap_or_default();
+        self.session_id == session_id && scope.is_subset(&shown) && claims.iter().all(|claim| self.claims.contains(claim))
+    }
+}

@@ -1,0 +1,62 @@
+//! Metadata (RFC 8414, OpenID Connect Discovery 1.0): exactly what works, and nothing else.
+
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::model::signing_key::SigningAlgorithm;
+use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::token_request::GrantType;
+
+use super::issue::ACR_PASSWORD;
+
+/// The document. `endpoints` are the metadata names and paths of the table of routes, so that what
+/// is served and what is announced cannot differ.
+///
+/// # Errors
+/// When the database fails.
+pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fault> {
+    let catalog = app.store.read().await?.scopes().await?;
+    let all_scopes = crate::protocol::scope::Scope::parse(
+        &catalog.0.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" "),
+    )
+    .unwrap_or_default();
+    let mut claims = catalog.claims(&all_scopes);
+    claims.extend(["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "sid"]);
+    claims.sort_unstable();
+    claims.dedup();
+    let auth_methods = AuthMethod::ALL.map(AuthMethod::as_str);
+    let secret_methods: Vec<&str> = auth_methods.into_iter().filter(|method| *method != "none").collect();
+    let mut document = Map::new();
+    document.insert("issuer".to_owned(), json!(app.issuer.as_str()));
+    for (name, path) in endpoints {
+        document.insert((*name).to_owned(), json!(app.issuer.endpoint(path)));
+    }
+    let facts = json!({
+        "scopes_supported": all_scopes.iter().collect::<Vec<_>>(),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "form_post"],
+        "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": SigningAlgorithm::ALL.map(SigningAlgorithm::as_str),
+        "token_endpoint_auth_methods_supported": auth_methods,
+        "introspection_endpoint_auth_methods_supported": secret_methods,
+        "revocation_endpoint_auth_methods_supported": auth_methods,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "display_values_supported": ["page"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": claims,
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "require_request_uri_registration": false,
+        "acr_values_supported": [ACR_PASSWORD],
+        "ui_locales_supported": ["en"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    if let Value::Object(facts) = facts {
+        document.extend(facts);
+    }
+    Ok(Value::Object(document))
+}

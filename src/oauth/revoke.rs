@@ -1,0 +1,45 @@
+//! Revocation (RFC 7009): a client gives a token back.
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::error::{Refusal, invalid_grant};
+
+use super::client_authentication::authenticate;
+use super::verify;
+
+/// Revokes a token. A refresh token ends its grant with everything under it; an access token ends
+/// alone (RFC 7009 §2.1). An unknown token is as good as a revoked one (§2.2).
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<(), Refusal>, Fault> {
+    let client = match authenticate(&mut app.store.read().await?, credentials).await? {
+        Ok(client) => client,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let not_yours = || invalid_grant("the token was issued to another client");
+    let now = app.now();
+    if let Some(presented) = verify::refresh_token(app, token) {
+        let mut tx = app.store.begin().await?;
+        let Some(grant) = tx.grant(&presented.grant_id()).await? else { return Ok(Ok(())) };
+        if grant.client_id != client.id {
+            return Ok(Err(not_yours()));
+        }
+        tx.revoke_grant(&grant.id, now).await?;
+        tx.commit().await?;
+        tracing::info!(event = "grant_revoked", client = client.id, user = grant.user_id, grant = grant.id, "a client revoked its refresh token");
+        return Ok(Ok(()));
+    }
+    let Some(claims) = verify::authentic_access_token(app, token).await? else { return Ok(Ok(())) };
+    if claims.client_id != client.id {
+        return Ok(Err(not_yours()));
+    }
+    if claims.exp > now {
+        let mut tx = app.store.begin().await?;
+        tx.revoke_token(&claims.jti, claims.exp).await?;
+        tx.commit().await?;
+        tracing::info!(event = "access_token_revoked", client = client.id, jti = claims.jti, "a client revoked an access token");
+    }
+    Ok(Ok(()))
+}

@@ -1,0 +1,52 @@
+//! The token endpoint (RFC 6749 §3.2): what every grant needs is done here, once.
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::error::{ErrorCode, Refusal};
+use crate::protocol::token_request::{GrantRequest, TokenRequest};
+
+use super::client_authentication::authenticate;
+use super::grants::{authorization_code, client_credentials, refresh_token};
+use super::issue::TokenResponse;
+use super::verify;
+
+/// Answers a token request.
+///
+/// # Errors
+/// When the database fails.
+pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let outcome = decide(app, credentials, request).await?;
+    if let Err(refusal) = &outcome {
+        tracing::info!(
+            event = "token_refused",
+            client = credentials.client_id,
+            grant_type = %request.grant.grant_type(),
+            error = %refusal.code,
+            detail = refusal.detail,
+            "{}",
+            refusal.description
+        );
+    }
+    Ok(outcome)
+}
+
+async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
+    let client = match authenticate(&mut app.store.read().await?, credentials).await? {
+        Ok(client) => client,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if !client.allows(request.grant.grant_type()) {
+        return Ok(Err(Refusal::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type")));
+    }
+    if let Err(refusal) = verify::resource(app, &request.resource) {
+        return Ok(Err(refusal));
+    }
+    match &request.grant {
+        GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref()).await
+        }
+        GrantRequest::RefreshToken { refresh_token, scope } => refresh_token::refresh(app, &client, refresh_token, scope.as_ref()).await,
+        GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref()).await,
+    }
+}

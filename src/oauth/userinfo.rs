@@ -1,0 +1,40 @@
+//! The userinfo endpoint (OpenID Connect Core §5.3).
+
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::protocol::error::{ErrorCode, Refusal};
+
+use super::verify;
+
+/// The claims that a token's scope and its `claims` request release. `sub` is always there (§5.3.2).
+///
+/// # Errors
+/// When the database fails.
+pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value>, Refusal>, Fault> {
+    let invalid = || Refusal::new(ErrorCode::InvalidToken, "the access token is unknown, expired or revoked");
+    let Some(live) = verify::access_token(app, token).await? else { return Ok(Err(invalid())) };
+    let Some(grant_id) = live.claims.grant_id() else {
+        return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token speaks for no person")));
+    };
+    if !live.claims.aud.iter().any(|audience| audience == app.issuer.as_str()) {
+        return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token is for another audience")));
+    }
+    if !live.scope.contains("openid") {
+        return Ok(Err(Refusal::new(ErrorCode::InsufficientScope, "the access token lacks the scope openid")));
+    }
+    let mut connection = app.store.read().await?;
+    let (Some(grant), Some(user)) = (connection.grant(grant_id).await?, connection.user(&live.claims.sub).await?) else {
+        return Ok(Err(invalid()));
+    };
+    let catalog = connection.scopes().await?;
+    let mut claims = Map::new();
+    for name in catalog.claims(&live.scope).into_iter().chain(grant.claims.userinfo.keys().map(String::as_str)) {
+        if let Some(value) = user.claim(name) {
+            claims.insert(name.to_owned(), value);
+        }
+    }
+    claims.insert("sub".to_owned(), json!(user.id));
+    Ok(Ok(claims))
+}

@@ -1,0 +1,118 @@
+//! The single check: every token that comes back is verified here.
+
+use jsonwebtoken::{Validation, decode, decode_header};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::keys::signing::{TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
+use crate::protocol::error::{ErrorCode, Refusal};
+use crate::protocol::scope::Scope;
+use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, RefreshToken};
+
+use super::issue::{AccessTokenClaims, OPAQUE_CONTEXT, refresh_mac};
+
+/// The longest token that is looked at, in bytes.
+const MAX_TOKEN: usize = 16_384;
+
+/// An access token that is authentic and alive.
+#[derive(Clone, Debug)]
+pub struct LiveToken {
+    /// What it says
+    pub claims: AccessTokenClaims,
+    /// Its scope, parsed
+    pub scope: Scope,
+}
+
+/// Checks an access token wholly: signature or seal, `typ`, issuer, time, and that neither it nor
+/// its grant, user or client has ended. `None` for everything else, without saying why.
+///
+/// # Errors
+/// When the database fails.
+pub async fn access_token(app: &App, token: &str) -> Result<Option<LiveToken>, Fault> {
+    let Some(claims) = authentic_access_token(app, token).await? else { return Ok(None) };
+    if claims.exp <= app.now() {
+        return Ok(None);
+    }
+    let grant_and_user = claims.grant_id().map(|grant| (grant, claims.sub.as_str()));
+    let state = app.store.read().await?.token_state(&claims.jti, &claims.client_id, grant_and_user).await?;
+    if !state.is_alive() {
+        return Ok(None);
+    }
+    let Ok(scope) = Scope::parse(&claims.scope) else { return Ok(None) };
+    Ok(Some(LiveToken { claims, scope }))
+}
+
+/// Whether we made this access token, alive or not: enough to revoke it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn authentic_access_token(app: &App, token: &str) -> Result<Option<AccessTokenClaims>, Fault> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let claims: Option<AccessTokenClaims> = match token.strip_prefix(ACCESS_TOKEN_PREFIX) {
+        Some(sealed) => {
+            app.secrets.access_token.open(OPAQUE_CONTEXT, sealed).and_then(|plain| serde_json::from_slice(&plain).ok())
+        }
+        None => jwt(app, token, TYP_ACCESS_TOKEN).await?,
+    };
+    Ok(claims.filter(|claims| claims.iss == app.issuer.as_str()))
+}
+
+/// Verifies the signature of one of our JWTs. The key is found by `kid`, and the key says which
+/// algorithm is right; nothing in the token can choose another (RFC 8725 §3.1).
+async fn jwt<T: DeserializeOwned + Clone>(app: &App, token: &str, typ: &str) -> Result<Option<T>, Fault> {
+    let Ok(header) = decode_header(token) else { return Ok(None) };
+    let Some(kid) = header.kid.as_deref().filter(|_| header.typ.as_deref() == Some(typ)) else { return Ok(None) };
+    let now = app.now();
+    let mut ring = app.keys.current();
+    if ring.verifier(kid, now).is_none() {
+        // Another node may have rotated.
+        app.keys.refresh_for_unknown_kid(&app.store, now).await?;
+        ring = app.keys.current();
+    }
+    let Some(key) = ring.verifier(kid, now) else { return Ok(None) };
+    let mut validation = Validation::new(key.algorithm());
+    // Time and audience are ours to judge: with our clock, and by what the token is presented for.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    Ok(decode::<T>(token, &key.decoding, &validation).ok().map(|data| data.claims))
+}
+
+#[derive(Clone, Deserialize)]
+struct IdTokenClaims {
+    iss: String,
+    sub: String,
+    aud: String,
+}
+
+/// The subject of an `id_token_hint` that we issued to this client, expired or not (OpenID Connect
+/// Core §3.1.2.1); `None` for everything else.
+///
+/// # Errors
+/// When the database fails.
+pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Option<String>, Fault> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let claims: Option<IdTokenClaims> = jwt(app, token, TYP_ID_TOKEN).await?;
+    Ok(claims.filter(|claims| claims.iss == app.issuer.as_str() && claims.aud == client_id).map(|claims| claims.sub))
+}
+
+/// A refresh token that we made; whether it is the current one is for the grant to say.
+#[must_use]
+pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {
+    RefreshToken::parse(token).filter(|token| token.is_authentic(|grant, generation| refresh_mac(app, grant, generation)))
+}
+
+/// Checks `resource` parameters (RFC 8707 §2): so far the only resource is this server itself.
+///
+/// # Errors
+/// `invalid_target` for any other.
+pub fn resource(app: &App, resources: &[String]) -> Result<(), Refusal> {
+    let is_known = |resource: &String| resource.strip_suffix('/').unwrap_or(resource) == app.issuer.as_str();
+    if resources.iter().all(is_known) { Ok(()) } else { Err(Refusal::new(ErrorCode::InvalidTarget, "the requested resource is unknown")) }
+}
