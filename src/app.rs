@@ -46,7 +46,16 @@ impl App {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
         let issuer = config.issuer();
-        Ok(Self(Arc::new(Parts { config, issuer, store, secrets, keys, passwords, clock, random })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            issuer,
+            store,
+            secrets,
+            keys,
+            passwords,
+            clock,
+            random,
+        })))
     }
 
     /// Seconds since the epoch.

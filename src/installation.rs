@@ -108,7 +108,10 @@ async fn resolve_secret(config: &Config, store: &Store, random: &Random) -> Resu
 fn read_secret(file: &Path) -> Result<Option<SecretString>, OpenError> {
     match std::fs::read_to_string(file) {
         Ok(text) if text.trim().chars().count() >= MIN_APP_SECRET => Ok(Some(SecretString::from(text.trim()))),
-        Ok(_) => Err(OpenError::Refused(format!("{} holds no usable secret: restore it from a backup", file.display()))),
+        Ok(_) => Err(OpenError::Refused(format!(
+            "{} holds no usable secret: restore it from a backup",
+            file.display()
+        ))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(OpenError::Refused(format!("cannot read {}: {error}", file.display()))),
     }
@@ -125,7 +128,10 @@ fn create_secret(file: &Path, random: &Random) -> Result<SecretString, OpenError
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let secret = SecretString::from(crate::base::encoding::base64url(&random.bytes::<48>()));
     let mut handle = options.open(&draft).map_err(failed)?;
-    let written = handle.write_all(secret.expose_secret().as_bytes()).and_then(|()| handle.write_all(b"\n")).and_then(|()| handle.sync_all());
+    let written = handle
+        .write_all(secret.expose_secret().as_bytes())
+        .and_then(|()| handle.write_all(b"\n"))
+        .and_then(|()| handle.sync_all());
     let linked = written.and_then(|()| std::fs::hard_link(&draft, file));
     let _ = std::fs::remove_file(&draft);
     match linked {
@@ -149,7 +155,8 @@ async fn check_secret(store: &Store, secrets: &Secrets, now: i64) -> Result<(), 
         return Ok(());
     }
     Err(OpenError::Refused(
-        "APP_SECRET is not the one this database was made with: its keys would not open. Nothing was changed; start with the right secret".to_owned(),
+        "APP_SECRET is not the one this database was made with: its keys would not open. Nothing was changed; start with the right secret"
+            .to_owned(),
     ))
 }
 

@@ -7,11 +7,15 @@
 
 pub mod app;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod identity;
 pub mod installation;
+pub mod jobs;
 pub mod keys;
 pub mod model;
 pub mod oauth;
 pub mod protocol;
+pub mod seed;
 pub mod store;
+pub mod web;

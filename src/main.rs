@@ -1,1 +1,7 @@
-fn main() {}
+//! The `gatehouse` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatehouse::cli::run()
+}

@@ -110,7 +110,7 @@ impl Default for Config {
             app_secret: None,
             admin_token: None,
             enable_dev_endpoints: false,
-            log_level: "info".to_owned(),
+            log_level: "info,actix_server=warn".to_owned(),
             log_format: LogFormat::Text,
             workers: cores,
             lifetimes: Lifetimes {
@@ -123,7 +123,11 @@ impl Default for Config {
                 session_idle: 86_400,
                 session: 14 * 86_400,
             },
-            password_cost: PasswordCost { memory_kib: 19_456, passes: 2, lanes: 1 },
+            password_cost: PasswordCost {
+                memory_kib: 19_456,
+                passes: 2,
+                lanes: 1,
+            },
             password_threads: cores,
             password_queue: 1024,
             tls_certificate: None,
@@ -141,14 +145,21 @@ impl Config {
             return issuer.clone();
         }
         let scheme = if self.tls().is_some() { "https" } else { "http" };
-        let host = if self.listen.ip().is_unspecified() { "127.0.0.1".to_owned() } else { host_of(self.listen) };
+        let host = if self.listen.ip().is_unspecified() {
+            "127.0.0.1".to_owned()
+        } else {
+            host_of(self.listen)
+        };
         Issuer::parse(&format!("{scheme}://{host}:{}", self.listen.port())).unwrap_or_else(|_| Issuer::localhost(self.listen.port()))
     }
 
     /// The files of the TLS listener, when both are set.
     #[must_use]
     pub fn tls(&self) -> Option<TlsFiles> {
-        Some(TlsFiles { certificate: self.tls_certificate.clone()?, key: self.tls_key.clone()? })
+        Some(TlsFiles {
+            certificate: self.tls_certificate.clone()?,
+            key: self.tls_key.clone()?,
+        })
     }
 
     /// How to open the store.
@@ -200,7 +211,11 @@ impl Config {
 }
 
 fn host_of(address: SocketAddr) -> String {
-    if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() }
+    if address.is_ipv6() {
+        format!("[{}]", address.ip())
+    } else {
+        address.ip().to_string()
+    }
 }
 
 /// Why the configuration is refused: one line that names what is wrong.

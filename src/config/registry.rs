@@ -8,7 +8,7 @@ use crate::keys::secrets::MIN_APP_SECRET;
 use crate::protocol::issuer::Issuer;
 use crate::store::DatabaseUrl;
 
-use super::values::{boolean, duration, number, secret, secret_file, seconds, show_seconds};
+use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
 use super::{Config, LogFormat};
 
 /// The fewest characters of an admin token that the operator chooses.
@@ -58,7 +58,10 @@ macro_rules! setting {
         }
     };
     (secret $key:literal, $env:literal, $value:literal, $help:literal, |$config:ident, $text:ident| $set:expr, |$shown:ident| $show:expr) => {
-        Setting { is_secret: true, ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| $show) }
+        Setting {
+            is_secret: true,
+            ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
+        }
     };
 }
 
@@ -74,97 +77,246 @@ const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &[
-    setting!("listen", "GATEHOUSE_LISTEN", "ADDRESS:PORT", "Where to listen",
-        |config, text| config.listen = text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8000 or 0.0.0.0:8000".to_owned())?,
-        |config| config.listen.to_string()),
-    setting!("issuer", "GATEHOUSE_ISSUER", "URL", "The URL under which people and apps reach the server; https unless it is a loopback address",
+    setting!(
+        "listen",
+        "GATEHOUSE_LISTEN",
+        "ADDRESS:PORT",
+        "Where to listen",
+        |config, text| config.listen = text
+            .parse()
+            .map_err(|_| { "must be an address and a port, such as 127.0.0.1:8000 or 0.0.0.0:8000".to_owned() })?,
+        |config| config.listen.to_string()
+    ),
+    setting!(
+        "issuer",
+        "GATEHOUSE_ISSUER",
+        "URL",
+        "The URL under which people and apps reach the server; https unless it is a loopback address",
         |config, text| config.issuer = Some(Issuer::parse(text)?),
-        |config| config.issuer().to_string()),
-    setting!("database_url", "DATABASE_URL", "URL", "sqlite://FILE, postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE",
+        |config| config.issuer().to_string()
+    ),
+    setting!(
+        "database_url",
+        "DATABASE_URL",
+        "URL",
+        "sqlite://FILE, postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE",
         |config, text| config.database_url = DatabaseUrl::parse(text)?,
-        |config| config.database_url.to_string()),
-    setting!("database_pool_size", "GATEHOUSE_DATABASE_POOL_SIZE", "NUMBER", "The most database connections of this node",
+        |config| config.database_url.to_string()
+    ),
+    setting!(
+        "database_pool_size",
+        "GATEHOUSE_DATABASE_POOL_SIZE",
+        "NUMBER",
+        "The most database connections of this node",
         |config, text| config.database_pool_size = number(text, 1, 1000)?,
-        |config| config.database_pool_size.to_string()),
-    setting!("database_timeout", "GATEHOUSE_DATABASE_TIMEOUT", "TIME", "How long a request may wait for a connection before it is answered with 503",
+        |config| config.database_pool_size.to_string()
+    ),
+    setting!(
+        "database_timeout",
+        "GATEHOUSE_DATABASE_TIMEOUT",
+        "TIME",
+        "How long a request may wait for a connection before it is answered with 503",
         |config, text| config.database_timeout = duration(text, 1, 300)?,
-        |config| format!("{}s", config.database_timeout.as_secs())),
+        |config| format!("{}s", config.database_timeout.as_secs())
+    ),
     setting!(secret "app_secret", "APP_SECRET", "TEXT", "The secret that all keys are derived from, 32 characters or more; the same on every node. With SQLite one is made and kept in a file",
         |config, text| config.app_secret = Some(secret(text, MIN_APP_SECRET)?),
         |config| shown_secret(config.app_secret.is_some())),
-    setting!("app_secret_file", "APP_SECRET_FILE", "FILE", "Read APP_SECRET from this file",
+    setting!(
+        "app_secret_file",
+        "APP_SECRET_FILE",
+        "FILE",
+        "Read APP_SECRET from this file",
         |config, text| config.app_secret = Some(secret_file(text, MIN_APP_SECRET)?),
-        |config| shown_secret(config.app_secret.is_some())),
+        |config| shown_secret(config.app_secret.is_some())
+    ),
     setting!(secret "admin_token", "ADMIN_TOKEN", "TEXT", "The admin token to begin with, 16 characters or more; does the same as /setup in a browser",
         |config, text| config.admin_token = Some(secret(text, MIN_ADMIN_TOKEN)?),
         |config| shown_secret(config.admin_token.is_some())),
-    setting!("admin_token_file", "ADMIN_TOKEN_FILE", "FILE", "Read ADMIN_TOKEN from this file",
+    setting!(
+        "admin_token_file",
+        "ADMIN_TOKEN_FILE",
+        "FILE",
+        "Read ADMIN_TOKEN from this file",
         |config, text| config.admin_token = Some(secret_file(text, MIN_ADMIN_TOKEN)?),
-        |config| shown_secret(config.admin_token.is_some())),
-    setting!("enable_dev_endpoints", "ENABLE_DEV_ENDPOINTS", "BOOLEAN", "Serve /dev/seed, /dev/pkce and /dev/clients; only with a loopback issuer",
+        |config| shown_secret(config.admin_token.is_some())
+    ),
+    setting!(
+        "enable_dev_endpoints",
+        "ENABLE_DEV_ENDPOINTS",
+        "BOOLEAN",
+        "Serve /dev/seed, /dev/pkce and /dev/clients; only with a loopback issuer",
         |config, text| config.enable_dev_endpoints = boolean(text)?,
-        |config| config.enable_dev_endpoints.to_string()),
-    setting!("log_level", "GATEHOUSE_LOG_LEVEL", "LEVEL", "error, warn, info, debug or trace; or pairs such as gatehouse=debug,actix_server=warn",
-        |config, text| { text.parse::<Targets>().map_err(|_| "must be error, warn, info, debug or trace".to_owned())?; config.log_level = text.to_owned() },
-        |config| config.log_level.clone()),
-    setting!("log_format", "GATEHOUSE_LOG_FORMAT", "FORMAT", "text for people, json for log collectors",
+        |config| config.enable_dev_endpoints.to_string()
+    ),
+    setting!(
+        "log_level",
+        "GATEHOUSE_LOG_LEVEL",
+        "LEVEL",
+        "error, warn, info, debug or trace; or pairs such as gatehouse=debug,actix_server=warn",
+        |config, text| {
+            text.parse::<Targets>()
+                .map_err(|_| "must be error, warn, info, debug or trace".to_owned())?;
+            config.log_level = text.to_owned()
+        },
+        |config| config.log_level.clone()
+    ),
+    setting!(
+        "log_format",
+        "GATEHOUSE_LOG_FORMAT",
+        "FORMAT",
+        "text for people, json for log collectors",
         |config, text| config.log_format = match text {
             "text" => LogFormat::Text,
             "json" => LogFormat::Json,
             _ => return Err("must be text or json".to_owned()),
         },
-        |config| match config.log_format { LogFormat::Text => "text".to_owned(), LogFormat::Json => "json".to_owned() }),
-    setting!("workers", "GATEHOUSE_WORKERS", "NUMBER", "Threads that serve requests; the number of processors unless set",
+        |config| match config.log_format {
+            LogFormat::Text => "text".to_owned(),
+            LogFormat::Json => "json".to_owned(),
+        }
+    ),
+    setting!(
+        "workers",
+        "GATEHOUSE_WORKERS",
+        "NUMBER",
+        "Threads that serve requests; the number of processors unless set",
         |config, text| config.workers = number(text, 1, 1024)?,
-        |config| config.workers.to_string()),
-    setting!("code_lifetime", "GATEHOUSE_CODE_LIFETIME", "TIME", "Life of an authorization code, one minute at most",
+        |config| config.workers.to_string()
+    ),
+    setting!(
+        "code_lifetime",
+        "GATEHOUSE_CODE_LIFETIME",
+        "TIME",
+        "Life of an authorization code, one minute at most",
         |config, text| config.lifetimes.code = seconds(text, 5, 60)?,
-        |config| show_seconds(config.lifetimes.code)),
-    setting!("access_token_lifetime", "GATEHOUSE_ACCESS_TOKEN_LIFETIME", "TIME", "Life of an access token",
+        |config| show_seconds(config.lifetimes.code)
+    ),
+    setting!(
+        "access_token_lifetime",
+        "GATEHOUSE_ACCESS_TOKEN_LIFETIME",
+        "TIME",
+        "Life of an access token",
         |config, text| config.lifetimes.access_token = seconds(text, 10, MAX_TOKEN_LIFETIME)?,
-        |config| show_seconds(config.lifetimes.access_token)),
-    setting!("id_token_lifetime", "GATEHOUSE_ID_TOKEN_LIFETIME", "TIME", "Life of an ID token",
+        |config| show_seconds(config.lifetimes.access_token)
+    ),
+    setting!(
+        "id_token_lifetime",
+        "GATEHOUSE_ID_TOKEN_LIFETIME",
+        "TIME",
+        "Life of an ID token",
         |config, text| config.lifetimes.id_token = seconds(text, 10, MAX_TOKEN_LIFETIME)?,
-        |config| show_seconds(config.lifetimes.id_token)),
-    setting!("refresh_token_idle_lifetime", "GATEHOUSE_REFRESH_TOKEN_IDLE_LIFETIME", "TIME", "Life of a refresh token that nobody uses",
+        |config| show_seconds(config.lifetimes.id_token)
+    ),
+    setting!(
+        "refresh_token_idle_lifetime",
+        "GATEHOUSE_REFRESH_TOKEN_IDLE_LIFETIME",
+        "TIME",
+        "Life of a refresh token that nobody uses",
         |config, text| config.lifetimes.refresh_token_idle = seconds(text, 60, 3650 * DAY)?,
-        |config| show_seconds(config.lifetimes.refresh_token_idle)),
-    setting!("refresh_token_lifetime", "GATEHOUSE_REFRESH_TOKEN_LIFETIME", "TIME", "How long an authorization can be refreshed in all",
+        |config| show_seconds(config.lifetimes.refresh_token_idle)
+    ),
+    setting!(
+        "refresh_token_lifetime",
+        "GATEHOUSE_REFRESH_TOKEN_LIFETIME",
+        "TIME",
+        "How long an authorization can be refreshed in all",
         |config, text| config.lifetimes.refresh_token = seconds(text, 60, 3650 * DAY)?,
-        |config| show_seconds(config.lifetimes.refresh_token)),
-    setting!("refresh_grace", "GATEHOUSE_REFRESH_GRACE", "TIME", "For how long a repeated refresh gets the same new token instead of an alarm",
+        |config| show_seconds(config.lifetimes.refresh_token)
+    ),
+    setting!(
+        "refresh_grace",
+        "GATEHOUSE_REFRESH_GRACE",
+        "TIME",
+        "For how long a repeated refresh gets the same new token instead of an alarm",
         |config, text| config.lifetimes.refresh_grace = seconds(text, 0, 60)?,
-        |config| show_seconds(config.lifetimes.refresh_grace)),
-    setting!("session_idle_lifetime", "GATEHOUSE_SESSION_IDLE_LIFETIME", "TIME", "How long a sign-in lasts that nobody uses",
+        |config| show_seconds(config.lifetimes.refresh_grace)
+    ),
+    setting!(
+        "session_idle_lifetime",
+        "GATEHOUSE_SESSION_IDLE_LIFETIME",
+        "TIME",
+        "How long a sign-in lasts that nobody uses",
         |config, text| config.lifetimes.session_idle = seconds(text, 60, 365 * DAY)?,
-        |config| show_seconds(config.lifetimes.session_idle)),
-    setting!("session_lifetime", "GATEHOUSE_SESSION_LIFETIME", "TIME", "How long a sign-in lasts in all",
+        |config| show_seconds(config.lifetimes.session_idle)
+    ),
+    setting!(
+        "session_lifetime",
+        "GATEHOUSE_SESSION_LIFETIME",
+        "TIME",
+        "How long a sign-in lasts in all",
         |config, text| config.lifetimes.session = seconds(text, 60, 365 * DAY)?,
-        |config| show_seconds(config.lifetimes.session)),
-    setting!("password_memory", "GATEHOUSE_PASSWORD_MEMORY", "KIB", "Memory of one password hash (argon2id), in KiB",
+        |config| show_seconds(config.lifetimes.session)
+    ),
+    setting!(
+        "password_memory",
+        "GATEHOUSE_PASSWORD_MEMORY",
+        "KIB",
+        "Memory of one password hash (argon2id), in KiB",
         |config, text| config.password_cost.memory_kib = number(text, 64, 4_194_304)?,
-        |config| config.password_cost.memory_kib.to_string()),
-    setting!("password_passes", "GATEHOUSE_PASSWORD_PASSES", "NUMBER", "Passes of one password hash",
+        |config| config.password_cost.memory_kib.to_string()
+    ),
+    setting!(
+        "password_passes",
+        "GATEHOUSE_PASSWORD_PASSES",
+        "NUMBER",
+        "Passes of one password hash",
         |config, text| config.password_cost.passes = number(text, 1, 100)?,
-        |config| config.password_cost.passes.to_string()),
-    setting!("password_lanes", "GATEHOUSE_PASSWORD_LANES", "NUMBER", "Lanes of one password hash",
+        |config| config.password_cost.passes.to_string()
+    ),
+    setting!(
+        "password_lanes",
+        "GATEHOUSE_PASSWORD_LANES",
+        "NUMBER",
+        "Lanes of one password hash",
         |config, text| config.password_cost.lanes = number(text, 1, 8)?,
-        |config| config.password_cost.lanes.to_string()),
-    setting!("password_threads", "GATEHOUSE_PASSWORD_THREADS", "NUMBER", "How many passwords are hashed at once; the number of processors unless set",
+        |config| config.password_cost.lanes.to_string()
+    ),
+    setting!(
+        "password_threads",
+        "GATEHOUSE_PASSWORD_THREADS",
+        "NUMBER",
+        "How many passwords are hashed at once; the number of processors unless set",
         |config, text| config.password_threads = number(text, 1, 256)?,
-        |config| config.password_threads.to_string()),
-    setting!("password_queue", "GATEHOUSE_PASSWORD_QUEUE", "NUMBER", "How many sign-ins may wait for that; more are answered with 503",
+        |config| config.password_threads.to_string()
+    ),
+    setting!(
+        "password_queue",
+        "GATEHOUSE_PASSWORD_QUEUE",
+        "NUMBER",
+        "How many sign-ins may wait for that; more are answered with 503",
         |config, text| config.password_queue = number(text, 1, 100_000)?,
-        |config| config.password_queue.to_string()),
-    setting!("tls_certificate", "GATEHOUSE_TLS_CERTIFICATE", "FILE", "Certificate chain in PEM, to serve https without a proxy",
+        |config| config.password_queue.to_string()
+    ),
+    setting!(
+        "tls_certificate",
+        "GATEHOUSE_TLS_CERTIFICATE",
+        "FILE",
+        "Certificate chain in PEM, to serve https without a proxy",
         |config, text| config.tls_certificate = Some(text.into()),
-        |config| shown_path(config.tls_certificate.as_ref())),
-    setting!("tls_key", "GATEHOUSE_TLS_KEY", "FILE", "Private key of the certificate, in PEM",
+        |config| shown_path(config.tls_certificate.as_ref())
+    ),
+    setting!(
+        "tls_key",
+        "GATEHOUSE_TLS_KEY",
+        "FILE",
+        "Private key of the certificate, in PEM",
         |config, text| config.tls_key = Some(text.into()),
-        |config| shown_path(config.tls_key.as_ref())),
-    setting!("trusted_proxies", "GATEHOUSE_TRUSTED_PROXIES", "NETWORKS", "Addresses or networks of reverse proxies whose X-Forwarded-For is believed, separated by commas",
-        |config, text| config.trusted_proxies = text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(network).collect::<Result<_, _>>()?,
-        |config| config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
+        |config| shown_path(config.tls_key.as_ref())
+    ),
+    setting!(
+        "trusted_proxies",
+        "GATEHOUSE_TRUSTED_PROXIES",
+        "NETWORKS",
+        "Addresses or networks of reverse proxies whose X-Forwarded-For is believed, separated by commas",
+        |config, text| config.trusted_proxies = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(network)
+            .collect::<Result<_, _>>()?,
+        |config| config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    ),
 ];
 
 fn network(text: &str) -> Result<IpNet, String> {

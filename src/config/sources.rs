@@ -63,7 +63,12 @@ impl Sources {
     }
 
     fn load_file(&self, config: &mut Config) -> Result<(), ConfigError> {
-        let named = self.file.clone().or_else(|| self.environment.get(FILE_VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from));
+        let named = self.file.clone().or_else(|| {
+            self.environment
+                .get(FILE_VARIABLE)
+                .filter(|name| !name.is_empty())
+                .map(PathBuf::from)
+        });
         let path = match named {
             Some(path) => path,
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
@@ -71,14 +76,16 @@ impl Sources {
         };
         let at = path.display();
         let text = std::fs::read_to_string(&path).map_err(|error| ConfigError(format!("cannot read {at}: {error}")))?;
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| ConfigError(format!("{at} is not valid TOML: {}", error.message())))?;
+        let table: toml::Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| ConfigError(format!("{at} is not valid TOML: {}", error.message())))?;
         for (key, value) in table {
             let setting = find(&key).ok_or_else(|| {
                 let hint = nearest(&key, SETTINGS.iter().map(|setting| setting.key));
                 ConfigError(format!("{at}: unknown key {key}{hint}"))
             })?;
-            let value = plain(&value).ok_or_else(|| ConfigError(format!("{at}: {key}: must be a text, a number, a boolean or a list of texts")))?;
+            let value =
+                plain(&value).ok_or_else(|| ConfigError(format!("{at}: {key}: must be a text, a number, a boolean or a list of texts")))?;
             apply(config, setting, &value, &format!("{at}: {key}"))?;
         }
         Ok(())

@@ -28,7 +28,13 @@ pub fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, S
 
 /// Seconds, or a number with `s`, `m`, `h` or `d`; between two bounds, both included.
 pub fn seconds(text: &str, least: Seconds, most: Seconds) -> Result<Seconds, String> {
-    let wrong = || format!("must be a time from {} to {}, such as 90s, 15m, 12h or 30d", show_seconds(least), show_seconds(most));
+    let wrong = || {
+        format!(
+            "must be a time from {} to {}, such as 90s, 15m, 12h or 30d",
+            show_seconds(least),
+            show_seconds(most)
+        )
+    };
     let (digits, factor) = match text.as_bytes().last() {
         Some(b's') => (&text[..text.len() - 1], 1),
         Some(b'm') => (&text[..text.len() - 1], 60),

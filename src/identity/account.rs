@@ -87,7 +87,12 @@ pub async fn create(app: &App, new: NewUser, password: Option<&SecretString>) ->
     let mut user = User {
         id: new_id(&app.clock, &app.random),
         username: normalize_username(&new.username).map_err(AccountError::Invalid)?,
-        email: new.email.as_deref().map(normalize_email).transpose().map_err(AccountError::Invalid)?,
+        email: new
+            .email
+            .as_deref()
+            .map(normalize_email)
+            .transpose()
+            .map_err(AccountError::Invalid)?,
         email_verified: new.email_verified,
         password_hash: None,
         profile: new.profile,

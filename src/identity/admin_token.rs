@@ -49,7 +49,11 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
         return Ok(Setup::WrongCode);
     }
     let token = new_token(app);
-    if install(app, &token).await? { Ok(Setup::Done(token)) } else { Ok(Setup::AlreadyDone) }
+    if install(app, &token).await? {
+        Ok(Setup::Done(token))
+    } else {
+        Ok(Setup::AlreadyDone)
+    }
 }
 
 /// Installs `ADMIN_TOKEN` of the configuration, unless there is an admin token. True when the one
@@ -68,7 +72,9 @@ pub async fn bootstrap(app: &App, token: &SecretString) -> Result<bool, Fault> {
 async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
     let now = app.now();
     let mut tx = app.store.begin().await?;
-    let installed = tx.insert_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now).await?;
+    let installed = tx
+        .insert_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now)
+        .await?;
     if installed {
         tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
     }
@@ -87,7 +93,8 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
     let token = new_token(app);
     let now = app.now();
     let mut tx = app.store.begin().await?;
-    tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now).await?;
+    tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now)
+        .await?;
     tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
     tx.commit().await?;
     tracing::warn!(event = "admin_token_reset", "the admin token was replaced");

@@ -17,14 +17,22 @@ const CONTEXT: &[u8] = b"device";
 /// # Errors
 /// When sealing fails.
 pub fn remember(app: &App, user_id: &str) -> Result<String, Fault> {
-    app.secrets.device.seal(&app.random, CONTEXT, format!("{} {user_id}", app.now() + LIFETIME).as_bytes())
+    app.secrets
+        .device
+        .seal(&app.random, CONTEXT, format!("{} {user_id}", app.now() + LIFETIME).as_bytes())
 }
 
 /// Whether a cookie says that this browser signed this user in before.
 #[must_use]
 pub fn is_known(app: &App, cookie: Option<&str>, user_id: &str) -> bool {
-    let Some(plain) = cookie.and_then(|cookie| app.secrets.device.open(CONTEXT, cookie)) else { return false };
-    let Ok(text) = String::from_utf8(plain) else { return false };
-    let Some((expires_at, known)) = text.split_once(' ') else { return false };
+    let Some(plain) = cookie.and_then(|cookie| app.secrets.device.open(CONTEXT, cookie)) else {
+        return false;
+    };
+    let Ok(text) = String::from_utf8(plain) else {
+        return false;
+    };
+    let Some((expires_at, known)) = text.split_once(' ') else {
+        return false;
+    };
     known == user_id && expires_at.parse::<Timestamp>().is_ok_and(|expires_at| app.now() < expires_at)
 }

@@ -64,7 +64,10 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
         idle_expires_at: now + lives.session_idle,
         expires_at: now + lives.session,
     };
-    Ok(NewSession { session, cookie: base64url(&cookie) })
+    Ok(NewSession {
+        session,
+        cookie: base64url(&cookie),
+    })
 }
 
 /// Who the cookie belongs to, if the session is alive and the user may sign in.
@@ -72,15 +75,21 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
 /// # Errors
 /// When the database fails.
 pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
-    let Some((id, secret)) = parse_cookie(cookie) else { return Ok(None) };
+    let Some((id, secret)) = parse_cookie(cookie) else {
+        return Ok(None);
+    };
     let now = app.now();
     let mut connection = app.store.read().await?;
-    let Some(session) = connection.session(&id).await? else { return Ok(None) };
+    let Some(session) = connection.session(&id).await? else {
+        return Ok(None);
+    };
     let matches = equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes());
     if !matches || !session.is_alive(now) {
         return Ok(None);
     }
-    let Some(user) = connection.user(&session.user_id).await?.filter(|user| !user.is_disabled) else { return Ok(None) };
+    let Some(user) = connection.user(&session.user_id).await?.filter(|user| !user.is_disabled) else {
+        return Ok(None);
+    };
     drop(connection);
     if now - session.last_seen_at >= TOUCH_INTERVAL {
         let mut tx = app.store.begin().await?;
@@ -95,8 +104,12 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
 /// # Errors
 /// When the database fails.
 pub async fn end(tx: &mut Tx, cookie: &str) -> Result<bool, Fault> {
-    let Some((id, secret)) = parse_cookie(cookie) else { return Ok(false) };
-    let Some(session) = tx.session(&id).await? else { return Ok(false) };
+    let Some((id, secret)) = parse_cookie(cookie) else {
+        return Ok(false);
+    };
+    let Some(session) = tx.session(&id).await? else {
+        return Ok(false);
+    };
     if !equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes()) {
         return Ok(false);
     }

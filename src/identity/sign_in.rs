@@ -53,13 +53,18 @@ pub const AMR_PASSWORD: &str = "pwd";
 pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
     let user = find_user(app, attempt.username).await?;
     // An unknown name is counted under what was typed, just as a known one is.
-    let account = user.as_ref().map_or_else(|| attempt.username.trim().to_lowercase(), |user| user.username.clone());
+    let account = user
+        .as_ref()
+        .map_or_else(|| attempt.username.trim().to_lowercase(), |user| user.username.clone());
     let is_known = user.as_ref().is_some_and(|user| device::is_known(app, attempt.device, &user.id));
     let counters = Attempt::new(app, &account, &attempt.origin.address, is_known);
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
         return throttled(seconds);
     }
-    let stored = user.as_ref().filter(|user| !user.is_disabled).and_then(|user| user.password_hash.clone());
+    let stored = user
+        .as_ref()
+        .filter(|user| !user.is_disabled)
+        .and_then(|user| user.password_hash.clone());
     let verdict = if attempt.password.expose_secret().len() > MAX_PASSWORD {
         Verdict::Wrong
     } else {
@@ -86,9 +91,19 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let session = session::new_session(app, &user.id, &[AMR_PASSWORD], attempt.origin)?;
     tx.insert_session(&session.session).await?;
     tx.commit().await?;
-    tracing::info!(event = "signed_in", user = user.id, session = session.session.id, address = attempt.origin.address, "somebody signed in");
+    tracing::info!(
+        event = "signed_in",
+        user = user.id,
+        session = session.session.id,
+        address = attempt.origin.address,
+        "somebody signed in"
+    );
     let device = device::remember(app, &user.id)?;
-    Ok(Outcome::Done { session: Box::new(session), user: Box::new(user), device })
+    Ok(Outcome::Done {
+        session: Box::new(session),
+        user: Box::new(user),
+        device,
+    })
 }
 
 fn throttled(seconds: Seconds) -> Result<Outcome, Fault> {

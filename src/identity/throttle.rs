@@ -33,10 +33,30 @@ struct Rule {
 
 /// The longest block, in seconds.
 const LONGEST_BLOCK: Seconds = 900;
-const PAIR: Rule = Rule { name: b"pair", limit: 5, first_block: 60, memory: 3600 };
-const ADDRESS: Rule = Rule { name: b"address", limit: 50, first_block: 60, memory: 900 };
-const ACCOUNT: Rule = Rule { name: b"account", limit: 100, first_block: 60, memory: 3600 };
-const KNOWN_BROWSER: Rule = Rule { name: b"device", limit: 10, first_block: 60, memory: 3600 };
+const PAIR: Rule = Rule {
+    name: b"pair",
+    limit: 5,
+    first_block: 60,
+    memory: 3600,
+};
+const ADDRESS: Rule = Rule {
+    name: b"address",
+    limit: 50,
+    first_block: 60,
+    memory: 900,
+};
+const ACCOUNT: Rule = Rule {
+    name: b"account",
+    limit: 100,
+    first_block: 60,
+    memory: 3600,
+};
+const KNOWN_BROWSER: Rule = Rule {
+    name: b"device",
+    limit: 10,
+    first_block: 60,
+    memory: 3600,
+};
 
 /// The counters that one attempt concerns.
 pub struct Attempt {
@@ -91,7 +111,10 @@ impl Attempt {
             let throttle = tx.count_attempt(id, now, now + rule.memory).await?;
             let beyond = throttle.failures - rule.limit;
             if beyond >= 0 {
-                let block = rule.first_block.checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX).min(20)).unwrap_or(LONGEST_BLOCK);
+                let block = rule
+                    .first_block
+                    .checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX).min(20))
+                    .unwrap_or(LONGEST_BLOCK);
                 let until = now + block.min(LONGEST_BLOCK);
                 tx.block_attempts(id, until, until + rule.memory).await?;
             }
@@ -119,7 +142,11 @@ fn network_of(address: &str) -> String {
     match address.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
             Some(v4) => v4.to_string(),
-            None => v6.segments()[..4].iter().map(|part| format!("{part:x}")).collect::<Vec<_>>().join(":"),
+            None => v6.segments()[..4]
+                .iter()
+                .map(|part| format!("{part:x}"))
+                .collect::<Vec<_>>()
+                .join(":"),
         },
         _ => address.to_owned(),
     }

@@ -109,7 +109,11 @@ impl Passwords {
             if !equal(&computed, digest.as_bytes()) || !is_known {
                 return Ok(Verdict::Wrong);
             }
-            if cost == inner.cost { Ok(Verdict::Right) } else { inner.hash(&password, inner.cost, &salt).map(Verdict::Outdated) }
+            if cost == inner.cost {
+                Ok(Verdict::Right)
+            } else {
+                inner.hash(&password, inner.cost, &salt).map(Verdict::Outdated)
+            }
         })
         .await
     }
@@ -163,8 +167,7 @@ impl Inner {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         memory.resize(blocks, Block::default());
         let mut digest = [0; OUTPUT];
-        let outcome =
-            argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut digest, &mut memory[..]);
+        let outcome = argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut digest, &mut memory[..]);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         outcome.map(|()| digest).map_err(Fault::internal)
     }
@@ -193,7 +196,11 @@ fn cost_of(hash: &PasswordHash) -> Result<PasswordCost, Fault> {
         return Err(Fault::internal("a stored password hash is not argon2id"));
     }
     let params = Params::try_from(hash).map_err(Fault::internal)?;
-    Ok(PasswordCost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() })
+    Ok(PasswordCost {
+        memory_kib: params.m_cost(),
+        passes: params.t_cost(),
+        lanes: params.p_cost(),
+    })
 }
 
 impl fmt::Debug for Passwords {

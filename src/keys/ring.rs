@@ -65,7 +65,10 @@ impl KeyRing {
     /// An empty ring; [`Self::reload`] fills it.
     #[must_use]
     pub fn new(sealer: Sealer) -> Self {
-        Self { sealer, ring: Arc::default() }
+        Self {
+            sealer,
+            ring: Arc::default(),
+        }
     }
 
     /// The ring as it was read last.
@@ -85,7 +88,11 @@ impl KeyRing {
     /// # Errors
     /// When the database fails or a key does not open.
     pub async fn refresh(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
-        if now - self.current().loaded_at >= REFRESH_INTERVAL { self.reload(store, now).await } else { Ok(()) }
+        if now - self.current().loaded_at >= REFRESH_INTERVAL {
+            self.reload(store, now).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads the ring again because of an unknown `kid`, unless that was just done.
@@ -93,7 +100,11 @@ impl KeyRing {
     /// # Errors
     /// When the database fails or a key does not open.
     pub async fn refresh_for_unknown_kid(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
-        if now - self.current().loaded_at >= UNKNOWN_KID_INTERVAL { self.reload(store, now).await } else { Ok(()) }
+        if now - self.current().loaded_at >= UNKNOWN_KID_INTERVAL {
+            self.reload(store, now).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads all keys from the store. Pairs that are known already are not parsed again.
@@ -120,7 +131,12 @@ impl KeyRing {
             .collect();
         let jwks = json!({ "keys": keys }).to_string();
         let etag = format!("\"{}\"", &sha256_text(&jwks)[..16]);
-        let ring = Ring { pairs, loaded_at: now, jwks, etag };
+        let ring = Ring {
+            pairs,
+            loaded_at: now,
+            jwks,
+            etag,
+        };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
     }

@@ -107,10 +107,18 @@ pub async fn rotate(
     let new = seal_key(&key, algorithm, sealer, random, now, active_at)?;
     let mut tx = store.begin().await?;
     let mut replaced = Vec::new();
-    for old in tx.signing_keys().await?.into_iter().filter(|key| key.algorithm == algorithm && key.retired_at.is_none()) {
+    for old in tx
+        .signing_keys()
+        .await?
+        .into_iter()
+        .filter(|key| key.algorithm == algorithm && key.retired_at.is_none())
+    {
         // A key that would only have begun to sign later is replaced before it ever does.
         let retired_at = active_at.max(old.active_at);
-        if tx.retire_signing_key(&old.id, retired_at, retired_at + longest_token + SKEW).await? {
+        if tx
+            .retire_signing_key(&old.id, retired_at, retired_at + longest_token + SKEW)
+            .await?
+        {
             replaced.push(old.id);
         }
     }

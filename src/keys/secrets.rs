@@ -126,7 +126,11 @@ impl Sealer {
         }
         let mut sealed = bytes.split_off(12);
         let nonce: [u8; 12] = bytes.try_into().ok()?;
-        let length = self.0.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed).ok()?.len();
+        let length = self
+            .0
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
+            .ok()?
+            .len();
         sealed.truncate(length);
         Some(sealed)
     }

@@ -5,9 +5,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use rsa::pkcs8::EncodePrivateKey;
@@ -39,7 +37,10 @@ pub struct GeneratedKey {
 ///
 /// # Errors
 /// When a library refuses.
-#[expect(clippy::disallowed_types, reason = "aws-lc-rs makes EC and Ed25519 keys only with its own generator")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "aws-lc-rs makes EC and Ed25519 keys only with its own generator"
+)]
 pub fn generate(algorithm: SigningAlgorithm, random: &Random) -> Result<GeneratedKey, Fault> {
     let refused = |_| Fault::internal("key generation failed");
     let (pkcs8, members) = match algorithm {
@@ -61,15 +62,22 @@ pub fn generate(algorithm: SigningAlgorithm, random: &Random) -> Result<Generate
             let (Some(x), Some(y)) = (point.get(1..33), point.get(33..65)) else {
                 return Err(Fault::internal("unexpected form of a P-256 point"));
             };
-            let members =
-                [("crv", "P-256".to_owned()), ("kty", "EC".to_owned()), ("x", base64url(x)), ("y", base64url(y))];
+            let members = [
+                ("crv", "P-256".to_owned()),
+                ("kty", "EC".to_owned()),
+                ("x", base64url(x)),
+                ("y", base64url(y)),
+            ];
             (document.as_ref().to_vec(), members.to_vec())
         }
         SigningAlgorithm::EdDsa => {
             let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(refused)?;
             let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(Fault::internal)?;
             let x = base64url(pair.public_key().as_ref());
-            (document.as_ref().to_vec(), [("crv", "Ed25519".to_owned()), ("kty", "OKP".to_owned()), ("x", x)].to_vec())
+            (
+                document.as_ref().to_vec(),
+                [("crv", "Ed25519".to_owned()), ("kty", "OKP".to_owned()), ("x", x)].to_vec(),
+            )
         }
     };
     let id = thumbprint(&members);
@@ -80,12 +88,20 @@ pub fn generate(algorithm: SigningAlgorithm, random: &Random) -> Result<Generate
     jwk.insert("kid".to_owned(), json!(id));
     jwk.insert("use".to_owned(), json!("sig"));
     jwk.insert("alg".to_owned(), json!(algorithm.as_str()));
-    Ok(GeneratedKey { id, pkcs8, public_jwk: serde_json::Value::Object(jwk).to_string() })
+    Ok(GeneratedKey {
+        id,
+        pkcs8,
+        public_jwk: serde_json::Value::Object(jwk).to_string(),
+    })
 }
 
 /// SHA-256 over the required members in lexicographic order (RFC 7638 §3).
 fn thumbprint(members: &[(&str, String)]) -> String {
-    let canonical = members.iter().map(|(name, value)| format!("\"{name}\":\"{value}\"")).collect::<Vec<_>>().join(",");
+    let canonical = members
+        .iter()
+        .map(|(name, value)| format!("\"{name}\":\"{value}\""))
+        .collect::<Vec<_>>()
+        .join(",");
     base64url(&sha256(format!("{{{canonical}}}").as_bytes()))
 }
 
@@ -122,9 +138,9 @@ impl KeyPair {
             .ok_or_else(|| Fault::internal(format!("signing key {} does not open with this APP_SECRET", record.id)))?;
         let private = match record.algorithm {
             SigningAlgorithm::Rs256 => Private::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).map_err(Fault::internal)?),
-            SigningAlgorithm::Es256 => Private::Ecdsa(
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(Fault::internal)?,
-            ),
+            SigningAlgorithm::Es256 => {
+                Private::Ecdsa(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8).map_err(Fault::internal)?)
+            }
             SigningAlgorithm::EdDsa => Private::Ed25519(Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(Fault::internal)?),
         };
         let jwk: Jwk = serde_json::from_str(&record.public_jwk).map_err(Fault::internal)?;
@@ -133,7 +149,12 @@ impl KeyPair {
             let header = json!({ "typ": typ, "alg": record.algorithm.as_str(), "kid": record.id });
             (typ, format!("{}.", base64url(header.to_string().as_bytes())))
         });
-        Ok(Self { record, decoding, headers, private })
+        Ok(Self {
+            record,
+            decoding,
+            headers,
+            private,
+        })
     }
 
     /// The algorithm in the library's terms.
@@ -153,16 +174,25 @@ impl KeyPair {
     #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
     pub fn sign(&self, typ: &'static str, claims: &[u8]) -> Result<String, Fault> {
         let refused = |_| Fault::internal("signing failed");
-        let header = self.headers.iter().find(|(known, _)| *known == typ).ok_or_else(|| Fault::internal("unknown typ"))?;
+        let header = self
+            .headers
+            .iter()
+            .find(|(known, _)| *known == typ)
+            .ok_or_else(|| Fault::internal("unknown typ"))?;
         let mut token = header.1.clone();
         token.push_str(&base64url(claims));
         let signature = match &self.private {
             Private::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature).map_err(refused)?;
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+                    .map_err(refused)?;
                 signature
             }
-            Private::Ecdsa(pair) => pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(refused)?.as_ref().to_vec(),
+            Private::Ecdsa(pair) => pair
+                .sign(&SystemRandom::new(), token.as_bytes())
+                .map_err(refused)?
+                .as_ref()
+                .to_vec(),
             Private::Ed25519(pair) => pair.sign(token.as_bytes()).as_ref().to_vec(),
         };
         token.push('.');

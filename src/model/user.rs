@@ -71,7 +71,10 @@ pub fn normalize_username(text: &str) -> Result<String, String> {
     if name.chars().count() > MAX_USERNAME {
         return Err(format!("a user name has at most {MAX_USERNAME} characters"));
     }
-    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@')) {
+    if !name
+        .chars()
+        .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@'))
+    {
         return Err("a user name consists of letters, digits and . _ - + @".to_owned());
     }
     Ok(name)
@@ -83,7 +86,9 @@ pub fn normalize_username(text: &str) -> Result<String, String> {
 /// A sentence that says what is wrong with it.
 pub fn normalize_email(text: &str) -> Result<String, String> {
     let email = text.trim().to_lowercase();
-    let well_formed = email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+    let well_formed = email
+        .split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
     if !well_formed || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("not an e-mail address".to_owned());
     }

@@ -114,7 +114,16 @@ pub enum Answer {
 /// # Errors
 /// When the database fails.
 pub async fn begin(app: &App, parameters: &Parameters, visitor: Option<&SignedIn>) -> Result<Decision, Fault> {
-    Road { app, parameters, visitor, interaction: Interaction::begin(app, parameters), is_continued: false, answer: None }.walk().await
+    Road {
+        app,
+        parameters,
+        visitor,
+        interaction: Interaction::begin(app, parameters),
+        is_continued: false,
+        answer: None,
+    }
+    .walk()
+    .await
 }
 
 /// A request that comes back from one of our pages, with the person's answer if it was the consent page.
@@ -123,7 +132,16 @@ pub async fn begin(app: &App, parameters: &Parameters, visitor: Option<&SignedIn
 /// When the database fails.
 pub async fn resume(app: &App, interaction: Interaction, visitor: Option<&SignedIn>, answer: Option<Answer>) -> Result<Decision, Fault> {
     let parameters = interaction.parameters();
-    Road { app, parameters: &parameters, visitor, interaction, is_continued: true, answer }.walk().await
+    Road {
+        app,
+        parameters: &parameters,
+        visitor,
+        interaction,
+        is_continued: true,
+        answer,
+    }
+    .walk()
+    .await
 }
 
 /// Everything that one walk needs.
@@ -175,12 +193,24 @@ impl Road<'_> {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let client = self.app.store.read().await?.client(&target.client_id).await?.filter(|client| !client.is_disabled);
+        let client = self
+            .app
+            .store
+            .read()
+            .await?
+            .client(&target.client_id)
+            .await?
+            .filter(|client| !client.is_disabled);
         let Some(client) = client else {
             let refusal = Refusal::new(ErrorCode::InvalidClient, "no application is registered under this client_id");
             return Ok(Err(refusal.with_detail(target.client_id)));
         };
-        let is_openid = self.parameters.get("scope").ok().flatten().is_some_and(|scope| scope.split(' ').any(|token| token == "openid"));
+        let is_openid = self
+            .parameters
+            .get("scope")
+            .ok()
+            .flatten()
+            .is_some_and(|scope| scope.split(' ').any(|token| token == "openid"));
         if target.redirect_uri.is_none() && is_openid {
             return Ok(Err(invalid_request("missing parameter: redirect_uri")));
         }
@@ -188,7 +218,11 @@ impl Road<'_> {
             let refusal = invalid_request("the redirect_uri is not registered for this application");
             return Ok(Err(refusal.with_detail(target.redirect_uri.unwrap_or_default())));
         };
-        Ok(Ok(Destination { client, redirect_uri, response: ResponseTarget::parse(self.parameters) }))
+        Ok(Ok(Destination {
+            client,
+            redirect_uri,
+            response: ResponseTarget::parse(self.parameters),
+        }))
     }
 
     async fn request(&self, destination: Destination) -> Result<Result<Decision, (Destination, Refusal)>, Fault> {
@@ -219,7 +253,9 @@ impl Road<'_> {
                 redirect_uri: destination.redirect_uri,
             })),
             Ok(Visitor::Here) => {
-                let Some(visitor) = self.visitor else { return Err(Fault::internal("a visitor vanished")) };
+                let Some(visitor) = self.visitor else {
+                    return Err(Fault::internal("a visitor vanished"));
+                };
                 self.consent(destination, request, &catalog, &requested, visitor).await
             }
         }
@@ -233,21 +269,37 @@ impl Road<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if !accepts_password(request) {
-            let refusal = Refusal::new(ErrorCode::UnmetAuthenticationRequirements, "the requested authentication context cannot be reached");
+            let refusal = Refusal::new(
+                ErrorCode::UnmetAuthenticationRequirements,
+                "the requested authentication context cannot be reached",
+            );
             return Ok(Err(refusal));
         }
         let Some(visitor) = self.visitor else {
-            return Ok(if request.prompt.none { Err(login_required()) } else { Ok(Visitor::Missing) });
+            return Ok(if request.prompt.none {
+                Err(login_required())
+            } else {
+                Ok(Visitor::Missing)
+            });
         };
         // Whether the person signed in because of this request.
         let is_fresh = self.is_continued && visitor.session.auth_time >= self.interaction.created_at;
         let is_other = expected.as_ref().is_some_and(|expected| *expected != visitor.user.id);
-        let is_stale = request.max_age.is_some_and(|max_age| self.app.now() - visitor.session.auth_time > max_age);
+        let is_stale = request
+            .max_age
+            .is_some_and(|max_age| self.app.now() - visitor.session.auth_time > max_age);
         if is_other && is_fresh {
-            return Ok(Err(Refusal::new(ErrorCode::LoginRequired, "somebody else signed in than the one who was asked for")));
+            return Ok(Err(Refusal::new(
+                ErrorCode::LoginRequired,
+                "somebody else signed in than the one who was asked for",
+            )));
         }
         if is_other || ((request.prompt.login || is_stale) && !is_fresh) {
-            return Ok(if request.prompt.none { Err(login_required()) } else { Ok(Visitor::Missing) });
+            return Ok(if request.prompt.none {
+                Err(login_required())
+            } else {
+                Ok(Visitor::Missing)
+            });
         }
         let has_chosen = is_fresh || self.interaction.chosen_session.as_deref() == Some(visitor.session.id.as_str());
         if request.prompt.select_account && !has_chosen {
@@ -258,11 +310,20 @@ impl Road<'_> {
 
     /// The user that the client expects: `id_token_hint`, or a value for `sub` (OpenID Connect Core §5.5.1).
     async fn expected_subject(&self, client: &Client, request: &AuthorizationRequest) -> Result<Result<Option<String>, Refusal>, Fault> {
-        let by_claim = request.claims.id_token.get("sub").and_then(|sub| sub.value.as_ref()).and_then(|value| value.as_str());
+        let by_claim = request
+            .claims
+            .id_token
+            .get("sub")
+            .and_then(|sub| sub.value.as_ref())
+            .and_then(|value| value.as_str());
         let by_hint = match &request.id_token_hint {
             Some(hint) => match verify::id_token_hint(self.app, hint, &client.id).await? {
                 Some(subject) => Some(subject),
-                None => return Ok(Err(invalid_request("id_token_hint is not an ID token that this server issued to this client"))),
+                None => {
+                    return Ok(Err(invalid_request(
+                        "id_token_hint is not an ID token that this server issued to this client",
+                    )));
+                }
             },
             None => None,
         };
@@ -288,7 +349,11 @@ impl Road<'_> {
         }
         let claims = releasable_claims(&request, catalog, client, visitor);
         let before = self.app.store.read().await?.consent(&visitor.user.id, &client.id).await?;
-        let is_answered = self.interaction.shown.as_ref().is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims));
+        let is_answered = self
+            .interaction
+            .shown
+            .as_ref()
+            .is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims));
         let answer = self.answer.filter(|_| is_answered);
         match answer {
             Some(Answer::Deny) => {
@@ -304,7 +369,10 @@ impl Road<'_> {
                         ConsentPolicy::Skip => false,
                     };
                 if must_ask && request.prompt.none {
-                    return Ok(Err((destination, Refusal::new(ErrorCode::ConsentRequired, "the person has to give consent"))));
+                    return Ok(Err((
+                        destination,
+                        Refusal::new(ErrorCode::ConsentRequired, "the person has to give consent"),
+                    )));
                 }
                 if must_ask {
                     let question = self.question(destination, catalog, &effective, claims, before.as_ref(), visitor);
@@ -313,11 +381,27 @@ impl Road<'_> {
             }
         }
         let is_new_consent = answer.is_some();
-        let granted = match machine::authorize(&client.id, &destination.redirect_uri, requested, &effective, request.response.state.as_deref())? {
+        let granted = match machine::authorize(
+            &client.id,
+            &destination.redirect_uri,
+            requested,
+            &effective,
+            request.response.state.as_deref(),
+        )? {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
-        let response = self.grant(&destination, request, granted, claims, visitor, before.filter(|_| is_new_consent), is_new_consent).await?;
+        let response = self
+            .grant(
+                &destination,
+                request,
+                granted,
+                claims,
+                visitor,
+                before.filter(|_| is_new_consent),
+                is_new_consent,
+            )
+            .await?;
         Ok(Ok(Decision::Respond(response)))
     }
 
@@ -344,14 +428,26 @@ impl Road<'_> {
         let single: Vec<String> = claims.iter().filter(|claim| !released.contains(&claim.as_str())).cloned().collect();
         if !single.is_empty() {
             let is_new = before.is_some_and(|consent| single.iter().any(|claim| !consent.claims.contains(claim)));
-            scopes.push(AskedScope { name: "claims".to_owned(), description: "See these details about you".to_owned(), claims: single, is_new });
+            scopes.push(AskedScope {
+                name: "claims".to_owned(),
+                description: "See these details about you".to_owned(),
+                claims: single,
+                is_new,
+            });
         }
-        let shown = Shown { session_id: visitor.session.id.clone(), scope: effective.to_string(), claims };
+        let shown = Shown {
+            session_id: visitor.session.id.clone(),
+            scope: effective.to_string(),
+            claims,
+        };
         ConsentQuestion {
             client: destination.client,
             redirect_uri: destination.redirect_uri,
             scopes,
-            interaction: Interaction { shown: Some(shown), ..self.interaction.clone() },
+            interaction: Interaction {
+                shown: Some(shown),
+                ..self.interaction.clone()
+            },
         }
     }
 
@@ -370,7 +466,9 @@ impl Road<'_> {
         let app = self.app;
         let now = app.now();
         let id = new_id(&app.clock, &app.random);
-        let code = AuthorizationCode::new(&id, app.random.bytes()).ok_or_else(|| Fault::internal("a new id is not an id"))?.to_text();
+        let code = AuthorizationCode::new(&id, app.random.bytes())
+            .ok_or_else(|| Fault::internal("a new id is not an id"))?
+            .to_text();
         let mut requested_claims = request.claims;
         let is_releasable = |name: &String| claims.contains(name);
         requested_claims.userinfo.retain(|name, _| is_releasable(name));
@@ -378,7 +476,8 @@ impl Road<'_> {
         let code_expires_at = now + app.config.lifetimes.code;
         let mut tx = app.store.begin().await?;
         if is_new_consent {
-            tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now)).await?;
+            tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now))
+                .await?;
         }
         tx.insert_grant(&Grant {
             id,
@@ -405,7 +504,12 @@ impl Road<'_> {
         })
         .await?;
         tx.commit().await?;
-        tracing::debug!(event = "code_issued", client = destination.client.id, user = visitor.user.id, "a code was issued");
+        tracing::debug!(
+            event = "code_issued",
+            client = destination.client.id,
+            user = visitor.user.id,
+            "a code was issued"
+        );
         Ok(self.respond(destination, vec![("code", code)]))
     }
 
@@ -423,17 +527,28 @@ impl Road<'_> {
     }
 
     fn respond_error(&self, destination: &Destination, refusal: &Refusal) -> AuthorizationResponse {
-        self.respond(destination, vec![("error", refusal.code.to_string()), ("error_description", refusal.description.clone().into_owned())])
+        self.respond(
+            destination,
+            vec![
+                ("error", refusal.code.to_string()),
+                ("error_description", refusal.description.clone().into_owned()),
+            ],
+        )
     }
 }
 
 /// Rules about the client that the request alone cannot know.
 fn check_client(client: &Client, request: AuthorizationRequest) -> Result<AuthorizationRequest, Refusal> {
     if !client.allows(GrantType::AuthorizationCode) {
-        return Err(Refusal::new(ErrorCode::UnauthorizedClient, "this client is not registered for the authorization code grant"));
+        return Err(Refusal::new(
+            ErrorCode::UnauthorizedClient,
+            "this client is not registered for the authorization code grant",
+        ));
     }
     if client.needs_pkce() && request.code_challenge.is_none() {
-        return Err(invalid_request("code_challenge is required (RFC 7636), with code_challenge_method=S256"));
+        return Err(invalid_request(
+            "code_challenge is required (RFC 7636), with code_challenge_method=S256",
+        ));
     }
     Ok(request)
 }
@@ -441,7 +556,11 @@ fn check_client(client: &Client, request: AuthorizationRequest) -> Result<Author
 /// Whether a password sign-in satisfies an `acr` that is essential (OpenID Connect Core §5.5.1.1).
 /// `acr_values` alone is a wish, not a condition.
 fn accepts_password(request: &AuthorizationRequest) -> bool {
-    request.claims.id_token.get("acr").is_none_or(|acr| !acr.essential || acr.accepts(ACR_PASSWORD))
+    request
+        .claims
+        .id_token
+        .get("acr")
+        .is_none_or(|acr| !acr.essential || acr.accepts(ACR_PASSWORD))
 }
 
 /// Of the claims asked for by name, those that some scope of this client could release: `claims`
@@ -449,7 +568,13 @@ fn accepts_password(request: &AuthorizationRequest) -> bool {
 fn releasable_claims(request: &AuthorizationRequest, catalog: &ScopeCatalog, client: &Client, visitor: &SignedIn) -> Vec<String> {
     let reachable = catalog.of_user(&client.scope, &visitor.user);
     let reachable = catalog.claims(&reachable);
-    request.claims.names().into_iter().filter(|name| *name != "sub" && reachable.contains(name)).map(str::to_owned).collect()
+    request
+        .claims
+        .names()
+        .into_iter()
+        .filter(|name| *name != "sub" && reachable.contains(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the person has allowed so far, and what they allow now.

@@ -48,8 +48,13 @@ pub async fn authenticate(
     Ok(match client {
         Some(client) if is_right && !client.is_disabled => Ok(AuthenticatedClient(client)),
         known => {
-            let detail = if known.is_some() { "wrong credentials, wrong method or a disabled client" } else { "unknown client" };
-            Err(Refusal::new(ErrorCode::InvalidClient, "client authentication failed").with_detail(format!("{}: {detail}", credentials.client_id)))
+            let detail = if known.is_some() {
+                "wrong credentials, wrong method or a disabled client"
+            } else {
+                "unknown client"
+            };
+            Err(Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
+                .with_detail(format!("{}: {detail}", credentials.client_id)))
         }
     })
 }

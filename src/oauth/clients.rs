@@ -174,7 +174,10 @@ const MIN_SECRET: usize = 32;
 
 fn check(new: &NewClient) -> Result<(), String> {
     if let Some(id) = &new.id {
-        let is_fine = (1..=200).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b':'));
+        let is_fine = (1..=200).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b':'));
         if !is_fine {
             return Err("a client id has 1 to 200 characters: letters, digits and signs other than \" \\ and :".to_owned());
         }
@@ -184,7 +187,9 @@ fn check(new: &NewClient) -> Result<(), String> {
         return Err("a client name has 1 to 200 characters".to_owned());
     }
     if new.secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET) {
-        return Err(format!("a client secret has at least {MIN_SECRET} characters; leave it out to have one made"));
+        return Err(format!(
+            "a client secret has at least {MIN_SECRET} characters; leave it out to have one made"
+        ));
     }
     if new.redirect_uris.len() > 50 {
         return Err("a client has at most 50 redirect URIs".to_owned());
@@ -205,10 +210,18 @@ fn check(new: &NewClient) -> Result<(), String> {
     if has(GrantType::ClientCredentials) && new.auth_method == AuthMethod::None {
         return Err("the client credentials grant needs a client with a secret".to_owned());
     }
-    if new.access_token_lifetime.is_some_and(|lifetime| !(10..=MAX_TOKEN_LIFETIME).contains(&lifetime)) {
+    if new
+        .access_token_lifetime
+        .is_some_and(|lifetime| !(10..=MAX_TOKEN_LIFETIME).contains(&lifetime))
+    {
         return Err("an access token lives from 10 seconds to 1 day".to_owned());
     }
-    for (name, uri) in [("logo_uri", &new.logo_uri), ("client_uri", &new.client_uri), ("policy_uri", &new.policy_uri), ("tos_uri", &new.tos_uri)] {
+    for (name, uri) in [
+        ("logo_uri", &new.logo_uri),
+        ("client_uri", &new.client_uri),
+        ("policy_uri", &new.policy_uri),
+        ("tos_uri", &new.tos_uri),
+    ] {
         if let Some(uri) = uri {
             check_link(uri).map_err(|problem| format!("{name}: {problem}"))?;
         }

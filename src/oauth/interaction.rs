@@ -45,7 +45,12 @@ impl Interaction {
     /// An interaction that begins now.
     #[must_use]
     pub fn begin(app: &App, parameters: &Parameters) -> Self {
-        Self { query: parameters.to_query(), created_at: app.now(), chosen_session: None, shown: None }
+        Self {
+            query: parameters.to_query(),
+            created_at: app.now(),
+            chosen_session: None,
+            shown: None,
+        }
     }
 
     /// The form in which it travels.

@@ -51,7 +51,10 @@ pub struct Introspection {
 pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<Introspection, Refusal>, Fault> {
     let client = match authenticate(&mut app.store.read().await?, credentials).await? {
         Ok(client) if client.is_public() => {
-            return Ok(Err(Refusal::new(ErrorCode::InvalidClient, "introspection needs a client with a secret")));
+            return Ok(Err(Refusal::new(
+                ErrorCode::InvalidClient,
+                "introspection needs a client with a secret",
+            )));
         }
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
@@ -87,9 +90,15 @@ async fn access_token(app: &App, live: verify::LiveToken) -> Result<Introspectio
 
 /// A refresh token concerns nobody but the client that it was issued to.
 async fn refresh_token(app: &App, client: &AuthenticatedClient, token: &str) -> Result<Introspection, Fault> {
-    let Some(presented) = verify::refresh_token(app, token) else { return Ok(Introspection::default()) };
+    let Some(presented) = verify::refresh_token(app, token) else {
+        return Ok(Introspection::default());
+    };
     let mut connection = app.store.read().await?;
-    let Some(grant) = connection.grant(&presented.grant_id()).await?.filter(|grant| grant.client_id == client.id) else {
+    let Some(grant) = connection
+        .grant(&presented.grant_id())
+        .await?
+        .filter(|grant| grant.client_id == client.id)
+    else {
         return Ok(Introspection::default());
     };
     let is_user_alive = connection.user(&grant.user_id).await?.is_some_and(|user| !user.is_disabled);

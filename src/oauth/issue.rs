@@ -95,20 +95,33 @@ pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBe
     let access_token = access_token(app, &key, client, scope, on_behalf.map(|person| person.grant), now + lifetime, now)?;
     let (refresh_token, id_token) = match on_behalf {
         Some(person) => (
-            person.generation.map(|generation| refresh_token(app, &person.grant.id, generation)).transpose()?,
-            scope.contains("openid").then(|| id_token(app, &key, client, scope, person, &access_token, now)).transpose()?,
+            person
+                .generation
+                .map(|generation| refresh_token(app, &person.grant.id, generation))
+                .transpose()?,
+            scope
+                .contains("openid")
+                .then(|| id_token(app, &key, client, scope, person, &access_token, now))
+                .transpose()?,
         ),
         None => (None, None),
     };
-    Ok(TokenResponse { access_token, token_type: "Bearer", expires_in: lifetime, refresh_token, id_token, scope: scope.to_string() })
+    Ok(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: lifetime,
+        refresh_token,
+        id_token,
+        scope: scope.to_string(),
+    })
 }
 
 fn signer(app: &App, algorithm: SigningAlgorithm, now: Timestamp) -> Result<std::sync::Arc<KeyPair>, Fault> {
-    app.keys
-        .current()
-        .signer(algorithm, now)
-        .cloned()
-        .ok_or_else(|| Fault::internal(format!("there is no {algorithm} key to sign with: run `gatehouse key rotate --algorithm {algorithm}`")))
+    app.keys.current().signer(algorithm, now).cloned().ok_or_else(|| {
+        Fault::internal(format!(
+            "there is no {algorithm} key to sign with: run `gatehouse key rotate --algorithm {algorithm}`"
+        ))
+    })
 }
 
 fn access_token(
@@ -167,7 +180,11 @@ fn id_token(
 ) -> Result<String, Fault> {
     let OnBehalf { grant, user, catalog, .. } = person;
     let mut claims = Map::new();
-    for name in catalog.claims(scope).into_iter().chain(grant.claims.id_token.keys().map(String::as_str)) {
+    for name in catalog
+        .claims(scope)
+        .into_iter()
+        .chain(grant.claims.id_token.keys().map(String::as_str))
+    {
         if let Some(value) = user.claim(name) {
             claims.insert(name.to_owned(), value);
         }

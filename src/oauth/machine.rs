@@ -32,11 +32,18 @@ use crate::protocol::scope::Scope;
 
 /// A date that the machines take for the future, or for the past.
 fn until(is_alive: bool) -> DateTime<Utc> {
-    if is_alive { DateTime::<Utc>::MAX_UTC } else { DateTime::<Utc>::MIN_UTC }
+    if is_alive {
+        DateTime::<Utc>::MAX_UTC
+    } else {
+        DateTime::<Utc>::MIN_UTC
+    }
 }
 
 fn oxide_scope(scope: &Scope) -> Result<OxideScope, Fault> {
-    scope.to_string().parse().map_err(|_| Fault::internal("a scope of ours is not a scope to oxide-auth"))
+    scope
+        .to_string()
+        .parse()
+        .map_err(|_| Fault::internal("a scope of ours is not a scope to oxide-auth"))
 }
 
 fn unexpected() -> Fault {
@@ -86,24 +93,49 @@ pub(super) fn authorize(
     state: Option<&str>,
 ) -> Result<Result<Scope, Refusal>, Fault> {
     let requested = requested.to_string();
-    let call = AuthorizationCall { client_id, redirect_uri, scope: &requested, state };
+    let call = AuthorizationCall {
+        client_id,
+        redirect_uri,
+        scope: &requested,
+        state,
+    };
     let mut machine = Authorization::new(&call);
-    let authorization::Output::Bind { client_id, redirect_uri: Some(bound) } = machine.advance(authorization::Input::None) else {
+    let authorization::Output::Bind {
+        client_id,
+        redirect_uri: Some(bound),
+    } = machine.advance(authorization::Input::None)
+    else {
         return Ok(Err(invalid_request("the redirect URI cannot be used")));
     };
     let registered = RegisteredUrl::from(bound);
-    let bound_client = BoundClient { client_id: client_id.into(), redirect_uri: Cow::Owned(registered.clone()) };
-    match machine.advance(authorization::Input::Bound { request: &call, bound_client }) {
+    let bound_client = BoundClient {
+        client_id: client_id.into(),
+        redirect_uri: Cow::Owned(registered.clone()),
+    };
+    match machine.advance(authorization::Input::Bound {
+        request: &call,
+        bound_client,
+    }) {
         authorization::Output::Extend => {}
-        _ => return Ok(Err(Refusal::new(ErrorCode::InvalidScope, "the scope cannot be used"))),
+        _ => {
+            return Ok(Err(Refusal::new(ErrorCode::InvalidScope, "the scope cannot be used")));
+        }
     }
     let authorization::Output::Negotiate { bound_client, .. } = machine.advance(authorization::Input::Extended(Extensions::new())) else {
         return Err(unexpected());
     };
-    let pre_grant =
-        PreGrant { client_id: bound_client.client_id.clone().into_owned(), redirect_uri: registered, scope: oxide_scope(effective)? };
-    let negotiated = authorization::Input::Negotiated { pre_grant, state: state.map(str::to_owned) };
-    let authorization::Output::Ok { pre_grant, .. } = machine.advance(negotiated) else { return Err(unexpected()) };
+    let pre_grant = PreGrant {
+        client_id: bound_client.client_id.clone().into_owned(),
+        redirect_uri: registered,
+        scope: oxide_scope(effective)?,
+    };
+    let negotiated = authorization::Input::Negotiated {
+        pre_grant,
+        state: state.map(str::to_owned),
+    };
+    let authorization::Output::Ok { pre_grant, .. } = machine.advance(negotiated) else {
+        return Err(unexpected());
+    };
     Ok(Scope::parse(&pre_grant.scope.to_string()).map(|granted| effective.intersection(&granted)))
 }
 
@@ -151,10 +183,16 @@ pub(super) struct RedeemableCode {
 
 impl CodeRedemption {
     pub(super) fn start(client_id: &str, code: &str, redirect_uri: &str) -> Result<Result<Self, Refusal>, Fault> {
-        let mut machine = AccessToken::new(&CodeCall { client_id, code, redirect_uri });
+        let mut machine = AccessToken::new(&CodeCall {
+            client_id,
+            code,
+            redirect_uri,
+        });
         match machine.advance(accesstoken::Input::None) {
             accesstoken::Output::Authenticate { .. } => {}
-            accesstoken::Output::Err(_) => return Ok(Err(invalid_request("the token request is malformed"))),
+            accesstoken::Output::Err(_) => {
+                return Ok(Err(invalid_request("the token request is malformed")));
+            }
             _ => return Err(unexpected()),
         }
         match machine.advance(accesstoken::Input::Authenticated) {
@@ -181,7 +219,9 @@ impl CodeRedemption {
             accesstoken::Output::Extend { .. } => {}
             _ => return Ok(Err(refusal())),
         }
-        let scope = match self.0.advance(accesstoken::Input::Extended { access_extensions: Extensions::new() }) {
+        let scope = match self.0.advance(accesstoken::Input::Extended {
+            access_extensions: Extensions::new(),
+        }) {
             accesstoken::Output::Issue { grant } => Scope::parse(&grant.scope.to_string()),
             _ => return Err(unexpected()),
         };
@@ -201,7 +241,12 @@ impl RedeemableCode {
 
 /// The machines end when they are told that a token exists; ours are made by `oauth::issue`.
 fn issued() -> IssuedToken {
-    IssuedToken { token: String::new(), refresh: None, until: until(true), token_type: TokenType::Bearer }
+    IssuedToken {
+        token: String::new(),
+        refresh: None,
+        until: until(true),
+        token_type: TokenType::Bearer,
+    }
 }
 
 // ── refresh token ────────────────────────────────────────────────────────────────────────────────
@@ -249,12 +294,18 @@ pub(super) fn refresh(
     is_alive: bool,
 ) -> Result<Result<Refreshable, Refusal>, Fault> {
     let wanted = scope.map(ToString::to_string);
-    let mut machine = Refresh::new(&RefreshCall { client_id, refresh_token, scope: wanted.as_deref() });
+    let mut machine = Refresh::new(&RefreshCall {
+        client_id,
+        refresh_token,
+        scope: wanted.as_deref(),
+    });
     match machine.advance(refresh::Input::None) {
         refresh::Output::Unauthenticated { .. } => {}
         _ => return Err(unexpected()),
     }
-    match machine.advance(refresh::Input::Authenticated { scope: wanted.as_deref().map(Cow::from) }) {
+    match machine.advance(refresh::Input::Authenticated {
+        scope: wanted.as_deref().map(Cow::from),
+    }) {
         refresh::Output::RecoverRefresh { .. } => {}
         _ => return Err(unexpected()),
     }
@@ -266,13 +317,14 @@ pub(super) fn refresh(
         until: until(is_alive),
         extensions: Extensions::new(),
     };
-    let input = refresh::Input::Recovered { scope: wanted.as_deref().map(Cow::from), grant: Some(Box::new(recovered)) };
+    let input = refresh::Input::Recovered {
+        scope: wanted.as_deref().map(Cow::from),
+        grant: Some(Box::new(recovered)),
+    };
     let granted = match machine.advance(input) {
         refresh::Output::Refresh { grant, .. } => Scope::parse(&grant.scope.to_string()),
         // The machine has one answer for a wrong client, an ended grant and a wider scope.
-        _ if is_alive && client_id == grant.client_id => {
-            Err(Refusal::new(ErrorCode::InvalidScope, "the scope exceeds what was granted"))
-        }
+        _ if is_alive && client_id == grant.client_id => Err(Refusal::new(ErrorCode::InvalidScope, "the scope exceeds what was granted")),
         _ => Err(invalid_grant("the refresh token has ended or was issued to another client")),
     };
     Ok(granted.map(|scope| Refreshable { machine, scope }))
@@ -281,7 +333,12 @@ pub(super) fn refresh(
 impl Refreshable {
     /// Tells the machine that the token was rotated.
     pub(super) fn rotated(mut self) -> Result<(), Fault> {
-        let token = RefreshedToken { token: String::new(), refresh: None, until: until(true), token_type: TokenType::Bearer };
+        let token = RefreshedToken {
+            token: String::new(),
+            refresh: None,
+            until: until(true),
+            token_type: TokenType::Bearer,
+        };
         match self.machine.advance(refresh::Input::Refreshed(token)) {
             refresh::Output::Ok(_) => Ok(()),
             _ => Err(unexpected()),
@@ -317,7 +374,10 @@ impl client_credentials::Request for ClientCredentialsCall<'_> {
 /// Walks a client credentials request; the scope that may be issued.
 pub(super) fn client_credentials(client_id: &str, issuer: &str, requested: Option<&Scope>, effective: &Scope) -> Result<Scope, Fault> {
     let requested = requested.map(ToString::to_string);
-    let mut machine = ClientCredentials::new(&ClientCredentialsCall { client_id, scope: requested.as_deref() });
+    let mut machine = ClientCredentials::new(&ClientCredentialsCall {
+        client_id,
+        scope: requested.as_deref(),
+    });
     match machine.advance(client_credentials::Input::None) {
         client_credentials::Output::Authenticate { .. } => {}
         _ => return Err(unexpected()),
@@ -328,20 +388,29 @@ pub(super) fn client_credentials(client_id: &str, issuer: &str, requested: Optio
     }
     // The machine wants a redirect URI, although nothing is redirected in this grant.
     let nowhere = RegisteredUrl::from(issuer.parse::<ExactUrl>().map_err(Fault::internal)?);
-    let bound_client = BoundClient { client_id: client_id.to_owned().into(), redirect_uri: Cow::Owned(nowhere.clone()) };
+    let bound_client = BoundClient {
+        client_id: client_id.to_owned().into(),
+        redirect_uri: Cow::Owned(nowhere.clone()),
+    };
     match machine.advance(client_credentials::Input::Bound { bound_client }) {
         client_credentials::Output::Extend => {}
         _ => return Err(unexpected()),
     }
-    match machine.advance(client_credentials::Input::Extended { extensions: Extensions::new() }) {
+    match machine.advance(client_credentials::Input::Extended {
+        extensions: Extensions::new(),
+    }) {
         client_credentials::Output::Negotiate { .. } => {}
         _ => return Err(unexpected()),
     }
-    let pre_grant = PreGrant { client_id: client_id.to_owned(), redirect_uri: nowhere, scope: oxide_scope(effective)? };
+    let pre_grant = PreGrant {
+        client_id: client_id.to_owned(),
+        redirect_uri: nowhere,
+        scope: oxide_scope(effective)?,
+    };
     match machine.advance(client_credentials::Input::Negotiated { pre_grant }) {
-        client_credentials::Output::Ok { pre_grant, .. } => {
-            Scope::parse(&pre_grant.scope.to_string()).map(|granted| effective.intersection(&granted)).map_err(|_| unexpected())
-        }
+        client_credentials::Output::Ok { pre_grant, .. } => Scope::parse(&pre_grant.scope.to_string())
+            .map(|granted| effective.intersection(&granted))
+            .map_err(|_| unexpected()),
         _ => Err(unexpected()),
     }
 }

@@ -17,12 +17,22 @@ use super::issue::ACR_PASSWORD;
 /// When the database fails.
 pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fault> {
     let catalog = app.store.read().await?.scopes().await?;
-    let all_scopes = crate::protocol::scope::Scope::parse(
-        &catalog.0.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" "),
-    )
-    .unwrap_or_default();
+    let all_scopes = crate::protocol::scope::Scope::parse(&catalog.0.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" "))
+        .unwrap_or_default();
     let mut claims = catalog.claims(&all_scopes);
-    claims.extend(["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "at_hash", "sid"]);
+    claims.extend([
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "azp",
+        "at_hash",
+        "sid",
+    ]);
     claims.sort_unstable();
     claims.dedup();
     let auth_methods = AuthMethod::ALL.map(AuthMethod::as_str);

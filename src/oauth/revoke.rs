@@ -22,16 +22,26 @@ pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> 
     let now = app.now();
     if let Some(presented) = verify::refresh_token(app, token) {
         let mut tx = app.store.begin().await?;
-        let Some(grant) = tx.grant(&presented.grant_id()).await? else { return Ok(Ok(())) };
+        let Some(grant) = tx.grant(&presented.grant_id()).await? else {
+            return Ok(Ok(()));
+        };
         if grant.client_id != client.id {
             return Ok(Err(not_yours()));
         }
         tx.revoke_grant(&grant.id, now).await?;
         tx.commit().await?;
-        tracing::info!(event = "grant_revoked", client = client.id, user = grant.user_id, grant = grant.id, "a client revoked its refresh token");
+        tracing::info!(
+            event = "grant_revoked",
+            client = client.id,
+            user = grant.user_id,
+            grant = grant.id,
+            "a client revoked its refresh token"
+        );
         return Ok(Ok(()));
     }
-    let Some(claims) = verify::authentic_access_token(app, token).await? else { return Ok(Ok(())) };
+    let Some(claims) = verify::authentic_access_token(app, token).await? else {
+        return Ok(Ok(()));
+    };
     if claims.client_id != client.id {
         return Ok(Err(not_yours()));
     }
@@ -39,7 +49,12 @@ pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> 
         let mut tx = app.store.begin().await?;
         tx.revoke_token(&claims.jti, claims.exp).await?;
         tx.commit().await?;
-        tracing::info!(event = "access_token_revoked", client = client.id, jti = claims.jti, "a client revoked an access token");
+        tracing::info!(
+            event = "access_token_revoked",
+            client = client.id,
+            jti = claims.jti,
+            "a client revoked an access token"
+        );
     }
     Ok(Ok(()))
 }

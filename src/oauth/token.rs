@@ -37,15 +37,20 @@ async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenReque
         Err(refusal) => return Ok(Err(refusal)),
     };
     if !client.allows(request.grant.grant_type()) {
-        return Ok(Err(Refusal::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant type")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::UnauthorizedClient,
+            "this client is not registered for this grant type",
+        )));
     }
     if let Err(refusal) = verify::resource(app, &request.resource) {
         return Ok(Err(refusal));
     }
     match &request.grant {
-        GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref()).await
-        }
+        GrantRequest::AuthorizationCode {
+            code,
+            redirect_uri,
+            code_verifier,
+        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref()).await,
         GrantRequest::RefreshToken { refresh_token, scope } => refresh_token::refresh(app, &client, refresh_token, scope.as_ref()).await,
         GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref()).await,
     }

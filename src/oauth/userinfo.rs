@@ -14,15 +14,23 @@ use super::verify;
 /// When the database fails.
 pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value>, Refusal>, Fault> {
     let invalid = || Refusal::new(ErrorCode::InvalidToken, "the access token is unknown, expired or revoked");
-    let Some(live) = verify::access_token(app, token).await? else { return Ok(Err(invalid())) };
+    let Some(live) = verify::access_token(app, token).await? else {
+        return Ok(Err(invalid()));
+    };
     let Some(grant_id) = live.claims.grant_id() else {
         return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token speaks for no person")));
     };
     if !live.claims.aud.iter().any(|audience| audience == app.issuer.as_str()) {
-        return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token is for another audience")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::InvalidToken,
+            "the access token is for another audience",
+        )));
     }
     if !live.scope.contains("openid") {
-        return Ok(Err(Refusal::new(ErrorCode::InsufficientScope, "the access token lacks the scope openid")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::InsufficientScope,
+            "the access token lacks the scope openid",
+        )));
     }
     let mut connection = app.store.read().await?;
     let (Some(grant), Some(user)) = (connection.grant(grant_id).await?, connection.user(&live.claims.sub).await?) else {
@@ -30,7 +38,11 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
     };
     let catalog = connection.scopes().await?;
     let mut claims = Map::new();
-    for name in catalog.claims(&live.scope).into_iter().chain(grant.claims.userinfo.keys().map(String::as_str)) {
+    for name in catalog
+        .claims(&live.scope)
+        .into_iter()
+        .chain(grant.claims.userinfo.keys().map(String::as_str))
+    {
         if let Some(value) = user.claim(name) {
             claims.insert(name.to_owned(), value);
         }

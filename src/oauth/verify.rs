@@ -31,16 +31,25 @@ pub struct LiveToken {
 /// # Errors
 /// When the database fails.
 pub async fn access_token(app: &App, token: &str) -> Result<Option<LiveToken>, Fault> {
-    let Some(claims) = authentic_access_token(app, token).await? else { return Ok(None) };
+    let Some(claims) = authentic_access_token(app, token).await? else {
+        return Ok(None);
+    };
     if claims.exp <= app.now() {
         return Ok(None);
     }
     let grant_and_user = claims.grant_id().map(|grant| (grant, claims.sub.as_str()));
-    let state = app.store.read().await?.token_state(&claims.jti, &claims.client_id, grant_and_user).await?;
+    let state = app
+        .store
+        .read()
+        .await?
+        .token_state(&claims.jti, &claims.client_id, grant_and_user)
+        .await?;
     if !state.is_alive() {
         return Ok(None);
     }
-    let Ok(scope) = Scope::parse(&claims.scope) else { return Ok(None) };
+    let Ok(scope) = Scope::parse(&claims.scope) else {
+        return Ok(None);
+    };
     Ok(Some(LiveToken { claims, scope }))
 }
 
@@ -53,9 +62,11 @@ pub async fn authentic_access_token(app: &App, token: &str) -> Result<Option<Acc
         return Ok(None);
     }
     let claims: Option<AccessTokenClaims> = match token.strip_prefix(ACCESS_TOKEN_PREFIX) {
-        Some(sealed) => {
-            app.secrets.access_token.open(OPAQUE_CONTEXT, sealed).and_then(|plain| serde_json::from_slice(&plain).ok())
-        }
+        Some(sealed) => app
+            .secrets
+            .access_token
+            .open(OPAQUE_CONTEXT, sealed)
+            .and_then(|plain| serde_json::from_slice(&plain).ok()),
         None => jwt(app, token, TYP_ACCESS_TOKEN).await?,
     };
     Ok(claims.filter(|claims| claims.iss == app.issuer.as_str()))
@@ -64,8 +75,12 @@ pub async fn authentic_access_token(app: &App, token: &str) -> Result<Option<Acc
 /// Verifies the signature of one of our JWTs. The key is found by `kid`, and the key says which
 /// algorithm is right; nothing in the token can choose another (RFC 8725 §3.1).
 async fn jwt<T: DeserializeOwned + Clone>(app: &App, token: &str, typ: &str) -> Result<Option<T>, Fault> {
-    let Ok(header) = decode_header(token) else { return Ok(None) };
-    let Some(kid) = header.kid.as_deref().filter(|_| header.typ.as_deref() == Some(typ)) else { return Ok(None) };
+    let Ok(header) = decode_header(token) else {
+        return Ok(None);
+    };
+    let Some(kid) = header.kid.as_deref().filter(|_| header.typ.as_deref() == Some(typ)) else {
+        return Ok(None);
+    };
     let now = app.now();
     let mut ring = app.keys.current();
     if ring.verifier(kid, now).is_none() {
@@ -73,7 +88,9 @@ async fn jwt<T: DeserializeOwned + Clone>(app: &App, token: &str, typ: &str) -> 
         app.keys.refresh_for_unknown_kid(&app.store, now).await?;
         ring = app.keys.current();
     }
-    let Some(key) = ring.verifier(kid, now) else { return Ok(None) };
+    let Some(key) = ring.verifier(kid, now) else {
+        return Ok(None);
+    };
     let mut validation = Validation::new(key.algorithm());
     // Time and audience are ours to judge: with our clock, and by what the token is presented for.
     validation.validate_exp = false;
@@ -99,7 +116,9 @@ pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Op
         return Ok(None);
     }
     let claims: Option<IdTokenClaims> = jwt(app, token, TYP_ID_TOKEN).await?;
-    Ok(claims.filter(|claims| claims.iss == app.issuer.as_str() && claims.aud == client_id).map(|claims| claims.sub))
+    Ok(claims
+        .filter(|claims| claims.iss == app.issuer.as_str() && claims.aud == client_id)
+        .map(|claims| claims.sub))
 }
 
 /// A refresh token that we made; whether it is the current one is for the grant to say.
@@ -114,5 +133,9 @@ pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {
 /// `invalid_target` for any other.
 pub fn resource(app: &App, resources: &[String]) -> Result<(), Refusal> {
     let is_known = |resource: &String| resource.strip_suffix('/').unwrap_or(resource) == app.issuer.as_str();
-    if resources.iter().all(is_known) { Ok(()) } else { Err(Refusal::new(ErrorCode::InvalidTarget, "the requested resource is unknown")) }
+    if resources.iter().all(is_known) {
+        Ok(())
+    } else {
+        Err(Refusal::new(ErrorCode::InvalidTarget, "the requested resource is unknown"))
+    }
 }

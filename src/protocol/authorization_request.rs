@@ -65,7 +65,11 @@ impl ResponseTarget {
         let mode = parameters.get("response_mode").ok().flatten();
         Self {
             state: state.map(str::to_owned),
-            mode: if mode == Some("form_post") { ResponseMode::FormPost } else { ResponseMode::Query },
+            mode: if mode == Some("form_post") {
+                ResponseMode::FormPost
+            } else {
+                ResponseMode::Query
+            },
         }
     }
 }
@@ -92,7 +96,11 @@ impl Prompt {
                 "login" => prompt.login = true,
                 "consent" => prompt.consent = true,
                 "select_account" => prompt.select_account = true,
-                _ => return Err(invalid_request("prompt has a value other than none, login, consent and select_account")),
+                _ => {
+                    return Err(invalid_request(
+                        "prompt has a value other than none, login, consent and select_account",
+                    ));
+                }
             }
         }
         if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
@@ -145,8 +153,7 @@ impl AuthorizationRequest {
         }
         let max_age = parameters.get("max_age")?.map(parse_max_age).transpose()?;
         let claims = parameters.get("claims")?.map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
-        let code_challenge =
-            CodeChallenge::parse(parameters.get("code_challenge")?, parameters.get("code_challenge_method")?)?;
+        let code_challenge = CodeChallenge::parse(parameters.get("code_challenge")?, parameters.get("code_challenge_method")?)?;
         Ok(Self {
             response,
             scope,
@@ -155,7 +162,13 @@ impl AuthorizationRequest {
             max_age,
             login_hint: parameters.get("login_hint")?.filter(|hint| hint.len() <= 254).map(str::to_owned),
             id_token_hint: parameters.get("id_token_hint")?.map(str::to_owned),
-            acr_values: parameters.get("acr_values")?.unwrap_or_default().split(' ').filter(|acr| !acr.is_empty()).map(str::to_owned).collect(),
+            acr_values: parameters
+                .get("acr_values")?
+                .unwrap_or_default()
+                .split(' ')
+                .filter(|acr| !acr.is_empty())
+                .map(str::to_owned)
+                .collect(),
             claims,
             code_challenge,
             resource: parameters.all("resource").map(str::to_owned).collect(),
@@ -172,7 +185,9 @@ impl AuthorizationRequest {
 fn parse_response(parameters: &Parameters) -> Result<ResponseTarget, Refusal> {
     match parameters.get("response_type")? {
         Some("code") => {}
-        Some(_) => return Err(Refusal::new(ErrorCode::UnsupportedResponseType, "response_type must be code")),
+        Some(_) => {
+            return Err(Refusal::new(ErrorCode::UnsupportedResponseType, "response_type must be code"));
+        }
         None => return Err(invalid_request("missing parameter: response_type")),
     }
     match parameters.get("response_mode")? {
@@ -191,7 +206,11 @@ fn refuse_unsupported(parameters: &Parameters) -> Result<(), Refusal> {
     let unsupported = [
         ("request", ErrorCode::RequestNotSupported, "request objects are not supported"),
         ("request_uri", ErrorCode::RequestUriNotSupported, "request_uri is not supported"),
-        ("registration", ErrorCode::RegistrationNotSupported, "the registration parameter is not supported"),
+        (
+            "registration",
+            ErrorCode::RegistrationNotSupported,
+            "the registration parameter is not supported",
+        ),
     ];
     for (name, code, description) in unsupported {
         if parameters.get(name)?.is_some() {

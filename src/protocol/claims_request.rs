@@ -29,8 +29,7 @@ impl ClaimRequest {
     #[must_use]
     pub fn accepts(&self, actual: &str) -> bool {
         let is_it = |value: &Value| value.as_str() == Some(actual);
-        self.value.as_ref().is_none_or(is_it)
-            && self.values.as_ref().is_none_or(|values| values.iter().any(is_it))
+        self.value.as_ref().is_none_or(is_it) && self.values.as_ref().is_none_or(|values| values.iter().any(is_it))
     }
 }
 
@@ -62,12 +61,20 @@ impl ClaimsRequest {
         if text.len() > MAX_LENGTH {
             return Err(invalid_request("claims is too long"));
         }
-        let wire: Wire = serde_json::from_str(text)
-            .map_err(|error| invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5").with_detail(error.to_string()))?;
+        let wire: Wire = serde_json::from_str(text).map_err(|error| {
+            invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5").with_detail(error.to_string())
+        })?;
         let unpack = |member: Option<BTreeMap<String, Option<ClaimRequest>>>| {
-            member.unwrap_or_default().into_iter().map(|(name, request)| (name, request.unwrap_or_default())).collect()
+            member
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, request)| (name, request.unwrap_or_default()))
+                .collect()
         };
-        Ok(Self { userinfo: unpack(wire.userinfo), id_token: unpack(wire.id_token) })
+        Ok(Self {
+            userinfo: unpack(wire.userinfo),
+            id_token: unpack(wire.id_token),
+        })
     }
 
     /// Whether nothing is asked for.

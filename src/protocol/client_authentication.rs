@@ -74,7 +74,9 @@ impl ClientCredentials {
             (Some(header), client_id, None) => {
                 let basic = Self::from_basic(header)?;
                 if client_id.is_some_and(|client_id| client_id != basic.client_id) {
-                    return Err(invalid_request("client_id in the body differs from the one in the Authorization header"));
+                    return Err(invalid_request(
+                        "client_id in the body differs from the one in the Authorization header",
+                    ));
                 }
                 Ok(basic)
             }
@@ -83,7 +85,11 @@ impl ClientCredentials {
                 secret: Some(SecretString::from(secret)),
                 method: AuthMethod::ClientSecretPost,
             }),
-            (None, Some(client_id), None) => Ok(Self { client_id: client_id.to_owned(), secret: None, method: AuthMethod::None }),
+            (None, Some(client_id), None) => Ok(Self {
+                client_id: client_id.to_owned(),
+                secret: None,
+                method: AuthMethod::None,
+            }),
             (None, None, _) => Err(Refusal::new(ErrorCode::InvalidClient, "client authentication is missing")),
         }
     }
@@ -95,13 +101,19 @@ impl ClientCredentials {
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(Refusal::new(ErrorCode::InvalidClient, "the Authorization header must use Basic"));
         }
-        let decoded = from_base64(encoded.trim()).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(malformed)?;
+        let decoded = from_base64(encoded.trim())
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .ok_or_else(malformed)?;
         let (client_id, secret) = decoded.split_once(':').ok_or_else(malformed)?;
         let client_id = decode_value(client_id).map_err(|_| malformed())?;
         let secret = decode_value(secret).map_err(|_| malformed())?;
         if client_id.is_empty() {
             return Err(malformed());
         }
-        Ok(Self { client_id, secret: Some(SecretString::from(secret)), method: AuthMethod::ClientSecretBasic })
+        Ok(Self {
+            client_id,
+            secret: Some(SecretString::from(secret)),
+            method: AuthMethod::ClientSecretBasic,
+        })
     }
 }

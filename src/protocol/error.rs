@@ -98,7 +98,11 @@ impl Refusal {
     /// A refusal whose description is fixed text.
     #[must_use]
     pub const fn new(code: ErrorCode, description: &'static str) -> Self {
-        Self { code, description: Cow::Borrowed(description), detail: None }
+        Self {
+            code,
+            description: Cow::Borrowed(description),
+            detail: None,
+        }
     }
 
     /// A refusal that quotes something of the request: the text is cut to 200 characters and
@@ -110,7 +114,11 @@ impl Refusal {
             .take(200)
             .map(|c| if matches!(c, ' '..='!' | '#'..='[' | ']'..='~') { c } else { '?' })
             .collect::<String>();
-        Self { code, description: Cow::Owned(safe), detail: None }
+        Self {
+            code,
+            description: Cow::Owned(safe),
+            detail: None,
+        }
     }
 
     /// Adds what the log should know.

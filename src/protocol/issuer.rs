@@ -35,10 +35,15 @@ impl Issuer {
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
-            "http" => return Err("http is only allowed for 127.0.0.1, [::1] and localhost: use https".to_owned()),
+            "http" => {
+                return Err("http is only allowed for 127.0.0.1, [::1] and localhost: use https".to_owned());
+            }
             other => return Err(format!("the scheme must be https, not {other}")),
         }
-        Ok(Self { text: text.to_owned(), url })
+        Ok(Self {
+            text: text.to_owned(),
+            url,
+        })
     }
 
     /// The issuer of a server on this machine.

@@ -72,7 +72,10 @@ impl Parameters {
 
     /// All values of a parameter that may be repeated.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// Refuses every repeated parameter, known or not (OAuth 2.1 §3.1, §3.2).
@@ -80,8 +83,12 @@ impl Parameters {
     /// # Errors
     /// `invalid_request` naming the first one.
     pub fn refuse_duplicates(&self) -> Result<(), Refusal> {
-        let mut names: Vec<&str> =
-            self.pairs.iter().map(|(name, _)| name.as_str()).filter(|name| !REPEATABLE.contains(name)).collect();
+        let mut names: Vec<&str> = self
+            .pairs
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !REPEATABLE.contains(name))
+            .collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) => Err(duplicate(pair[0])),
@@ -92,7 +99,9 @@ impl Parameters {
     /// The parameters as a query string again.
     #[must_use]
     pub fn to_query(&self) -> String {
-        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.pairs).finish()
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.pairs)
+            .finish()
     }
 }
 

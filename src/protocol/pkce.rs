@@ -54,7 +54,9 @@ impl CodeChallenge {
 pub fn verify(challenge: Option<&CodeChallenge>, verifier: Option<&str>) -> Result<(), Refusal> {
     match (challenge, verifier) {
         (None, None) => Ok(()),
-        (None, Some(_)) => Err(invalid_grant("code_verifier sent for a code that was requested without code_challenge")),
+        (None, Some(_)) => Err(invalid_grant(
+            "code_verifier sent for a code that was requested without code_challenge",
+        )),
         (Some(_), None) => Err(invalid_grant("code_verifier is missing")),
         (Some(challenge), Some(verifier)) => {
             let well_formed = (43..=128).contains(&verifier.len()) && verifier.bytes().all(is_unreserved);

@@ -9,8 +9,20 @@ pub const MAX_LENGTH: usize = 2048;
 
 /// Schemes that a browser would run, open as a file, or that carry no authority of an app.
 const FORBIDDEN_SCHEMES: [&str; 14] = [
-    "javascript", "data", "file", "vbscript", "blob", "about", "view-source", "filesystem", "ftp", "ws", "wss",
-    "mailto", "tel", "chrome",
+    "javascript",
+    "data",
+    "file",
+    "vbscript",
+    "blob",
+    "about",
+    "view-source",
+    "filesystem",
+    "ftp",
+    "ws",
+    "wss",
+    "mailto",
+    "tel",
+    "chrome",
 ];
 
 /// Checks a redirect URI for registration.
@@ -24,7 +36,10 @@ pub fn validate(text: &str) -> Result<(), String> {
     if text.len() > MAX_LENGTH {
         return Err(format!("longer than {MAX_LENGTH} bytes"));
     }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'*')) {
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'`' | b'*'))
+    {
         return Err("contains a space, a control character or one of \\ \" < > ` *".to_owned());
     }
     let url = Url::parse(text).map_err(|error| format!("not an absolute URI ({error})"))?;
@@ -60,7 +75,9 @@ fn without_loopback_port(text: &str) -> Option<String> {
     let rest = text.strip_prefix("http://")?;
     let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(authority_end);
-    let host = ["127.0.0.1", "[::1]", "localhost"].into_iter().find(|host| authority.starts_with(host))?;
+    let host = ["127.0.0.1", "[::1]", "localhost"]
+        .into_iter()
+        .find(|host| authority.starts_with(host))?;
     let port = authority.get(host.len()..)?;
     let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
     port_is_fine.then(|| format!("http://{host}{tail}"))
@@ -71,7 +88,9 @@ fn without_loopback_port(text: &str) -> Option<String> {
 pub fn display_host(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => match (url.host_str(), url.port()) {
-            (Some(host), Some(port)) if matches!(url.scheme(), "http" | "https") => format!("{host}:{port}"),
+            (Some(host), Some(port)) if matches!(url.scheme(), "http" | "https") => {
+                format!("{host}:{port}")
+            }
             (Some(host), None) if matches!(url.scheme(), "http" | "https") => host.to_owned(),
             _ => format!("{}:", url.scheme()),
         },
@@ -98,7 +117,9 @@ pub fn csp_source(text: &str) -> Option<String> {
 /// `uri` with `parameters` added to its query (RFC 6749 §4.1.2 keeps what is already there).
 #[must_use]
 pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
-    let added = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let added = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(parameters)
+        .finish();
     let separator = match uri.find('?') {
         None => "?",
         Some(at) if at + 1 == uri.len() || uri.ends_with('&') => "",

@@ -22,7 +22,10 @@ impl Scope {
         let mut tokens: Vec<String> = Vec::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
             if !is_scope_token(token) {
-                return Err(Refusal::new(ErrorCode::InvalidScope, "a scope contains a character that is not allowed or is too long"));
+                return Err(Refusal::new(
+                    ErrorCode::InvalidScope,
+                    "a scope contains a character that is not allowed or is too long",
+                ));
             }
             if !tokens.iter().any(|known| known == token) {
                 tokens.push(token.to_owned());
@@ -93,6 +96,5 @@ impl fmt::Display for Scope {
 /// `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`, at most [`MAX_TOKEN_LENGTH`] characters.
 #[must_use]
 pub fn is_scope_token(token: &str) -> bool {
-    (1..=MAX_TOKEN_LENGTH).contains(&token.len())
-        && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    (1..=MAX_TOKEN_LENGTH).contains(&token.len()) && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }

@@ -108,11 +108,15 @@ impl TokenRequest {
                 redirect_uri: body.get("redirect_uri")?.map(str::to_owned),
                 code_verifier: body.get("code_verifier")?.map(str::to_owned),
             },
-            GrantType::RefreshToken => {
-                GrantRequest::RefreshToken { refresh_token: body.require("refresh_token")?.to_owned(), scope: scope()? }
-            }
+            GrantType::RefreshToken => GrantRequest::RefreshToken {
+                refresh_token: body.require("refresh_token")?.to_owned(),
+                scope: scope()?,
+            },
             GrantType::ClientCredentials => GrantRequest::ClientCredentials { scope: scope()? },
         };
-        Ok(Self { grant, resource: body.all("resource").map(str::to_owned).collect() })
+        Ok(Self {
+            grant,
+            resource: body.all("resource").map(str::to_owned).collect(),
+        })
     }
 }

@@ -22,7 +22,10 @@ impl AuthorizationCode {
     /// A code for a grant; `None` when the id is not one of ours.
     #[must_use]
     pub fn new(grant_id: &str, secret: [u8; 24]) -> Option<Self> {
-        Some(Self { grant: id_bytes(grant_id)?, secret })
+        Some(Self {
+            grant: id_bytes(grant_id)?,
+            secret,
+        })
     }
 
     /// Parses a code; `None` for anything that we cannot have made.
@@ -30,7 +33,10 @@ impl AuthorizationCode {
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 40] = from_base64url(text.strip_prefix(CODE_PREFIX)?)?.try_into().ok()?;
         let (grant, secret) = bytes.split_at(16);
-        Some(Self { grant: grant.try_into().ok()?, secret: secret.try_into().ok()? })
+        Some(Self {
+            grant: grant.try_into().ok()?,
+            secret: secret.try_into().ok()?,
+        })
     }
 
     /// The grant it belongs to.
@@ -63,7 +69,11 @@ impl RefreshToken {
     #[must_use]
     pub fn new(grant_id: &str, generation: u32, mac: impl Fn(&[u8; 16], u32) -> [u8; 32]) -> Option<Self> {
         let grant = id_bytes(grant_id)?;
-        Some(Self { grant, generation, mac: mac(&grant, generation) })
+        Some(Self {
+            grant,
+            generation,
+            mac: mac(&grant, generation),
+        })
     }
 
     /// Parses a token; `None` for anything that we cannot have made. The MAC is not checked yet.

@@ -55,7 +55,10 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn client(&mut self, id: &str) -> Result<Option<Client>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM clients WHERE id = $1")).text(id).optional(client).await
+        self.query(sql!("SELECT ", columns!(), " FROM clients WHERE id = $1"))
+            .text(id)
+            .optional(client)
+            .await
     }
 
     /// Up to `limit` clients whose id is greater than `after`, by id.
@@ -78,7 +81,8 @@ impl Tx {
     /// When the database fails.
     pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
         self.query(insert_if_absent!(
-            "INSERT INTO clients (", columns!(),
+            "INSERT INTO clients (",
+            columns!(),
             ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
         ))
         .text(&client.id)
@@ -144,8 +148,14 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_client(&mut self, id: &str) -> Result<bool, Fault> {
-        self.query(sql!("DELETE FROM grants WHERE client_id = $1")).text(id).execute().await?;
-        self.query(sql!("DELETE FROM consents WHERE client_id = $1")).text(id).execute().await?;
+        self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
+            .text(id)
+            .execute()
+            .await?;
+        self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
+            .text(id)
+            .execute()
+            .await?;
         Ok(self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await? == 1)
     }
 }
@@ -158,4 +168,3 @@ pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Fa
 fn grant_types(client: &Client) -> Result<String, Fault> {
     json(&client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>())
 }
-

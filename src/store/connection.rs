@@ -46,7 +46,10 @@ impl Connection {
             Dialect::Sqlite | Dialect::Postgres => sql.numbered,
             Dialect::MySql => sql.positional,
         };
-        Statement { connection: self, query: sqlx::query(text) }
+        Statement {
+            connection: self,
+            query: sqlx::query(text),
+        }
     }
 
     /// Tells the lane that a statement broke in a way that may have undone more than itself.
@@ -192,7 +195,11 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
         Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
         _ => false,
     };
-    if away { Fault::Unavailable(error.to_string()) } else { Fault::internal(error) }
+    if away {
+        Fault::Unavailable(error.to_string())
+    } else {
+        Fault::internal(error)
+    }
 }
 
 /// Codes that say "not now": connection trouble, shutdown, deadlock, lock time-out, too many
@@ -203,6 +210,8 @@ fn is_passing(code: &str) -> bool {
     let state = code.len() == 5
         && (["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "70100"));
     // SQLite's primary codes: 5 busy, 6 locked, 8 read-only, 10 I/O, 13 full, 14 cannot open.
-    let sqlite = code.parse::<u32>().is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
+    let sqlite = code
+        .parse::<u32>()
+        .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
     state || sqlite
 }

@@ -25,11 +25,13 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn consent(&mut self, user_id: &str, client_id: &str) -> Result<Option<Consent>, Fault> {
-        self.query(sql!("SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents WHERE user_id = $1 AND client_id = $2"))
-            .text(user_id)
-            .text(client_id)
-            .optional(consent)
-            .await
+        self.query(sql!(
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents WHERE user_id = $1 AND client_id = $2"
+        ))
+        .text(user_id)
+        .text(client_id)
+        .optional(consent)
+        .await
     }
 }
 
@@ -52,14 +54,16 @@ impl Tx {
             .insert_if_absent()
             .await?;
         if !inserted {
-            self.query(sql!("UPDATE consents SET scope = $1, claims = $2, updated_at = $3 WHERE user_id = $4 AND client_id = $5"))
-                .bind(consent.scope.to_string())
-                .bind(json(&consent.claims)?)
-                .bind(consent.updated_at)
-                .text(&consent.user_id)
-                .text(&consent.client_id)
-                .execute()
-                .await?;
+            self.query(sql!(
+                "UPDATE consents SET scope = $1, claims = $2, updated_at = $3 WHERE user_id = $4 AND client_id = $5"
+            ))
+            .bind(consent.scope.to_string())
+            .bind(json(&consent.claims)?)
+            .bind(consent.updated_at)
+            .text(&consent.user_id)
+            .text(&consent.client_id)
+            .execute()
+            .await?;
         }
         Ok(())
     }
@@ -69,14 +73,20 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn withdraw_consent(&mut self, user_id: &str, client_id: &str, now: i64) -> Result<bool, Fault> {
-        self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"))
-            .bind(now)
+        self.query(sql!(
+            "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"
+        ))
+        .bind(now)
+        .text(user_id)
+        .text(client_id)
+        .execute()
+        .await?;
+        let removed = self
+            .query(sql!("DELETE FROM consents WHERE user_id = $1 AND client_id = $2"))
             .text(user_id)
             .text(client_id)
             .execute()
             .await?;
-        let removed =
-            self.query(sql!("DELETE FROM consents WHERE user_id = $1 AND client_id = $2")).text(user_id).text(client_id).execute().await?;
         Ok(removed == 1)
     }
 }

@@ -30,7 +30,10 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         user_id: row.text(2)?,
         session_id: row.text(3)?,
         scope: row.scope(4)?,
-        claims: claims.map(|claims| serde_json::from_str::<ClaimsRequest>(&claims).map_err(unreadable)).transpose()?.unwrap_or_default(),
+        claims: claims
+            .map(|claims| serde_json::from_str::<ClaimsRequest>(&claims).map_err(unreadable))
+            .transpose()?
+            .unwrap_or_default(),
         redirect_uri: row.text(6)?,
         is_redirect_uri_explicit: row.flag(7)?,
         nonce: row.maybe_text(8)?,
@@ -89,19 +92,17 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn grant(&mut self, id: &str) -> Result<Option<Grant>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM grants WHERE id = $1")).text(id).optional(grant).await
+        self.query(sql!("SELECT ", columns!(), " FROM grants WHERE id = $1"))
+            .text(id)
+            .optional(grant)
+            .await
     }
 
     /// Asks everything that can end an access token before its time, in one round trip.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_state(
-        &mut self,
-        jti: &str,
-        client_id: &str,
-        grant_and_user: Option<(&str, &str)>,
-    ) -> Result<TokenState, Fault> {
+    pub async fn token_state(&mut self, jti: &str, client_id: &str, grant_and_user: Option<(&str, &str)>) -> Result<TokenState, Fault> {
         let (grant_id, user_id) = grant_and_user.unwrap_or_default();
         let state = self
             .query(sql!(
@@ -134,7 +135,8 @@ impl Tx {
     /// When the database fails.
     pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), Fault> {
         self.query(sql!(
-            "INSERT INTO grants (", columns!(),
+            "INSERT INTO grants (",
+            columns!(),
             ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
         ))
         .text(&grant.id)

@@ -67,7 +67,10 @@ impl Lane {
             waiting: Vec::new(),
         };
         writer.connect().await?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), patience })
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            patience,
+        })
     }
 
     /// Waits for the writer and opens a savepoint.
@@ -78,14 +81,19 @@ impl Lane {
         let (lane, patience) = (Arc::clone(&self.writer), self.patience);
         detached(async move {
             let lock = Arc::clone(&lane).lock_owned();
-            let mut writer = tokio::time::timeout(patience, lock).await.map_err(|_| Fault::Busy("writers of the database"))?;
+            let mut writer = tokio::time::timeout(patience, lock)
+                .await
+                .map_err(|_| Fault::Busy("writers of the database"))?;
             writer.tidy().await?;
             if !writer.is_open {
                 writer.run("BEGIN IMMEDIATE").await?;
                 writer.is_open = true;
             }
             writer.run("SAVEPOINT work").await?;
-            Ok(LaneTx { writer: Some(writer), lane })
+            Ok(LaneTx {
+                writer: Some(writer),
+                lane,
+            })
         })
         .await
     }
@@ -111,7 +119,10 @@ impl Writer {
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), Fault> {
-        let connection = self.connection.as_mut().ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))?;
+        let connection = self
+            .connection
+            .as_mut()
+            .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))?;
         connection.execute(statement).await.map(drop).map_err(|error| {
             self.is_poisoned = true;
             fault(error)
@@ -182,7 +193,10 @@ impl LaneTx {
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AnyConnection, Fault> {
-        self.writer()?.connection.as_mut().ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))
+        self.writer()?
+            .connection
+            .as_mut()
+            .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))
     }
 
     pub(super) fn poison(&mut self) {
@@ -234,7 +248,9 @@ fn queue_committer(lane: &Arc<Mutex<Writer>>, writer: &mut Writer) {
     if writer.is_committing {
         return;
     }
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
     writer.is_committing = true;
     let lane = Arc::clone(lane);
     runtime.spawn(async move {

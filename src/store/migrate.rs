@@ -20,7 +20,13 @@ fn migrator() -> Migrator {
     let migrations = MIGRATIONS
         .iter()
         .map(|(version, description, text)| {
-            Migration::new(*version, (*description).into(), MigrationType::Simple, (*text).into_sql_str(), false)
+            Migration::new(
+                *version,
+                (*description).into(),
+                MigrationType::Simple,
+                (*text).into_sql_str(),
+                false,
+            )
         })
         .collect();
     let mut migrator = Migrator::with_migrations(migrations);
@@ -64,17 +70,27 @@ pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Re
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
     let exists = match dialect {
         Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
-        Dialect::Postgres => "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'",
-        Dialect::MySql => "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'",
+        Dialect::Postgres => {
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'"
+        }
+        Dialect::MySql => {
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'"
+        }
     };
     let exists: i64 = connection.fetch_one(exists).await.map_err(fault)?.try_get(0).map_err(fault)?;
     let applied = if exists == 0 {
         Vec::new()
     } else {
-        connection.list_applied_migrations("_sqlx_migrations").await.map_err(|error| Fault::internal(error.to_string()))?
+        connection
+            .list_applied_migrations("_sqlx_migrations")
+            .await
+            .map_err(|error| Fault::internal(error.to_string()))?
     };
     let _ = connection.close().await;
-    Ok(migrator().iter().filter(|migration| !applied.iter().any(|done| done.version == migration.version)).count())
+    Ok(migrator()
+        .iter()
+        .filter(|migration| !applied.iter().any(|done| done.version == migration.version))
+        .count())
 }
 
 /// The collation of the schema; `None` where text is always compared byte by byte.
@@ -89,7 +105,12 @@ pub(super) async fn collation(dialect: Dialect, options: &AnyConnectOptions) -> 
 }
 
 async fn mysql_collation(connection: &mut AnyConnection) -> Result<String, Fault> {
-    connection.fetch_one("SELECT CAST(@@collation_database AS CHAR(64))").await.map_err(fault)?.try_get(0).map_err(fault)
+    connection
+        .fetch_one("SELECT CAST(@@collation_database AS CHAR(64))")
+        .await
+        .map_err(fault)?
+        .try_get(0)
+        .map_err(fault)
 }
 
 /// MySQL compares text without regard to case unless told otherwise, so that two client ids could
@@ -106,7 +127,10 @@ async fn choose_collation(connection: &mut AnyConnection) -> Result<(), Fault> {
         .try_get(0)
         .map_err(fault)?;
     if tables == 0 {
-        connection.execute("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin").await.map_err(fault)?;
+        connection
+            .execute("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+            .await
+            .map_err(fault)?;
         return Ok(());
     }
     Err(Fault::internal(format!(

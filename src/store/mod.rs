@@ -85,7 +85,12 @@ impl Store {
             Dialect::Sqlite => Some(Arc::new(Lane::open(connect, options.acquire_timeout).await?)),
             Dialect::Postgres | Dialect::MySql => None,
         };
-        let store = Self { dialect, url: options.url.clone(), readers, lane };
+        let store = Self {
+            dialect,
+            url: options.url.clone(),
+            readers,
+            lane,
+        };
         store.ping().await?;
         Ok(store)
     }
@@ -130,7 +135,11 @@ impl Store {
     /// [`Fault::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), Fault> {
         let mut connection = self.read().await?;
-        connection.query(sql::sql!("SELECT 1")).optional(|row| row.integer(0)).await.map(drop)
+        connection
+            .query(sql::sql!("SELECT 1"))
+            .optional(|row| row.integer(0))
+            .await
+            .map(drop)
     }
 
     /// A connection for reading.

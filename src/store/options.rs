@@ -61,20 +61,31 @@ impl DatabaseUrl {
         let scheme = text.split(':').next().unwrap_or_default();
         match scheme {
             "sqlite" => {
-                let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or_default();
+                let path = text
+                    .strip_prefix("sqlite://")
+                    .or_else(|| text.strip_prefix("sqlite:"))
+                    .unwrap_or_default();
                 let path = path.split('?').next().unwrap_or_default();
                 if path.is_empty() || path == ":memory:" {
                     return Err("name a file, as in sqlite://gatehouse.db: an in-memory database would forget everything".to_owned());
                 }
                 let url = Url::parse(&format!("sqlite://{}?mode=rwc", encode_path(path))).map_err(|error| error.to_string())?;
-                Ok(Self { dialect: Dialect::Sqlite, url, file: Some(PathBuf::from(path)) })
+                Ok(Self {
+                    dialect: Dialect::Sqlite,
+                    url,
+                    file: Some(PathBuf::from(path)),
+                })
             }
             "postgres" | "postgresql" | "mysql" | "mariadb" => {
                 let url = Url::parse(text).map_err(|error| format!("not a URL ({error})"))?;
                 if url.path().trim_start_matches('/').is_empty() {
                     return Err("the URL names no database".to_owned());
                 }
-                let dialect = if scheme.starts_with("postgres") { Dialect::Postgres } else { Dialect::MySql };
+                let dialect = if scheme.starts_with("postgres") {
+                    Dialect::Postgres
+                } else {
+                    Dialect::MySql
+                };
                 Ok(Self { dialect, url, file: None })
             }
             _ => Err("must begin with sqlite://, postgres:// or mysql://".to_owned()),
@@ -107,7 +118,9 @@ impl DatabaseUrl {
 
     /// Creates the SQLite file, readable by its owner only, and the folder it is in.
     pub(super) fn create_file(&self) -> Result<(), Fault> {
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         let unusable = |error: std::io::Error| Fault::Unavailable(format!("{}: {error}", file.display()));
         if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(unusable)?;

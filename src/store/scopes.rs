@@ -26,10 +26,12 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn scopes(&mut self) -> Result<ScopeCatalog, Fault> {
-        self.query(sql!("SELECT name, description, claims, is_default, roles, created_at, updated_at FROM scopes ORDER BY name"))
-            .all(definition)
-            .await
-            .map(ScopeCatalog)
+        self.query(sql!(
+            "SELECT name, description, claims, is_default, roles, created_at, updated_at FROM scopes ORDER BY name"
+        ))
+        .all(definition)
+        .await
+        .map(ScopeCatalog)
     }
 }
 
@@ -59,7 +61,9 @@ impl Tx {
     /// When the database fails.
     pub async fn update_scope(&mut self, scope: &ScopeDefinition) -> Result<bool, Fault> {
         let updated = self
-            .query(sql!("UPDATE scopes SET description = $1, claims = $2, is_default = $3, roles = $4, updated_at = $5 WHERE name = $6"))
+            .query(sql!(
+                "UPDATE scopes SET description = $1, claims = $2, is_default = $3, roles = $4, updated_at = $5 WHERE name = $6"
+            ))
             .text(&scope.description)
             .bind(json(&scope.claims)?)
             .flag(scope.is_default)

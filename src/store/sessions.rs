@@ -37,7 +37,10 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn session(&mut self, id: &str) -> Result<Option<Session>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM sessions WHERE id = $1")).text(id).optional(session).await
+        self.query(sql!("SELECT ", columns!(), " FROM sessions WHERE id = $1"))
+            .text(id)
+            .optional(session)
+            .await
     }
 }
 
@@ -47,21 +50,25 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), Fault> {
-        self.query(sql!("INSERT INTO sessions (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"))
-            .text(&session.id)
-            .text(&session.secret_hash)
-            .text(&session.user_id)
-            .bind(session.auth_time)
-            .bind(json(&session.amr)?)
-            .text(&session.user_agent)
-            .text(&session.address)
-            .bind(session.created_at)
-            .bind(session.last_seen_at)
-            .bind(session.idle_expires_at)
-            .bind(session.expires_at)
-            .execute()
-            .await
-            .map(drop)
+        self.query(sql!(
+            "INSERT INTO sessions (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        ))
+        .text(&session.id)
+        .text(&session.secret_hash)
+        .text(&session.user_id)
+        .bind(session.auth_time)
+        .bind(json(&session.amr)?)
+        .text(&session.user_agent)
+        .text(&session.address)
+        .bind(session.created_at)
+        .bind(session.last_seen_at)
+        .bind(session.idle_expires_at)
+        .bind(session.expires_at)
+        .execute()
+        .await
+        .map(drop)
     }
 
     /// Notes that a session was used, which keeps it from idling out.

@@ -36,7 +36,10 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn setting(&mut self, setting: Setting) -> Result<Option<String>, Fault> {
-        self.query(sql!("SELECT value FROM settings WHERE name = $1")).text(setting.name()).optional(|row| row.text(0)).await
+        self.query(sql!("SELECT value FROM settings WHERE name = $1"))
+            .text(setting.name())
+            .optional(|row| row.text(0))
+            .await
     }
 }
 
@@ -46,12 +49,14 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_setting(&mut self, setting: Setting, value: &str, now: Timestamp) -> Result<bool, Fault> {
-        self.query(insert_if_absent!("INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)"))
-            .text(setting.name())
-            .text(value)
-            .bind(now)
-            .insert_if_absent()
-            .await
+        self.query(insert_if_absent!(
+            "INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)"
+        ))
+        .text(setting.name())
+        .text(value)
+        .bind(now)
+        .insert_if_absent()
+        .await
     }
 
     /// Sets a setting, whatever it was.

@@ -65,7 +65,9 @@ impl Tx {
     /// When the database fails.
     pub async fn retire_signing_key(&mut self, id: &str, retired_at: Timestamp, expires_at: Timestamp) -> Result<bool, Fault> {
         let updated = self
-            .query(sql!("UPDATE signing_keys SET retired_at = $1, expires_at = $2 WHERE id = $3 AND retired_at IS NULL"))
+            .query(sql!(
+                "UPDATE signing_keys SET retired_at = $1, expires_at = $2 WHERE id = $3 AND retired_at IS NULL"
+            ))
             .bind(retired_at)
             .bind(expires_at)
             .text(id)

@@ -20,11 +20,21 @@ pub struct Swept {
 
 /// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there.
 const EXPIRING: [Sql; 5] = [
-    sql!("DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"),
-    sql!("DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2) AS batch)"),
-    sql!("DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"),
-    sql!("DELETE FROM throttles WHERE id IN (SELECT id FROM (SELECT id FROM throttles WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"),
-    sql!("DELETE FROM signing_keys WHERE id IN (SELECT id FROM (SELECT id FROM signing_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"),
+    sql!(
+        "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM throttles WHERE id IN (SELECT id FROM (SELECT id FROM throttles WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM signing_keys WHERE id IN (SELECT id FROM (SELECT id FROM signing_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
 ];
 
 impl Tx {

@@ -22,7 +22,11 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn blocked_until(&mut self, id: &str) -> Result<Timestamp, Fault> {
-        let until = self.query(sql!("SELECT blocked_until FROM throttles WHERE id = $1")).text(id).optional(|row| row.integer(0)).await?;
+        let until = self
+            .query(sql!("SELECT blocked_until FROM throttles WHERE id = $1"))
+            .text(id)
+            .optional(|row| row.integer(0))
+            .await?;
         Ok(until.unwrap_or(0))
     }
 }
@@ -35,11 +39,13 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn count_attempt(&mut self, id: &str, now: Timestamp, expires_at: Timestamp) -> Result<Throttle, Fault> {
-        self.query(insert_if_absent!("INSERT INTO throttles (id, failures, blocked_until, expires_at) VALUES ($1, 0, 0, $2)"))
-            .text(id)
-            .bind(expires_at)
-            .insert_if_absent()
-            .await?;
+        self.query(insert_if_absent!(
+            "INSERT INTO throttles (id, failures, blocked_until, expires_at) VALUES ($1, 0, 0, $2)"
+        ))
+        .text(id)
+        .bind(expires_at)
+        .insert_if_absent()
+        .await?;
         self.query(sql!(
             "UPDATE throttles SET failures = CASE WHEN expires_at <= $1 THEN 1 ELSE failures + 1 END, \
              blocked_until = CASE WHEN expires_at <= $2 THEN 0 ELSE blocked_until END, \
@@ -54,7 +60,12 @@ impl Tx {
         .await?;
         self.query(sql!("SELECT failures, blocked_until FROM throttles WHERE id = $1"))
             .text(id)
-            .optional(|row| Ok(Throttle { failures: row.integer(0)?, blocked_until: row.integer(1)? }))
+            .optional(|row| {
+                Ok(Throttle {
+                    failures: row.integer(0)?,
+                    blocked_until: row.integer(1)?,
+                })
+            })
             .await?
             .ok_or_else(|| unreadable("a counter vanished while it was locked"))
     }
@@ -78,6 +89,10 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn clear_attempts(&mut self, id: &str) -> Result<(), Fault> {
-        self.query(sql!("DELETE FROM throttles WHERE id = $1")).text(id).execute().await.map(drop)
+        self.query(sql!("DELETE FROM throttles WHERE id = $1"))
+            .text(id)
+            .execute()
+            .await
+            .map(drop)
     }
 }

@@ -45,7 +45,10 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn user(&mut self, id: &str) -> Result<Option<User>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM users WHERE id = $1")).text(id).optional(user).await
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE id = $1"))
+            .text(id)
+            .optional(user)
+            .await
     }
 
     /// The user with this name, in the normal form of [`crate::model::user::normalize_username`].
@@ -53,7 +56,10 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn user_by_name(&mut self, username: &str) -> Result<Option<User>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1")).text(username).optional(user).await
+        self.query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1"))
+            .text(username)
+            .optional(user)
+            .await
     }
 
     /// Whoever may sign in under this name or this verified e-mail address, the name first: an
@@ -63,7 +69,11 @@ impl Connection {
     /// When the database fails.
     pub async fn user_by_login(&mut self, username: &str, email: &str) -> Result<Option<User>, Fault> {
         let mut found = self
-            .query(sql!("SELECT ", columns!(), " FROM users WHERE username = $1 OR (email = $2 AND is_email_verified = 1)"))
+            .query(sql!(
+                "SELECT ",
+                columns!(),
+                " FROM users WHERE username = $1 OR (email = $2 AND is_email_verified = 1)"
+            ))
             .text(username)
             .text(email)
             .all(user)
@@ -77,11 +87,15 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn users(&mut self, after: &str, limit: u16) -> Result<Vec<User>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM users WHERE username > $1 ORDER BY username LIMIT $2"))
-            .text(after)
-            .bind(i64::from(limit))
-            .all(user)
-            .await
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE username > $1 ORDER BY username LIMIT $2"
+        ))
+        .text(after)
+        .bind(i64::from(limit))
+        .all(user)
+        .await
     }
 }
 
@@ -92,7 +106,9 @@ impl Tx {
     /// When the database fails.
     pub async fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
         self.query(insert_if_absent!(
-            "INSERT INTO users (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            "INSERT INTO users (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         ))
         .text(&user.id)
         .text(&user.username)
@@ -156,7 +172,10 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn sign_out_everywhere(&mut self, user_id: &str, now: Timestamp) -> Result<(), Fault> {
-        self.query(sql!("DELETE FROM sessions WHERE user_id = $1")).text(user_id).execute().await?;
+        self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
+            .text(user_id)
+            .execute()
+            .await?;
         self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL"))
             .bind(now)
             .text(user_id)

@@ -1,1 +1,12 @@
-fn main(){}
+//! One test binary: a folder per area, `support/` for what they share.
+
+mod architecture;
+mod cli;
+mod flows;
+mod pages;
+mod protocol;
+mod races;
+mod relying_party;
+mod security;
+mod store;
+mod support;

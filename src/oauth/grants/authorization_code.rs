@@ -69,7 +69,11 @@ pub async fn redeem(
         now,
         generation: generation.unwrap_or(0),
         idle_expires_at: (now + lives.refresh_token_idle).min(refresh_ends),
-        expires_at: if generation.is_some() { refresh_ends.max(tokens_end) } else { tokens_end },
+        expires_at: if generation.is_some() {
+            refresh_ends.max(tokens_end)
+        } else {
+            tokens_end
+        },
     };
     let mut tx = app.store.begin().await?;
     if !tx.consume_code(&grant.id, &redemption).await? {
@@ -77,9 +81,25 @@ pub async fn redeem(
         return replayed(app, &grant).await;
     }
     tx.commit().await?;
-    tracing::debug!(event = "code_redeemed", client = client.id, user = user.id, grant = grant.id, "a code was redeemed");
+    tracing::debug!(
+        event = "code_redeemed",
+        client = client.id,
+        user = user.id,
+        grant = grant.id,
+        "a code was redeemed"
+    );
     let scope = redeemable.scope.clone();
-    let tokens = issue::tokens(app, client, &scope, Some(&OnBehalf { grant: &grant, user: &user, generation, catalog: &catalog }))?;
+    let tokens = issue::tokens(
+        app,
+        client,
+        &scope,
+        Some(&OnBehalf {
+            grant: &grant,
+            user: &user,
+            generation,
+            catalog: &catalog,
+        }),
+    )?;
     redeemable.consumed()?;
     Ok(Ok(tokens))
 }
@@ -94,8 +114,16 @@ async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refu
     let mut tx = app.store.begin().await?;
     tx.revoke_grant(&grant.id, app.now()).await?;
     tx.commit().await?;
-    tracing::warn!(event = "code_replayed", client = grant.client_id, user = grant.user_id, grant = grant.id, "a code was presented twice: the grant is revoked");
-    Ok(Err(invalid_grant("the code is unknown, expired, used, or was issued to another client or redirect URI")))
+    tracing::warn!(
+        event = "code_replayed",
+        client = grant.client_id,
+        user = grant.user_id,
+        grant = grant.id,
+        "a code was presented twice: the grant is revoked"
+    );
+    Ok(Err(invalid_grant(
+        "the code is unknown, expired, used, or was issued to another client or redirect URI",
+    )))
 }
 
 /// The redirect URI byte by byte, and PKCE. Without PKCE a redirect URI that was sent in the

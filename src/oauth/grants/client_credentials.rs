@@ -17,7 +17,10 @@ const PERSONAL: [&str; 2] = ["openid", "offline_access"];
 /// When the database fails.
 pub async fn issue(app: &App, client: &AuthenticatedClient, requested: Option<&Scope>) -> Result<Result<TokenResponse, Refusal>, Fault> {
     if client.is_public() {
-        return Ok(Err(Refusal::new(ErrorCode::UnauthorizedClient, "a public client has no credentials of its own")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::UnauthorizedClient,
+            "a public client has no credentials of its own",
+        )));
     }
     let catalog = app.store.read().await?.scopes().await?;
     let scope = catalog.requested(requested, client).filter(|token| !PERSONAL.contains(&token));
@@ -25,10 +28,17 @@ pub async fn issue(app: &App, client: &AuthenticatedClient, requested: Option<&S
     let scope = scope.filter(|token| catalog.definition(token).is_some_and(|definition| definition.roles.is_empty()));
     let asks_for_something = requested.is_some_and(|requested| !requested.is_empty());
     if scope.is_empty() && asks_for_something {
-        return Ok(Err(Refusal::new(ErrorCode::InvalidScope, "none of the requested scopes is available to this client")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::InvalidScope,
+            "none of the requested scopes is available to this client",
+        )));
     }
     let scope = machine::client_credentials(&client.id, app.issuer.as_str(), requested, &scope)?;
     let tokens = issue::tokens(app, client, &scope, None)?;
-    tracing::debug!(event = "client_credentials_issued", client = client.id, "a client got a token for itself");
+    tracing::debug!(
+        event = "client_credentials_issued",
+        client = client.id,
+        "a client got a token for itself"
+    );
     Ok(Ok(tokens))
 }

@@ -23,9 +23,13 @@ pub async fn refresh(
     presented: &str,
     requested: Option<&Scope>,
 ) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let Some(token) = verify::refresh_token(app, presented) else { return Ok(Err(DEAD)) };
+    let Some(token) = verify::refresh_token(app, presented) else {
+        return Ok(Err(DEAD));
+    };
     let mut connection = app.store.read().await?;
-    let Some(grant) = connection.grant(&token.grant_id()).await? else { return Ok(Err(DEAD)) };
+    let Some(grant) = connection.grant(&token.grant_id()).await? else {
+        return Ok(Err(DEAD));
+    };
     if grant.client_id != client.id {
         return Ok(Err(DEAD.with_detail("presented by another client")));
     }
@@ -48,7 +52,10 @@ pub async fn refresh(
     // What the person or the client has lost since the consent is not handed out again.
     let scope = catalog.of_user(&refreshable.scope, &user).intersection(&client.scope);
     if scope.is_empty() {
-        return Ok(Err(Refusal::new(ErrorCode::InvalidScope, "nothing of the granted scope is still allowed")));
+        return Ok(Err(Refusal::new(
+            ErrorCode::InvalidScope,
+            "nothing of the granted scope is still allowed",
+        )));
     }
 
     let generation = match judged {
@@ -59,9 +66,26 @@ pub async fn refresh(
         },
         _ => grant.generation,
     };
-    let tokens = issue::tokens(app, client, &scope, Some(&OnBehalf { grant: &grant, user: &user, generation: Some(generation), catalog: &catalog }))?;
+    let tokens = issue::tokens(
+        app,
+        client,
+        &scope,
+        Some(&OnBehalf {
+            grant: &grant,
+            user: &user,
+            generation: Some(generation),
+            catalog: &catalog,
+        }),
+    )?;
     refreshable.rotated()?;
-    tracing::debug!(event = "refreshed", client = client.id, user = user.id, grant = grant.id, generation, "a token was refreshed");
+    tracing::debug!(
+        event = "refreshed",
+        client = client.id,
+        user = user.id,
+        grant = grant.id,
+        generation,
+        "a token was refreshed"
+    );
     Ok(Ok(tokens))
 }
 
@@ -82,12 +106,16 @@ async fn rotate(app: &App, grant: &Grant, now: i64) -> Result<Rotation, Fault> {
     // Somebody was first: the same client at the same moment gets the same successor.
     let current = tx.grant(&grant.id).await?;
     drop(tx);
-    let Some(current) = current else { return Ok(Rotation::Dead) };
-    Ok(match current.judge(grant.generation, app.now(), app.config.lifetimes.refresh_grace) {
-        Presented::Retry => Rotation::To(current.generation),
-        Presented::Replay => Rotation::Replay,
-        Presented::Current | Presented::Dead => Rotation::Dead,
-    })
+    let Some(current) = current else {
+        return Ok(Rotation::Dead);
+    };
+    Ok(
+        match current.judge(grant.generation, app.now(), app.config.lifetimes.refresh_grace) {
+            Presented::Retry => Rotation::To(current.generation),
+            Presented::Replay => Rotation::Replay,
+            Presented::Current | Presented::Dead => Rotation::Dead,
+        },
+    )
 }
 
 /// A token from before the current one, after the grace window: somebody has a copy, and it cannot
@@ -96,6 +124,12 @@ async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refu
     let mut tx = app.store.begin().await?;
     tx.revoke_grant(&grant.id, app.now()).await?;
     tx.commit().await?;
-    tracing::warn!(event = "refresh_token_replayed", client = grant.client_id, user = grant.user_id, grant = grant.id, "an old refresh token was presented: the grant is revoked");
+    tracing::warn!(
+        event = "refresh_token_replayed",
+        client = grant.client_id,
+        user = grant.user_id,
+        grant = grant.id,
+        "an old refresh token was presented: the grant is revoked"
+    );
     Ok(Err(DEAD))
 }

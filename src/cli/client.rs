@@ -1,0 +1,244 @@
+//! `gatehouse client`
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use crate::model::signing_key::SigningAlgorithm;
+use crate::oauth::clients::{self, NewClient};
+use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::scope::Scope;
+use crate::protocol::token_request::GrantType;
+
+use super::{Failure, output};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Register a client application
+    Add(Box<Add>),
+    /// List clients
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a client a new secret; the old one stops working at once
+    Secret {
+        /// Client id
+        client_id: String,
+    },
+    /// Stop a client, and everything that it has been given
+    Disable {
+        /// Client id
+        client_id: String,
+    },
+    /// Let a disabled client work again
+    Enable {
+        /// Client id
+        client_id: String,
+    },
+    /// Remove a client with its grants and consents
+    Delete {
+        /// Client id
+        client_id: String,
+    },
+}
+
+/// What kind of application it is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A web application with a server that can keep a secret
+    Web,
+    /// A single-page application in the browser: no secret, PKCE
+    Spa,
+    /// A mobile, desktop or command-line application: no secret, PKCE
+    Native,
+    /// A service that acts for itself: client credentials
+    Service,
+}
+
+#[derive(clap::Args)]
+pub struct Add {
+    /// Name that people read when they are asked for consent
+    name: String,
+    /// What kind of application it is; sets grant types and authentication
+    #[arg(long, value_enum, default_value_t = Kind::Web)]
+    kind: Kind,
+    /// Client id; one is made when it is left out
+    #[arg(long)]
+    id: Option<String>,
+    /// Where answers may be sent; repeat for several. For loopback hosts any port matches
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// The most that it may ask for, separated by spaces
+    #[arg(long, value_name = "SCOPES", default_value = "openid profile email offline_access")]
+    scope: String,
+    /// When people are asked: always, once or skip
+    #[arg(long, value_name = "POLICY", default_value = "once")]
+    consent: String,
+    /// Form of access tokens: jwt or opaque
+    #[arg(long, value_name = "FORMAT", default_value = "jwt")]
+    access_token: String,
+    /// Algorithm of its tokens: RS256, ES256 or EdDSA
+    #[arg(long, value_name = "ALGORITHM", default_value = "RS256")]
+    signing_algorithm: String,
+    /// Life of its access tokens in seconds, when it differs from the server's
+    #[arg(long, value_name = "SECONDS")]
+    access_token_lifetime: Option<i64>,
+    /// Let it send client_secret in the body instead of the Authorization header (both are accepted)
+    #[arg(long)]
+    secret_post: bool,
+    /// Do not insist on PKCE; only for a web application that cannot do it
+    #[arg(long)]
+    without_pkce: bool,
+    /// Allow the client credentials grant, too
+    #[arg(long)]
+    client_credentials: bool,
+    /// Picture for the consent page
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+    /// Home page
+    #[arg(long, value_name = "URL")]
+    client_uri: Option<String>,
+    /// Privacy policy
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// Terms of service
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Add(add) => register(app, *add).await,
+        Command::List { json } => list(app, json).await,
+        Command::Secret { client_id } => {
+            let client = find(app, &client_id).await?;
+            println!("{}", clients::replace_secret(app, client).await?);
+            Ok(())
+        }
+        Command::Disable { client_id } => set_disabled(app, &client_id, true).await,
+        Command::Enable { client_id } => set_disabled(app, &client_id, false).await,
+        Command::Delete { client_id } => {
+            let client = find(app, &client_id).await?;
+            let mut tx = app.store.begin().await?;
+            tx.delete_client(&client.id).await?;
+            tx.commit().await?;
+            println!("{} is removed.", client.id);
+            Ok(())
+        }
+    }
+}
+
+async fn register(app: &App, add: Add) -> Result<(), Failure> {
+    let auth_method = match (add.kind, add.secret_post) {
+        (Kind::Spa | Kind::Native, _) => AuthMethod::None,
+        (_, true) => AuthMethod::ClientSecretPost,
+        (_, false) => AuthMethod::ClientSecretBasic,
+    };
+    let mut new = NewClient::new(&add.name, auth_method);
+    new.grant_types = match add.kind {
+        Kind::Service => vec![GrantType::ClientCredentials],
+        _ => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+    };
+    if add.client_credentials && add.kind != Kind::Service {
+        new.grant_types.push(GrantType::ClientCredentials);
+    }
+    new.id = add.id;
+    new.redirect_uris = add.redirect_uris;
+    new.scope = Scope::parse(&add.scope).map_err(|refusal| refusal.description.into_owned())?;
+    new.consent_policy = ConsentPolicy::parse(&add.consent).ok_or("--consent must be always, once or skip")?;
+    new.access_token_format = AccessTokenFormat::parse(&add.access_token).ok_or("--access-token must be jwt or opaque")?;
+    new.signing_algorithm = SigningAlgorithm::parse(&add.signing_algorithm).ok_or("--signing-algorithm must be RS256, ES256 or EdDSA")?;
+    new.access_token_lifetime = add.access_token_lifetime;
+    new.requires_pkce = !add.without_pkce;
+    new.logo_uri = add.logo_uri;
+    new.client_uri = add.client_uri;
+    new.policy_uri = add.policy_uri;
+    new.tos_uri = add.tos_uri;
+    let registered = clients::register(app, new).await?;
+    if add.json {
+        let mut shown = view(&registered.client);
+        shown["client_secret"] = json!(registered.secret);
+        return output::json(&shown);
+    }
+    println!("client_id:     {}", registered.client.id);
+    if let Some(secret) = registered.secret {
+        println!("client_secret: {secret}   (shown once)");
+    }
+    Ok(())
+}
+
+async fn find(app: &App, id: &str) -> Result<Client, Failure> {
+    let client = app.store.read().await?.client(id).await?;
+    Ok(client.ok_or_else(|| format!("there is no client {id}; see them with: gatehouse client list"))?)
+}
+
+async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Failure> {
+    let mut client = find(app, id).await?;
+    client.is_disabled = is_disabled;
+    client.updated_at = app.now();
+    let mut tx = app.store.begin().await?;
+    tx.update_client(&client).await?;
+    tx.commit().await?;
+    println!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
+    Ok(())
+}
+
+fn view(client: &Client) -> Value {
+    json!({
+        "client_id": client.id,
+        "client_name": client.name,
+        "token_endpoint_auth_method": client.auth_method.as_str(),
+        "redirect_uris": client.redirect_uris,
+        "grant_types": client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>(),
+        "scope": client.scope.to_string(),
+        "consent_policy": client.consent_policy.as_str(),
+        "access_token_format": client.access_token_format.as_str(),
+        "id_token_signed_response_alg": client.signing_algorithm.as_str(),
+        "require_pkce": client.needs_pkce(),
+        "access_token_lifetime": client.access_token_lifetime,
+        "disabled": client.is_disabled,
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    })
+}
+
+async fn list(app: &App, json: bool) -> Result<(), Failure> {
+    let mut clients: Vec<Client> = Vec::new();
+    let mut connection = app.store.read().await?;
+    loop {
+        let after = clients.last().map_or(String::new(), |client| client.id.clone());
+        let page = connection.clients(&after, 500).await?;
+        let is_last = page.len() < 500;
+        clients.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    if json {
+        return output::json(&clients.iter().map(view).collect::<Vec<_>>());
+    }
+    let rows: Vec<Vec<String>> = clients
+        .iter()
+        .map(|client| {
+            vec![
+                client.id.clone(),
+                client.name.clone(),
+                if client.is_public() { "public" } else { "confidential" }.to_owned(),
+                client.scope.to_string(),
+                client.consent_policy.as_str().to_owned(),
+                if client.is_disabled { "disabled" } else { "active" }.to_owned(),
+            ]
+        })
+        .collect();
+    println!(
+        "{}",
+        output::table(&["CLIENT ID", "NAME", "KIND", "SCOPE", "CONSENT", "STATE"], &rows)
+    );
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! `gatehouse key`
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::app::App;
+use crate::config::registry::MAX_TOKEN_LIFETIME;
+use crate::keys::rotation::{self, PUBLISH_LEAD};
+use crate::model::signing_key::{SigningAlgorithm, SigningKey};
+
+use super::{Failure, output};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List signing keys
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish a new key that takes over once everybody can know it
+    Rotate {
+        /// RS256, ES256 or EdDSA; all three when left out
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Option<String>,
+        /// Let the new key sign at once; relying parties with a cached JWKS may refuse tokens for some minutes
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List { json } => list(app, json).await,
+        Command::Rotate { algorithm, now } => {
+            let algorithms = match algorithm {
+                Some(name) => vec![SigningAlgorithm::parse(&name).ok_or("--algorithm must be RS256, ES256 or EdDSA")?],
+                None => SigningAlgorithm::ALL.to_vec(),
+            };
+            let lead = if now { 0 } else { PUBLISH_LEAD };
+            for algorithm in algorithms {
+                let rotated = rotation::rotate(
+                    &app.store,
+                    &app.secrets.signing_key,
+                    &app.clock,
+                    &app.random,
+                    algorithm,
+                    lead,
+                    MAX_TOKEN_LIFETIME,
+                )
+                .await?;
+                println!(
+                    "{algorithm}: {} signs from {}; {} key(s) retire then",
+                    rotated.new.id,
+                    output::instant(rotated.new.active_at),
+                    rotated.replaced.len()
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+fn state(key: &SigningKey, now: i64) -> &'static str {
+    match () {
+        () if !key.may_verify(now) => "expired",
+        () if key.may_sign(now) => "signs",
+        () if now < key.active_at => "published",
+        () => "verifies",
+    }
+}
+
+async fn list(app: &App, json: bool) -> Result<(), Failure> {
+    let now = app.now();
+    let keys = app.store.read().await?.signing_keys().await?;
+    if json {
+        let shown: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                json!({
+                    "kid": key.id,
+                    "algorithm": key.algorithm.as_str(),
+                    "state": state(key, now),
+                    "created_at": key.created_at,
+                    "active_at": key.active_at,
+                    "retired_at": key.retired_at,
+                    "expires_at": key.expires_at,
+                })
+            })
+            .collect();
+        return output::json(&shown);
+    }
+    let rows: Vec<Vec<String>> = keys
+        .iter()
+        .map(|key| {
+            vec![
+                key.id.clone(),
+                key.algorithm.to_string(),
+                state(key, now).to_owned(),
+                output::instant(key.active_at),
+                output::maybe_instant(key.retired_at),
+                output::maybe_instant(key.expires_at),
+            ]
+        })
+        .collect();
+    println!(
+        "{}",
+        output::table(
+            &["KEY ID", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL"],
+            &rows
+        )
+    );
+    Ok(())
+}

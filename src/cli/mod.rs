@@ -1,0 +1,168 @@
+//! The command line: one file per command.
+//!
+//! Every setting of `config::registry` is a flag of every command. What a command prints for
+//! programs (`--json`) goes to standard output; errors and logs of commands go to standard error.
+
+mod admin_token;
+mod client;
+mod config;
+mod doctor;
+mod healthcheck;
+mod key;
+mod logging;
+mod migrate;
+mod output;
+mod scope;
+mod seed;
+mod serve;
+mod user;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::app::App;
+use crate::base::clock::Clock;
+use crate::base::random::Random;
+use crate::config::Config;
+use crate::config::registry::SETTINGS;
+use crate::config::sources::Sources;
+use crate::installation;
+
+/// What a command fails with: a text for the operator.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Gatehouse: a self-hosted OAuth 2.1 and OpenID Connect server in one binary.
+///
+/// Without a command it serves. Without any setting it keeps its data in gatehouse.db in the
+/// current folder and listens on http://127.0.0.1:8000.
+#[derive(Parser)]
+#[command(name = "gatehouse", version, about, long_about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Read settings from this file instead of gatehouse.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default)
+    Serve,
+    /// Bring the database schema up to date, and stop
+    Migrate,
+    /// Show the settings in force and where each can be set; secrets are not shown
+    Config(config::Args),
+    /// Check database, clock, issuer, TLS and secrets, and say what to do
+    Doctor(doctor::Args),
+    /// Add, list and change users
+    #[command(subcommand)]
+    User(user::Command),
+    /// Register, list and change client applications
+    #[command(subcommand)]
+    Client(client::Command),
+    /// Define, list and remove scopes
+    #[command(subcommand)]
+    Scope(scope::Command),
+    /// List and rotate signing keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Fill the database with demo users and clients; never in production
+    Seed(seed::Args),
+    /// Replace the admin token
+    #[command(subcommand)]
+    AdminToken(admin_token::Command),
+    /// Ask a running server on this machine whether it lives; for containers
+    Healthcheck,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let matches = command().get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let sources = Sources {
+        flags: flags(&matches),
+        environment: Sources::environment(),
+        file: cli.config,
+    };
+    match execute(cli.command.unwrap_or(Command::Serve), &sources) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("gatehouse: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The command line, with a flag for every setting that is not a secret.
+#[must_use]
+pub fn command() -> clap::Command {
+    let mut command = Cli::command();
+    for setting in SETTINGS {
+        let Some(flag) = setting.flag() else { continue };
+        let arg = Arg::new(setting.key)
+            .long(flag)
+            .value_name(setting.value)
+            .help(format!("{} [{}]", setting.help, setting.env))
+            .help_heading("Settings")
+            .hide_short_help(true)
+            .global(true);
+        command = command.arg(arg);
+    }
+    command.after_help("Settings can be given as flags, in the environment, or in gatehouse.toml, in that order of strength.\nSee them all with --help, and the values in force with: gatehouse config")
+}
+
+/// The settings that were given as flags, before or after the command.
+fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
+    let mut flags = BTreeMap::new();
+    let mut level = Some(matches);
+    while let Some(matches) = level {
+        for setting in SETTINGS.iter().filter(|setting| !setting.is_secret) {
+            if matches.value_source(setting.key) == Some(ValueSource::CommandLine) {
+                if let Some(value) = matches.get_one::<String>(setting.key) {
+                    flags.insert(setting.key.to_owned(), value.clone());
+                }
+            }
+        }
+        level = matches.subcommand().map(|(_, matches)| matches);
+    }
+    flags
+}
+
+fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
+    let config = sources.load()?;
+    let is_server = matches!(command, Command::Serve);
+    logging::init(&config, is_server)?;
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Config(args) => config::run(&config, &args).map(done),
+        Command::Healthcheck => healthcheck::run(&config).map(done),
+        command => actix_web::rt::System::new().block_on(async move {
+            match command {
+                Command::Doctor(args) => doctor::run(config, &args).await,
+                Command::Migrate => migrate::run(&config).await.map(done),
+                Command::Serve => serve::run(open(config).await?).await.map(done),
+                Command::User(command) => user::run(&open(config).await?, command).await.map(done),
+                Command::Client(command) => client::run(&open(config).await?, command).await.map(done),
+                Command::Scope(command) => scope::run(&open(config).await?, command).await.map(done),
+                Command::Key(command) => key::run(&open(config).await?, command).await.map(done),
+                Command::Seed(args) => seed::run(&open(config).await?, &args).await.map(done),
+                Command::AdminToken(command) => admin_token::run(&open(config).await?, command).await.map(done),
+                Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+            }
+        }),
+    }
+}
+
+async fn open(config: Config) -> Result<App, Failure> {
+    Ok(installation::open(config, Clock::system(), Random::system()).await?)
+}

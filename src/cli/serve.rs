@@ -1,0 +1,51 @@
+//! `gatehouse serve`
+
+use std::net::TcpListener;
+
+use crate::app::App;
+use crate::identity::admin_token;
+use crate::jobs;
+use crate::web::server;
+
+use super::Failure;
+
+pub async fn run(app: App) -> Result<(), Failure> {
+    let listen = app.config.listen;
+    let listener =
+        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
+    listener.set_nonblocking(true)?;
+    let server = server::start(&app, listener)?;
+    announce(&app).await?;
+    let jobs = tokio::spawn(jobs::run(app.clone()));
+    let outcome = server.await;
+    jobs.abort();
+    app.store.close().await;
+    outcome?;
+    tracing::info!(event = "stopped", "the server has stopped");
+    Ok(())
+}
+
+/// Says where it listens, and what the operator has to do or to worry about.
+async fn announce(app: &App) -> Result<(), Failure> {
+    let (listen, issuer, database) = (app.config.listen, &app.issuer, &app.config.database_url);
+    tracing::info!(event = "started", %listen, %issuer, %database, version = env!("CARGO_PKG_VERSION"), "gatehouse is ready");
+    if app.config.enable_dev_endpoints {
+        tracing::warn!(
+            event = "dev_endpoints",
+            "developer endpoints are enabled (ENABLE_DEV_ENDPOINTS): never in production"
+        );
+    }
+    if let Some(token) = &app.config.admin_token {
+        if !admin_token::bootstrap(app, token).await? {
+            tracing::warn!(
+                event = "admin_token_ignored",
+                "ADMIN_TOKEN differs from the admin token that was set up before and is ignored; to change it run: gatehouse admin-token reset"
+            );
+        }
+    }
+    if admin_token::is_setup_open(app).await? {
+        let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));
+        println!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Stylesheet, logo and the one script, inside the binary.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+
+use super::call::Call;
+use super::error::Error;
+
+/// Pages name assets with the version, so a new release is a new address.
+const CACHE: &str = "public, max-age=31536000, immutable";
+
+/// The stylesheet.
+pub async fn stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/gatehouse.css")))
+}
+
+/// The logo.
+pub async fn logo(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "image/svg+xml", include_str!("../../static/gatehouse.svg")))
+}
+
+/// The script that sends the form of `response_mode=form_post`.
+pub async fn form_post(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(
+        &call,
+        "text/javascript; charset=utf-8",
+        include_str!("../../static/form_post.js"),
+    ))
+}
+
+fn asset(call: &Call, content_type: &'static str, text: &'static str) -> HttpResponse {
+    let tag = concat!("\"", env!("CARGO_PKG_VERSION"), "\"");
+    if call.header(IF_NONE_MATCH) == Some(tag) {
+        return HttpResponse::NotModified()
+            .insert_header((ETAG, tag))
+            .insert_header((CACHE_CONTROL, CACHE))
+            .finish();
+    }
+    HttpResponse::Ok()
+        .insert_header((ETAG, tag))
+        .insert_header((CACHE_CONTROL, CACHE))
+        .content_type(content_type)
+        .body(text)
+}

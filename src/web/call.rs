@@ -1,0 +1,151 @@
+//! A request as handlers see it, read and measured.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use actix_web::web::Bytes;
+use ipnet::IpNet;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::identity::form_token::{self, BrowserId, Form};
+use crate::identity::session::{self, Origin, SignedIn};
+use crate::protocol::client_authentication::ClientCredentials;
+use crate::protocol::error::{Refusal, invalid_request};
+use crate::protocol::parameters::Parameters;
+
+use super::cookies;
+use super::error::Error;
+
+/// One request.
+pub struct Call {
+    /// The application
+    pub app: App,
+    /// Method, path, headers
+    pub http: HttpRequest,
+    /// The body, within the route's limit
+    pub body: Bytes,
+}
+
+impl Call {
+    /// Whether this is a POST.
+    #[must_use]
+    pub fn is_post(&self) -> bool {
+        self.http.method() == actix_web::http::Method::POST
+    }
+
+    /// A header that is there once and is text.
+    #[must_use]
+    pub fn header(&self, name: impl actix_web::http::header::AsHeaderName) -> Option<&str> {
+        self.http.headers().get(name)?.to_str().ok()
+    }
+
+    /// The parameters of the query.
+    ///
+    /// # Errors
+    /// `invalid_request` when they are malformed.
+    pub fn query(&self) -> Result<Parameters, Refusal> {
+        Parameters::parse(self.http.query_string().as_bytes())
+    }
+
+    /// The parameters of a form body.
+    ///
+    /// # Errors
+    /// `invalid_request` when it is not a form or malformed.
+    pub fn form(&self) -> Result<Parameters, Refusal> {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(invalid_request("the Content-Type must be application/x-www-form-urlencoded"));
+        }
+        Parameters::parse(&self.body)
+    }
+
+    /// The credentials of a client, from header and body.
+    ///
+    /// # Errors
+    /// `invalid_client` or `invalid_request`.
+    pub fn client_credentials(&self, body: &Parameters) -> Result<ClientCredentials, Refusal> {
+        if self.http.headers().get_all(AUTHORIZATION).count() > 1 {
+            return Err(invalid_request("more than one Authorization header"));
+        }
+        ClientCredentials::parse(self.header(AUTHORIZATION), body)
+    }
+
+    /// The token of `Authorization: Bearer` (RFC 6750 §2.1).
+    #[must_use]
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header(AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// Address and name of the browser.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin {
+            address: client_address(&self.http, &self.app.config.trusted_proxies),
+            user_agent: self.header(USER_AGENT).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Who is signed in at this browser.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn visitor(&self) -> Result<Option<SignedIn>, Fault> {
+        match cookies::session(self) {
+            Some(cookie) => session::find(&self.app, &cookie).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The fields of one of our own forms, once it is certain that it is one (CSRF).
+    ///
+    /// # Errors
+    /// When the form is malformed, or was not served by us to this browser in this session.
+    pub fn own_form(&self, form: Form, visitor: Option<&SignedIn>) -> Result<Parameters, Error> {
+        let fields = self.form()?;
+        let is_cross_site = self
+            .header("sec-fetch-site")
+            .is_some_and(|site| !matches!(site, "same-origin" | "none"));
+        let browser = cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie));
+        let session_id = visitor.map(|visitor| visitor.session.id.as_str());
+        let token = fields.get("csrf")?.unwrap_or_default();
+        if is_cross_site || !form_token::is_valid(&self.app, form, browser.as_ref(), session_id, token) {
+            return Err(Error::StaleForm);
+        }
+        Ok(fields)
+    }
+}
+
+/// The address of the peer or, when that is a trusted proxy, the last address in `X-Forwarded-For`
+/// that is not one: whatever stands before it, anybody may have written.
+#[must_use]
+pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> String {
+    let Some(peer) = request.peer_addr() else {
+        return String::new();
+    };
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut address = peer.ip().to_canonical();
+    if !is_trusted(&address) {
+        return address.to_string();
+    }
+    let forwarded: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    for entry in forwarded.into_iter().rev() {
+        let Ok(next) = entry.parse::<IpAddr>() else {
+            break;
+        };
+        address = next.to_canonical();
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    address.to_string()
+}

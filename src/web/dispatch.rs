@@ -1,0 +1,132 @@
+//! What happens around every handler, in one place.
+
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::web::{Bytes, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::app::App;
+use crate::base::encoding::base64url;
+
+use super::call::Call;
+use super::error::{self, Error};
+use super::pages::CONTENT_POLICY;
+use super::routes::{Audience, Cors, Route};
+
+/// How long a client may take to send a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Serves one request to a route of the table.
+pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let request_id = base64url(&app.random.bytes::<9>());
+    let method = http.method().clone();
+    let path = http.path().to_owned();
+    let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {
+        preflight(route)
+    } else {
+        match handle(route, &app, http, payload).await {
+            Ok(response) => response,
+            Err(error) => error::render(&app, &error, route.audience, &request_id),
+        }
+    };
+    finish(&app, route.cors, &request_id, response.headers_mut());
+    tracing::debug!(request = request_id, %method, path, status = response.status().as_u16(), "served");
+    response
+}
+
+/// Serves a path that is in no table.
+pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
+    let request_id = base64url(&app.random.bytes::<9>());
+    let wants_page = http
+        .headers()
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let audience = if wants_page { Audience::Person } else { Audience::Program };
+    // Clients probe well-known paths from browsers; a 404 must be readable, or they take it for a network error.
+    let cors = if http.path().starts_with("/.well-known/") {
+        Cors::Open
+    } else {
+        Cors::Closed
+    };
+    let mut response = error::render(&app, &Error::NotFound, audience, &request_id);
+    finish(&app, cors, &request_id, response.headers_mut());
+    response
+}
+
+async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
+    let method = http.method();
+    let is_allowed = route.methods.contains(method) || (method == Method::HEAD && route.methods.contains(&Method::GET));
+    if !is_allowed {
+        return Err(Error::MethodNotAllowed(allowed(route)));
+    }
+    let body = read_body(payload, route.body_limit).await?;
+    (route.handler)(Call {
+        app: app.clone(),
+        http,
+        body,
+    })
+    .await
+}
+
+async fn read_body(payload: Payload, limit: usize) -> Result<Bytes, Error> {
+    match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(limit)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Err(_)) => Err(Error::TooLarge),
+        Ok(Ok(Err(_))) | Err(_) => Err(Error::BrokenBody),
+    }
+}
+
+fn allowed(route: &Route) -> String {
+    route.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn preflight(route: &Route) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, allowed(route)))
+        .insert_header((
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version",
+        ))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
+        .finish()
+}
+
+/// Headers that every answer carries. What a handler has set stays.
+fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
+    let mut default = |name: HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    default(CACHE_CONTROL, "no-store");
+    default(PRAGMA, "no-cache");
+    default(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(REFERRER_POLICY, "no-referrer");
+    default(X_FRAME_OPTIONS, "DENY");
+    default(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    if app.issuer.is_https() {
+        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    if cors == Cors::Open {
+        default(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        default(ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After, X-Request-Id");
+    }
+    if app.config.enable_dev_endpoints {
+        default(
+            HeaderName::from_static("x-gatehouse-dev"),
+            "developer endpoints are enabled; never in production",
+        );
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+}

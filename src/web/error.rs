@@ -1,0 +1,258 @@
+//! Errors on their way out: the only file that knows which status code they are.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde_json::json;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::protocol::error::{ErrorCode, Refusal};
+
+use super::pages;
+use super::routes::Audience;
+
+/// What a handler can fail with.
+#[derive(Debug)]
+pub enum Error {
+    /// The peer's fault.
+    Refusal(Refusal),
+    /// The peer's fault, at the authorization endpoint before anything may be redirected.
+    RejectedAuthorization(Refusal),
+    /// A protected resource was asked for without a token (RFC 6750 §3.1: no error code then).
+    NoToken,
+    /// Our fault.
+    Fault(Fault),
+    /// A form that we did not serve to this browser, or long ago.
+    StaleForm,
+    /// An interaction that is too old or not ours.
+    StaleInteraction,
+    /// The admin token is missing or wrong.
+    NotAdmin,
+    /// Set-up was done before.
+    SetupDone,
+    /// Too many failures; the seconds until the next attempt.
+    Throttled(i64),
+    /// No such path.
+    NotFound,
+    /// Not with this method; the ones that are allowed.
+    MethodNotAllowed(String),
+    /// A body beyond the route's limit.
+    TooLarge,
+    /// A body that did not arrive.
+    BrokenBody,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Everything about an answer to an error.
+struct Answer {
+    status: StatusCode,
+    /// Registered code, for programs
+    code: ErrorCode,
+    /// For programs
+    description: String,
+    /// For people
+    title: &'static str,
+    /// For people: what happened
+    message: String,
+    /// For people: what to do next
+    advice: Option<String>,
+    retry_after: Option<i64>,
+}
+
+impl Answer {
+    fn new(status: StatusCode, code: ErrorCode, description: &str, title: &'static str, advice: Option<&str>) -> Self {
+        let mut message = description.to_owned();
+        if let Some(first) = message.get_mut(0..1) {
+            first.make_ascii_uppercase();
+        }
+        message.push('.');
+        Self {
+            status,
+            code,
+            description: description.to_owned(),
+            title,
+            message,
+            advice: advice.map(str::to_owned),
+            retry_after: None,
+        }
+    }
+}
+
+/// Seconds after which trying again makes sense when the database is away.
+const DATABASE_RETRY: i64 = 5;
+
+const ASK_THE_APP: &str = "Go back to the application and try again. If it happens again, its developer has to correct it.";
+
+fn answer(error: &Error) -> Answer {
+    match error {
+        Error::RejectedAuthorization(refusal) => Answer::new(
+            StatusCode::BAD_REQUEST,
+            refusal.code,
+            &refusal.description,
+            "This request cannot be answered",
+            Some(ASK_THE_APP),
+        ),
+        Error::NoToken => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "an access token is required",
+            "An access token is required",
+            None,
+        ),
+        Error::Refusal(refusal) => {
+            let status = match refusal.code {
+                ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+                ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Answer::new(
+                status,
+                refusal.code,
+                &refusal.description,
+                "The application made a mistake",
+                Some(ASK_THE_APP),
+            )
+        }
+        Error::Fault(Fault::Unavailable(_) | Fault::Busy(_)) => Answer {
+            retry_after: Some(DATABASE_RETRY),
+            ..Answer::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+                "the server is too busy or cannot reach its database",
+                "Please try again in a moment",
+                Some("Nothing was lost. Wait a few seconds, then reload this page."),
+            )
+        },
+        Error::Fault(Fault::Internal(_)) => Answer::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::ServerError,
+            "something went wrong on this server",
+            "Something went wrong",
+            Some("Try again. If it happens again, tell the operator of this server the reference below."),
+        ),
+        Error::StaleForm => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::InvalidRequest,
+            "this form is too old, or was not opened in this browser",
+            "Please open the page again",
+            Some("Go back, reload the page and try once more. Cookies must be allowed for this site."),
+        ),
+        Error::StaleInteraction => Answer::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest,
+            "this sign-in was begun too long ago, or its address is incomplete",
+            "Please start again",
+            Some("Go back to the application and sign in from there."),
+        ),
+        Error::NotAdmin => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "the admin token is missing or wrong: send it as X-Admin-Token",
+            "The admin token is missing or wrong",
+            None,
+        ),
+        Error::SetupDone => Answer::new(
+            StatusCode::GONE,
+            ErrorCode::InvalidRequest,
+            "set-up was completed before",
+            "This server is set up",
+            Some("If the admin token is lost, run `gatehouse admin-token reset` on the server."),
+        ),
+        Error::Throttled(seconds) => Answer {
+            retry_after: Some(*seconds),
+            ..Answer::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::TemporarilyUnavailable,
+                "too many failed attempts",
+                "Too many attempts",
+                Some("Wait a little, then try again."),
+            )
+        },
+        Error::NotFound => Answer::new(
+            StatusCode::NOT_FOUND,
+            ErrorCode::InvalidRequest,
+            "there is nothing at this address",
+            "Page not found",
+            Some("Check the address, or go back to the application that sent you here."),
+        ),
+        Error::MethodNotAllowed(_) => Answer::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            ErrorCode::InvalidRequest,
+            "this address does not take this method",
+            "That does not work here",
+            None,
+        ),
+        Error::TooLarge => Answer::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorCode::InvalidRequest,
+            "the request is too large",
+            "The request is too large",
+            None,
+        ),
+        Error::BrokenBody => Answer::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest,
+            "the request did not arrive completely",
+            "The request did not arrive",
+            Some("Try again."),
+        ),
+    }
+}
+
+/// Renders an error for whoever reads it. Faults are logged with their cause under the request's id,
+/// which is all that the peer learns of them.
+#[must_use]
+pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
+    if let Error::Fault(fault) = error {
+        tracing::error!(event = "fault", request = request_id, "{fault}");
+    }
+    let answer = answer(error);
+    let mut response = HttpResponse::build(answer.status);
+    if let Some(seconds) = answer.retry_after {
+        response.insert_header((RETRY_AFTER, seconds.max(1).to_string()));
+    }
+    if let Error::MethodNotAllowed(allowed) = error {
+        response.insert_header((ALLOW, allowed.clone()));
+    }
+    if let Some(challenge) = challenge(app, error) {
+        response.insert_header((WWW_AUTHENTICATE, challenge));
+    }
+    match audience {
+        Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
+        Audience::Person => {
+            let reference = matches!(error, Error::Fault(_)).then(|| request_id.to_owned());
+            pages::error::render(app, response, answer.title, answer.message, answer.advice, reference)
+        }
+    }
+}
+
+/// How to authenticate (RFC 6749 §5.2, RFC 6750 §3).
+fn challenge(app: &App, error: &Error) -> Option<String> {
+    let realm = app.issuer.as_str();
+    let refusal = match error {
+        Error::Refusal(refusal) => refusal,
+        Error::NoToken => return Some(format!("Bearer realm=\"{realm}\"")),
+        _ => return None,
+    };
+    match refusal.code {
+        ErrorCode::InvalidClient => Some(format!("Basic realm=\"{realm}\", charset=\"UTF-8\"")),
+        ErrorCode::InvalidToken => Some(format!(
+            "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
+            refusal.description
+        )),
+        ErrorCode::InsufficientScope => Some(format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"openid\"")),
+        _ => None,
+    }
+}

@@ -1,0 +1,76 @@
+//! `/authorize`, and the way back to it from our pages.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::LOCATION;
+
+use crate::app::App;
+use crate::oauth::authorize::{self, AuthorizationResponse, Decision};
+use crate::oauth::interaction::Interaction;
+use crate::protocol::authorization_request::ResponseMode;
+use crate::protocol::redirect_uri::with_query;
+
+use crate::web::call::Call;
+use crate::web::error::Error;
+use crate::web::pages;
+
+/// `/authorize`, GET or POST (OpenID Connect Core §3.1.2.1).
+pub async fn authorize(call: Call) -> Result<HttpResponse, Error> {
+    let parameters = if call.is_post() {
+        call.form()?.and(call.query()?)
+    } else {
+        call.query()?
+    };
+    let visitor = call.visitor().await?;
+    let decision = authorize::begin(&call.app, &parameters, visitor.as_ref()).await?;
+    carry_out(&call.app, decision)
+}
+
+/// `/authorize/continue`: the person has signed in or chosen; the same request again.
+pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
+    let interaction = opened(&call.app, call.query()?.get("interaction")?)?;
+    let visitor = call.visitor().await?;
+    let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
+    carry_out(&call.app, decision)
+}
+
+/// The interaction that a page or form carries.
+///
+/// # Errors
+/// [`Error::StaleInteraction`] when it is missing, too old or not ours.
+pub fn opened(app: &App, sealed: Option<&str>) -> Result<Interaction, Error> {
+    sealed
+        .and_then(|sealed| Interaction::open(app, sealed))
+        .ok_or(Error::StaleInteraction)
+}
+
+/// Sends the person where the engine decided.
+///
+/// # Errors
+/// When the engine rejected the request, or sealing fails.
+pub fn carry_out(app: &App, decision: Decision) -> Result<HttpResponse, Error> {
+    match decision {
+        Decision::Reject(refusal) => Err(Error::RejectedAuthorization(refusal)),
+        Decision::Respond(response) => respond(app, &response),
+        Decision::SignIn { interaction, .. } => to_page(app, "/login", &interaction),
+        Decision::SelectAccount { interaction, .. } => to_page(app, "/select-account", &interaction),
+        Decision::AskConsent(question) => to_page(app, "/consent", &question.interaction),
+    }
+}
+
+fn to_page(app: &App, path: &str, interaction: &Interaction) -> Result<HttpResponse, Error> {
+    let location = format!("{}{path}?interaction={}", app.issuer.path(), interaction.seal(app)?);
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+}
+
+/// Hands the answer to the browser for delivery. 303, so that no browser repeats a POST with a
+/// password to the client (RFC 9700 §4.12).
+fn respond(app: &App, response: &AuthorizationResponse) -> Result<HttpResponse, Error> {
+    match response.mode {
+        ResponseMode::Query => {
+            let parameters: Vec<(&str, &str)> = response.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let location = with_query(&response.redirect_uri, &parameters);
+            Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
+        }
+        ResponseMode::FormPost => pages::form_post::render(app, response),
+    }
+}

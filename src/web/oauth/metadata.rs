@@ -1,0 +1,29 @@
+//! `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+
+use crate::base::digest::sha256_text;
+use crate::oauth::metadata;
+use crate::web::call::Call;
+use crate::web::error::Error;
+use crate::web::routes::announced;
+
+/// How long clients may keep the document.
+const CACHE: &str = "public, max-age=300";
+
+/// The metadata document (RFC 8414 §3, OpenID Connect Discovery §4).
+pub async fn metadata(call: Call) -> Result<HttpResponse, Error> {
+    let document = metadata::document(&call.app, &announced()).await?.to_string();
+    let etag = format!("\"{}\"", &sha256_text(&document)[..16]);
+    let is_known = call.header(IF_NONE_MATCH) == Some(etag.as_str());
+    let mut response = if is_known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, CACHE));
+    Ok(response
+        .content_type("application/json")
+        .body(if is_known { String::new() } else { document }))
+}

@@ -1,0 +1,9 @@
+//! The endpoints of the protocol: from HTTP to `oauth::*` and back.
+
+pub mod authorize;
+pub mod introspect;
+pub mod jwks;
+pub mod metadata;
+pub mod revoke;
+pub mod token;
+pub mod userinfo;

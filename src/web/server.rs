@@ -1,0 +1,89 @@
+//! The listener.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::{App as ActixApp, HttpRequest, HttpServer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::app::App;
+use crate::config::TlsFiles;
+
+use super::dispatch::{dispatch, not_found};
+use super::routes::{Feature, ROUTES};
+
+/// How long a client may take to send its headers.
+const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long running requests may take after the signal to stop, in seconds.
+const SHUTDOWN_PATIENCE: u64 = 20;
+
+/// Mounts the table of routes.
+pub fn mount(app: &App, services: &mut ServiceConfig) {
+    let issuer_path = app.issuer.path();
+    for route in ROUTES {
+        if route.feature == Feature::Dev && !app.config.enable_dev_endpoints {
+            continue;
+        }
+        for path in route.paths(issuer_path) {
+            let app = app.clone();
+            services
+                .service(web::resource(path).to(move |http: HttpRequest, payload: Payload| dispatch(route, app.clone(), http, payload)));
+        }
+    }
+    let app = app.clone();
+    services.default_service(web::to(move |http: HttpRequest| not_found(app.clone(), http)));
+}
+
+/// Starts serving on a bound socket.
+///
+/// # Errors
+/// When the certificate or key cannot be used.
+pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
+    let tls = app.config.tls().map(|files| tls_config(&files)).transpose()?;
+    let workers = app.config.workers;
+    let served = app.clone();
+    let server = HttpServer::new(move || {
+        let served = served.clone();
+        ActixApp::new().configure(move |services| mount(&served, services))
+    })
+    .workers(workers)
+    .client_request_timeout(HEADER_PATIENCE)
+    .shutdown_timeout(SHUTDOWN_PATIENCE);
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
+
+/// Reads certificate and key for the TLS listener.
+///
+/// # Errors
+/// When a file cannot be read or its content cannot be used; the message names the file.
+pub fn tls_config(files: &TlsFiles) -> io::Result<ServerConfig> {
+    let named = |path: &std::path::Path, problem: &dyn std::fmt::Display| {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {problem}", path.display()))
+    };
+    let certificates = File::open(&files.certificate).map_err(|error| named(&files.certificate, &error))?;
+    let chain = CertificateDer::pem_reader_iter(BufReader::new(certificates))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| named(&files.certificate, &error))?;
+    if chain.is_empty() {
+        return Err(named(&files.certificate, &"holds no certificate in PEM"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| named(&files.key, &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| named(&files.certificate, &error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| named(&files.certificate, &error))
+}
