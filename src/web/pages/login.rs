@@ -6,7 +6,6 @@ use actix_web::http::header::RETRY_AFTER;
 use askama::Template;
 use secrecy::SecretString;
 
-use crate::app::App;
 use crate::identity::form_token::Form;
 use crate::identity::session::SignedIn;
 use crate::identity::sign_in::{self, Outcome, SignIn};
@@ -50,7 +49,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let sealed = call.query()?.get("interaction")?.map(str::to_owned);
     let purpose = match sealed {
-        Some(sealed) => match purpose(&call.app, &sealed, visitor.as_ref()).await? {
+        Some(sealed) => match purpose(&call, &sealed, visitor.as_ref()).await? {
             Ok(purpose) => Some(purpose),
             Err(decision) => return carry_out(&call.app, decision),
         },
@@ -66,9 +65,9 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
 }
 
 /// Asks the engine again: the page is for requests that still need somebody to sign in.
-async fn purpose(app: &App, sealed: &str, visitor: Option<&SignedIn>) -> Result<Result<Purpose, Decision>, Error> {
-    let interaction = opened(app, Some(sealed))?;
-    let decision = authorize::resume(app, interaction, visitor, None).await?;
+async fn purpose(call: &Call, sealed: &str, visitor: Option<&SignedIn>) -> Result<Result<Purpose, Decision>, Error> {
+    let interaction = opened(call, Some(sealed))?;
+    let decision = authorize::resume(&call.app, interaction, visitor, None).await?;
     Ok(match decision {
         Decision::SignIn {
             interaction,
@@ -126,7 +125,7 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
     let username = fields.get("username")?.unwrap_or_default().to_owned();
     let password = SecretString::from(fields.get("password")?.unwrap_or_default());
     let purpose = match fields.get("interaction")? {
-        Some(sealed) => match purpose(&call.app, sealed, visitor.as_ref()).await? {
+        Some(sealed) => match purpose(&call, sealed, visitor.as_ref()).await? {
             Ok(purpose) => Some(purpose),
             Err(decision) => return carry_out(&call.app, decision),
         },

@@ -33,7 +33,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let query = call.query()?;
     let sealed = query.get("interaction")?;
-    let interaction = opened(&call.app, sealed)?;
+    let interaction = opened(&call, sealed)?;
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     let (Decision::SelectAccount { client, redirect_uri, .. }, Some(visitor)) = (&decision, &visitor) else {
         return carry_out(&call.app, decision);
@@ -54,7 +54,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
 async fn choose(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let fields = call.own_form(Form::SelectAccount, visitor.as_ref())?;
-    let mut interaction = opened(&call.app, fields.get("interaction")?)?;
+    let mut interaction = opened(&call, fields.get("interaction")?)?;
     match (fields.get("choice")?, &visitor) {
         (Some("continue"), Some(visitor)) => {
             interaction.chosen_session = Some(visitor.session.id.clone());

@@ -63,15 +63,22 @@ on_every_database! {
         let shown_to_alice = alice.sign_in(&page, "alice", "alice").await;
         let page = bob.visit(&client.authorize_url(&[])).await;
         let shown_to_bob = bob.sign_in(&page, "bob", "bob").await;
-        // Bob's browser answers with what was shown to Alice.
-        let swapped = bob.submit(&shown_to_bob, &[("interaction", &shown_to_alice.field("interaction")), ("decision", "allow")]).await;
-        let swapped = bob.follow(swapped).await;
-        assert!(asks(&swapped), "asked anew: {} {:?}", swapped.status, swapped.location());
-        // A sealed request that was never shown counts for nothing either.
-        let unseen = bob.visit(&client.authorize_url(&[("scope", "openid read write")])).await;
-        let login = Browser::new().get(&client.authorize_url(&[("scope", "openid read write")])).await;
-        let never_shown = login.answer("interaction").unwrap();
-        let page = bob.submit(&unseen, &[("interaction", &never_shown), ("decision", "allow")]).await;
+        let of_another_browser = [("interaction", shown_to_alice.field("interaction")), ("decision", "allow".to_owned())];
+        let fields: Vec<(&str, &str)> = of_another_browser.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(bob.submit(&shown_to_bob, &fields).await.status, 400);
+
+        // The same browser, but somebody else has signed in meanwhile.
+        let page = alice.visit(&client.authorize_url(&[("prompt", "login")])).await;
+        let shown_to_next = alice.sign_in(&page, "bob", "bob").await;
+        assert_eq!(alice.decide(&shown_to_alice, "allow").await.status, 403, "the form belongs to the session before");
+        let page = alice.submit(&shown_to_next, &fields).await;
+        assert!(asks(&alice.follow(page).await), "asked anew, not granted in Alice's name");
+
+        // A request that was never shown counts for nothing either.
+        let wider = client.authorize_url(&[("scope", "openid read write")]);
+        let shown = bob.visit(&client.authorize_url(&[])).await;
+        let never_shown = bob.get(&wider).await.answer("interaction").unwrap();
+        let page = bob.submit(&shown, &[("interaction", &never_shown), ("decision", "allow")]).await;
         assert!(asks(&bob.follow(page).await));
     }
 

@@ -126,7 +126,7 @@ on_every_database! {
         assert_eq!(sign_in(&app, &owner, "alice", "alice").await.status, 303);
         // Another account at the same place is not concerned yet.
         app.user("bob").await;
-        assert_eq!(sign_in(&app, &guesser, "bob", "bob").await.status, 303);
+        assert_eq!(sign_in(&app, &Browser::new(), "bob", "bob").await.status, 303);
         // Time heals, and the next failure costs more.
         app.advance(61);
         assert_eq!(sign_in(&app, &guesser, "alice", "guess").await.status, 401);
