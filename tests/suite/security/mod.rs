@@ -1,1 +1,5 @@
-//! Filled in by the tests of this area.
+//! What bad input gets: a registered error, and nothing lost or leaked.
+
+mod bad_input;
+mod headers;
+mod tokens;
