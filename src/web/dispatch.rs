@@ -1,5 +1,6 @@
 //! What happens around every handler, in one place.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -11,8 +12,11 @@ use actix_web::http::header::{
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use futures_util::FutureExt;
+
 use crate::app::App;
 use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
 
 use super::call::Call;
 use super::error::{self, Error};
@@ -32,7 +36,9 @@ pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payloa
     let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {
         preflight(route)
     } else {
-        match handle(route, &app, http, payload).await {
+        // A bug must cost one request, not the worker with everybody else's.
+        let outcome = AssertUnwindSafe(handle(route, &app, http, payload)).catch_unwind().await;
+        match outcome.unwrap_or_else(|_| Err(Error::Fault(Fault::internal("a handler panicked")))) {
             Ok(response) => response,
             Err(error) => error::render(&app, &error, route.audience, &request_id),
         }

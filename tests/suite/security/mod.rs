@@ -1,5 +1,6 @@
 //! What bad input gets: a registered error, and nothing lost or leaked.
 
 mod bad_input;
+mod exhaustion;
 mod headers;
 mod tokens;
