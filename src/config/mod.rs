@@ -144,13 +144,17 @@ impl Config {
         if let Some(issuer) = &self.issuer {
             return issuer.clone();
         }
-        let scheme = if self.tls().is_some() { "https" } else { "http" };
+        let (scheme, usual_port) = if self.tls().is_some() { ("https", 443) } else { ("http", 80) };
         let host = if self.listen.ip().is_unspecified() {
             "127.0.0.1".to_owned()
         } else {
             host_of(self.listen)
         };
-        Issuer::parse(&format!("{scheme}://{host}:{}", self.listen.port())).unwrap_or_else(|_| Issuer::localhost(self.listen.port()))
+        let port = match self.listen.port() {
+            port if port == usual_port => String::new(),
+            port => format!(":{port}"),
+        };
+        Issuer::parse(&format!("{scheme}://{host}{port}")).unwrap_or_else(|_| Issuer::localhost(self.listen.port()))
     }
 
     /// The files of the TLS listener, when both are set.

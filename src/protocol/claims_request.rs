@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::{Refusal, invalid_request};
 
@@ -44,14 +44,6 @@ pub struct ClaimsRequest {
     pub id_token: BTreeMap<String, ClaimRequest>,
 }
 
-/// The form on the wire: a claim is `null` or an object.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Wire {
-    userinfo: Option<BTreeMap<String, Option<ClaimRequest>>>,
-    id_token: Option<BTreeMap<String, Option<ClaimRequest>>>,
-}
-
 impl ClaimsRequest {
     /// Parses the parameter. Members other than `userinfo` and `id_token` are ignored (§5.5).
     ///
@@ -61,19 +53,13 @@ impl ClaimsRequest {
         if text.len() > MAX_LENGTH {
             return Err(invalid_request("claims is too long"));
         }
-        let wire: Wire = serde_json::from_str(text).map_err(|error| {
-            invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5").with_detail(error.to_string())
-        })?;
-        let unpack = |member: Option<BTreeMap<String, Option<ClaimRequest>>>| {
-            member
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, request)| (name, request.unwrap_or_default()))
-                .collect()
-        };
+        let malformed =
+            |detail: String| invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5").with_detail(detail);
+        let members: Map<String, Value> = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        let member = |name: &str| parse_member(members.get(name)).map_err(|problem| malformed(format!("{name}: {problem}")));
         Ok(Self {
-            userinfo: unpack(wire.userinfo),
-            id_token: unpack(wire.id_token),
+            userinfo: member("userinfo")?,
+            id_token: member("id_token")?,
         })
     }
 
@@ -96,5 +82,26 @@ impl ClaimsRequest {
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// One member: `null` or an object, in which each claim is `null` or an object (§5.5.1). Looked at
+/// by hand, because a derived `Deserialize` also takes an array for the fields of a struct.
+fn parse_member(member: Option<&Value>) -> Result<BTreeMap<String, ClaimRequest>, String> {
+    match member {
+        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        Some(Value::Object(claims)) => claims
+            .iter()
+            .map(|(name, request)| Ok((name.clone(), parse_claim(request)?)))
+            .collect(),
+        Some(_) => Err("not an object".to_owned()),
+    }
+}
+
+fn parse_claim(request: &Value) -> Result<ClaimRequest, String> {
+    match request {
+        Value::Null => Ok(ClaimRequest::default()),
+        Value::Object(_) => ClaimRequest::deserialize(request).map_err(|error| error.to_string()),
+        _ => Err("a claim is neither null nor an object".to_owned()),
     }
 }

@@ -29,6 +29,10 @@ impl Issuer {
         if text.ends_with('/') {
             return Err("leave out the slash at the end: clients compare the issuer byte by byte".to_owned());
         }
+        // The parser lets quotes into hosts; the issuer stands in quotes in headers.
+        if text.contains(['"', '\\', '<', '>', '`']) {
+            return Err("an issuer contains none of \\ \" < > `".to_owned());
+        }
         if url.as_str().trim_end_matches('/') != text {
             return Err(format!("write it in its normal form: {}", url.as_str().trim_end_matches('/')));
         }

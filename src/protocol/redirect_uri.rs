@@ -7,8 +7,9 @@ use super::issuer::is_loopback;
 /// The longest redirect URI, in bytes.
 pub const MAX_LENGTH: usize = 2048;
 
-/// Schemes that a browser would run, open as a file, or that carry no authority of an app.
-const FORBIDDEN_SCHEMES: [&str; 14] = [
+/// Schemes that a browser would run, open as a file, or that carry no authority of an app; and
+/// `localhost`, which is what `localhost:3000/cb` says when `http://` was forgotten.
+const FORBIDDEN_SCHEMES: [&str; 15] = [
     "javascript",
     "data",
     "file",
@@ -23,6 +24,7 @@ const FORBIDDEN_SCHEMES: [&str; 14] = [
     "mailto",
     "tel",
     "chrome",
+    "localhost",
 ];
 
 /// Checks a redirect URI for registration.
@@ -46,8 +48,15 @@ pub fn validate(text: &str) -> Result<(), String> {
     if text.contains('#') {
         return Err("a redirect URI has no fragment (RFC 6749 section 3.1.2)".to_owned());
     }
-    if !url.username().is_empty() || url.password().is_some() {
+    let web_authority = authority(text, url.scheme());
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    // The parser drops an empty user name, as in https://@host.
+    if has_user || web_authority.is_some_and(|authority| authority.contains('@')) {
         return Err("a redirect URI carries no user name or password".to_owned());
+    }
+    // The parser mends https:host and https:///host; matching goes by the text.
+    if matches!(url.scheme(), "http" | "https") && web_authority.is_none_or(str::is_empty) {
+        return Err(format!("write two slashes and the host after {}:", url.scheme()));
     }
     match url.scheme() {
         "https" => Ok(()),
@@ -56,6 +65,12 @@ pub fn validate(text: &str) -> Result<(), String> {
         scheme if FORBIDDEN_SCHEMES.contains(&scheme) => Err(format!("the scheme {scheme}: is not allowed")),
         _ => Ok(()),
     }
+}
+
+/// What stands between `//` and the path, where `//` directly follows the scheme.
+fn authority<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let rest = text.get(scheme.len()..)?.strip_prefix("://")?;
+    rest.split(['/', '?']).next()
 }
 
 /// Whether `requested` is the registered URI: byte by byte, save the port of a loopback host.
@@ -79,8 +94,13 @@ fn without_loopback_port(text: &str) -> Option<String> {
         .into_iter()
         .find(|host| authority.starts_with(host))?;
     let port = authority.get(host.len()..)?;
-    let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok());
+    let port_is_fine = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     port_is_fine.then(|| format!("http://{host}{tail}"))
+}
+
+/// `port = *DIGIT` (RFC 3986 §3.2.3), in range; `u16::from_str` alone would also take a sign.
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 /// The host that a person would recognise, for the consent page.

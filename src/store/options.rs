@@ -153,6 +153,15 @@ fn encode_path(path: &str) -> String {
     utf8_percent_encode(path, &KEPT).to_string()
 }
 
+/// The query of a URL without the value of `password`, which the drivers also read from there.
+fn without_password(query: &str) -> String {
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.to_ascii_lowercase().contains("pass") || name.contains('%') => format!("{name}=REDACTED"),
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(hide).collect::<Vec<_>>().join("&")
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {
@@ -161,6 +170,9 @@ impl fmt::Display for DatabaseUrl {
         let mut shown = self.url.clone();
         if shown.password().is_some() && shown.set_password(Some("REDACTED")).is_err() {
             return f.write_str("(a database URL)");
+        }
+        if let Some(query) = self.url.query() {
+            shown.set_query(Some(&without_password(query)));
         }
         f.write_str(shown.as_str())
     }

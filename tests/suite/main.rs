@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cli;
+mod docs;
 mod flows;
 mod pages;
 mod protocol;

@@ -1,0 +1,35 @@
+//! The documentation against the code that it describes.
+
+use std::path::Path;
+
+use gatehouse::config::registry::SETTINGS;
+
+/// Every setting can be found in the reference by its key and by its variable, each as code.
+#[test]
+fn the_reference_names_every_setting() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/configuration.md: {error}"));
+    let missing: Vec<String> = SETTINGS
+        .iter()
+        .flat_map(|setting| [setting.key, setting.env])
+        .filter(|name| !names(&text, name))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    assert!(missing.is_empty(), "docs/configuration.md does not name {}", missing.join(", "));
+}
+
+/// Whether `name` stands there as a whole: `issuer` is not found in `GATEHOUSE_ISSUER` or `issuers`.
+fn names(text: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+#[test]
+fn only_whole_names_count() {
+    assert!(names("| `issuer` | `GATEHOUSE_ISSUER` |", "issuer"));
+    assert!(!names("issuers, an_issuer", "issuer"));
+}
