@@ -281,6 +281,9 @@ impl Road<'_> {
             });
         };
         let is_fresh = self.interaction.has_signed_in(visitor);
+        if self.interaction.wants_other && !is_fresh {
+            return Ok(Ok(Visitor::Missing));
+        }
         let is_other = expected.as_ref().is_some_and(|expected| *expected != visitor.user.id);
         let is_stale = request
             .max_age

@@ -42,6 +42,8 @@ pub struct Interaction {
     pub browser: String,
     /// The session in which it arrived: a sign-in since then has another, and answers `prompt=login`
     pub first_session: Option<String>,
+    /// The person wants to go on as somebody else
+    pub wants_other: bool,
     /// The session that the person chose to go on with (`prompt=select_account`)
     pub chosen_session: Option<String>,
     /// What the consent page showed
@@ -57,6 +59,7 @@ impl Interaction {
             created_at: app.now(),
             browser: browser.as_str().to_owned(),
             first_session: visitor.map(|visitor| visitor.session.id.clone()),
+            wants_other: false,
             chosen_session: None,
             shown: None,
         }

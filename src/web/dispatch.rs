@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::web::{Bytes, Payload};
@@ -114,7 +114,6 @@ fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
         }
     };
     default(CACHE_CONTROL, "no-store");
-    default(PRAGMA, "no-cache");
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(REFERRER_POLICY, "no-referrer");
     default(X_FRAME_OPTIONS, "DENY");

@@ -56,10 +56,11 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         None if visitor.is_some() => return Ok(see_other(&call.app, "/").finish()),
         None => None,
     };
+    let wants_other = purpose.as_ref().is_some_and(|purpose| purpose.interaction.wants_other);
     let username = match (&visitor, purpose.as_ref().and_then(|purpose| purpose.login_hint.clone())) {
         (_, Some(hint)) => hint,
-        (Some(visitor), None) => visitor.user.username.clone(),
-        (None, None) => String::new(),
+        (Some(visitor), None) if !wants_other => visitor.user.username.clone(),
+        _ => String::new(),
     };
     form(&call, visitor.as_ref(), purpose.as_ref(), username, None, StatusCode::OK)
 }
@@ -81,18 +82,6 @@ async fn purpose(call: &Call, sealed: &str, visitor: Option<&SignedIn>) -> Resul
             redirect_uri,
             login_hint,
         }),
-        // Somebody who wants to change the account comes here although they are signed in.
-        Decision::SelectAccount {
-            interaction,
-            client,
-            redirect_uri,
-        } => Ok(Purpose {
-            sealed: sealed.to_owned(),
-            interaction,
-            client,
-            redirect_uri,
-            login_hint: None,
-        }),
         other => Err(other),
     })
 }
@@ -113,7 +102,7 @@ fn form(
         client: purpose.map(|purpose| ClientView::from(purpose.client.as_ref())),
         username,
         error,
-        reauthenticate: visitor.is_some(),
+        reauthenticate: visitor.is_some() && purpose.is_none_or(|purpose| !purpose.interaction.wants_other),
     };
     let client = purpose.map(|purpose| purpose.client.as_ref());
     client_page(status, &page, token, client, purpose.map(|purpose| purpose.redirect_uri.as_str()))

@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::identity::form_token::Form;
 use crate::oauth::authorize::{self, Decision};
+use crate::oauth::interaction::Interaction;
 use crate::web::call::Call;
 use crate::web::error::Error;
 use crate::web::oauth::authorize::{carry_out, opened};
@@ -34,6 +35,9 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let query = call.query()?;
     let sealed = query.get("interaction")?;
     let interaction = opened(&call, sealed)?;
+    if query.get("choice")? == Some("other") {
+        return other(&call, interaction);
+    }
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     let (Decision::SelectAccount { client, redirect_uri, .. }, Some(visitor)) = (&decision, &visitor) else {
         return carry_out(&call.app, decision);
@@ -60,9 +64,18 @@ async fn choose(call: Call) -> Result<HttpResponse, Error> {
             interaction.chosen_session = Some(visitor.session.id.clone());
             carry_out(&call.app, authorize::resume(&call.app, interaction, Some(visitor), None).await?)
         }
-        _ => {
-            let location = format!("/login?interaction={}", interaction.seal(&call.app)?);
-            Ok(see_other(&call.app, &location).finish())
-        }
+        _ => other(&call, interaction),
     }
+}
+
+/// To the sign-in page, for somebody else than who is signed in.
+fn other(call: &Call, interaction: Interaction) -> Result<HttpResponse, Error> {
+    let interaction = Interaction {
+        wants_other: true,
+        chosen_session: None,
+        shown: None,
+        ..interaction
+    };
+    let location = format!("/login?interaction={}", interaction.seal(&call.app)?);
+    Ok(see_other(&call.app, &location).finish())
 }
