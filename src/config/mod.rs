@@ -110,7 +110,7 @@ impl Default for Config {
             app_secret: None,
             admin_token: None,
             enable_dev_endpoints: false,
-            log_level: "info,actix_server=warn".to_owned(),
+            log_level: "info,actix_server=warn,sqlx=warn".to_owned(),
             log_format: LogFormat::Text,
             workers: cores,
             lifetimes: Lifetimes {
