@@ -162,6 +162,17 @@ impl fmt::Display for DatabaseUrl {
         if shown.password().is_some() && shown.set_password(Some("REDACTED")).is_err() {
             return f.write_str("(a database URL)");
         }
+        // The driver of PostgreSQL takes a password from the query, too.
+        if self.url.query_pairs().any(|(name, _)| name == "password") {
+            let redacted = self.url.query_pairs().map(|(name, value)| {
+                if name == "password" {
+                    (name, "REDACTED".into())
+                } else {
+                    (name, value)
+                }
+            });
+            shown.query_pairs_mut().clear().extend_pairs(redacted);
+        }
         f.write_str(shown.as_str())
     }
 }
