@@ -1,1 +1,3 @@
 //! Filled in by the tests of this area.
+
+pub mod process;
