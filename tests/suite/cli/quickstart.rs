@@ -178,10 +178,10 @@ async fn execute(readme: &str) -> Result<String, String> {
     let mut input = shell.stdin.take().expect("piped");
     for line in BufReader::new(shell.stdout.take().expect("piped")).lines().map_while(Result::ok) {
         if let Some(url) = line.strip_prefix("quickstart-url ") {
-            let person = Person::new(&sandbox.issuer(), &username, &password);
-            let callback = person.follow(url).await.map_err(|error| error.to_string())?;
-            let code = parameter(&callback, "code").ok_or_else(|| format!("no code: {callback}"))?;
-            writeln!(input, "{code}").map_err(|error| error.to_string())?;
+            let callback = Person::new(&sandbox.issuer(), &username, &password).follow(url).await;
+            // Without a code the shell goes on with an empty one, and fails at the next step.
+            let code = callback.ok().and_then(|callback| parameter(&callback, "code"));
+            let _ = writeln!(input, "{}", code.unwrap_or_default());
         }
         printed.push_str(&line);
         printed.push('\n');
