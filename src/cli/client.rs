@@ -85,7 +85,7 @@ pub struct Add {
     signing_algorithm: String,
     /// Life of its access tokens in seconds, when it differs from the server's
     #[arg(long, value_name = "SECONDS")]
-    access_token_lifetime: Option<i64>,
+    token_lifetime: Option<i64>,
     /// Let it send client_secret in the body instead of the Authorization header (both are accepted)
     #[arg(long)]
     secret_post: bool,
@@ -154,7 +154,7 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     new.consent_policy = ConsentPolicy::parse(&add.consent).ok_or("--consent must be always, once or skip")?;
     new.access_token_format = AccessTokenFormat::parse(&add.access_token).ok_or("--access-token must be jwt or opaque")?;
     new.signing_algorithm = SigningAlgorithm::parse(&add.signing_algorithm).ok_or("--signing-algorithm must be RS256, ES256 or EdDSA")?;
-    new.access_token_lifetime = add.access_token_lifetime;
+    new.access_token_lifetime = add.token_lifetime;
     new.requires_pkce = !add.without_pkce;
     new.logo_uri = add.logo_uri;
     new.client_uri = add.client_uri;

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::identity::admin_token;
 use crate::installation;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::store::{Dialect, Store};
+use crate::store::{Dialect, Setting, Store};
 use crate::web::server::tls_config;
 
 use super::{Failure, output};
@@ -167,8 +167,17 @@ async fn check_database(config: &Config, report: &mut Report) {
         Ok(None) => {}
         Err(fault) => report.error("collation", fault.to_string()),
     }
+    let initialized = match store.read().await {
+        Ok(mut connection) => connection.setting(Setting::Initialized).await,
+        Err(fault) => Err(fault),
+    };
     store.close().await;
-    check_installation(config, report).await;
+    match initialized {
+        Ok(Some(_)) => check_installation(config, report).await,
+        // Opening it would make the secret and the keys, and a doctor only looks.
+        Ok(None) => report.ok("keys", "there are none yet; the first start makes them"),
+        Err(fault) => report.error("database", fault.to_string()),
+    }
 }
 
 async fn check_installation(config: &Config, report: &mut Report) {

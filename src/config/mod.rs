@@ -114,7 +114,7 @@ impl Default for Config {
             admin_token: None,
             admin_token_file: None,
             enable_dev_endpoints: false,
-            log_level: "info,actix_server=warn".to_owned(),
+            log_level: "info,actix_server=warn,sqlx=warn".to_owned(),
             log_format: LogFormat::Text,
             workers: cores,
             lifetimes: Lifetimes {

@@ -1,7 +1,9 @@
 //! Connections, transactions and statements, the same for all three databases.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments};
 use sqlx::pool::PoolConnection;
@@ -14,6 +16,16 @@ use super::lane::LaneTx;
 use super::options::Dialect;
 use super::row::Row;
 use super::sql::Sql;
+
+/// How long an answer may take: longer than the databases' own limits, for the case that nothing
+/// comes back at all, from a machine that hangs or through a firewall that forgot the connection.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Gives up what takes longer than [`PATIENCE`], so that the request is answered with 503.
+pub(super) async fn limited<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let silence = |_| Err(sqlx::Error::Io(io::Error::from(ErrorKind::TimedOut)));
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(silence)
+}
 
 /// Where a connection comes from.
 pub(super) enum Source {
@@ -101,7 +113,7 @@ impl Statement<'_> {
 
     /// Runs it; how many rows it matched.
     pub(super) async fn execute(self) -> Result<u64, Fault> {
-        match self.query.execute(self.connection.raw()?).await {
+        match limited(self.query.execute(self.connection.raw()?)).await {
             Ok(done) => Ok(done.rows_affected()),
             Err(error) => {
                 self.connection.note(&error);
@@ -112,7 +124,7 @@ impl Statement<'_> {
 
     /// Runs an insertion that may meet a row with the same key; whether it was inserted.
     pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
-        match self.query.execute(self.connection.raw()?).await {
+        match limited(self.query.execute(self.connection.raw()?)).await {
             Ok(done) => Ok(done.rows_affected() == 1),
             Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => Ok(false),
             Err(error) => {
@@ -124,7 +136,7 @@ impl Statement<'_> {
 
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        match self.query.fetch_optional(self.connection.raw()?).await {
+        match limited(self.query.fetch_optional(self.connection.raw()?)).await {
             Ok(row) => row.as_ref().map(|row| read(Row(row))).transpose(),
             Err(error) => {
                 self.connection.note(&error);
@@ -135,7 +147,7 @@ impl Statement<'_> {
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
-        match self.query.fetch_all(self.connection.raw()?).await {
+        match limited(self.query.fetch_all(self.connection.raw()?)).await {
             Ok(rows) => rows.iter().map(|row| read(Row(row))).collect(),
             Err(error) => {
                 self.connection.note(&error);
@@ -160,7 +172,7 @@ impl Tx {
     /// acknowledged then.
     pub async fn commit(self) -> Result<(), Fault> {
         match self.0.source {
-            Source::Transaction(transaction) => transaction.commit().await.map_err(fault),
+            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
             Source::Lane(lane) => lane.commit().await,
             Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
         }

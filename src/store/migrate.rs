@@ -1,7 +1,8 @@
 //! The schema: numbered files of `migrations/`, applied in order, once, whoever starts first.
 //!
-//! sqlx's own migrator does the work and holds the database's lock while it does (an advisory lock
-//! on PostgreSQL, `GET_LOCK` on MySQL). A file whose text must differ between databases carries the
+//! sqlx's own migrator does the work and holds an advisory lock on PostgreSQL while it does. On MySQL
+//! it asks for `GET_LOCK` without a time limit in a way that MariaDB answers with a warning and no
+//! lock, so there we hold a lock of our own. A file whose text must differ between databases carries the
 //! dialect as a suffix, and `Text::PerDialect` names all three.
 
 use sqlx::any::AnyConnectOptions;
@@ -37,6 +38,12 @@ fn migrator() -> Migrator {
 
 /// Applies what is missing.
 pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions) -> Result<(), Fault> {
+    // Held until the end. What follows has a connection of its own, made after the turn has come:
+    // MySQL tells a session the collation that the schema had when the session began.
+    let turn = match dialect {
+        Dialect::MySql => Some(take_turn(options).await?),
+        Dialect::Sqlite | Dialect::Postgres => None,
+    };
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
     match dialect {
         Dialect::MySql => choose_collation(&mut connection).await?,
@@ -62,7 +69,25 @@ pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions) -> Result
         }
     };
     let _ = connection.close().await;
+    if let Some(turn) = turn {
+        let _ = turn.close().await;
+    }
     outcome.map_err(|error| Fault::internal(format!("a migration failed: {error}")))
+}
+
+/// Waits until no other node migrates this schema. The turn ends with the connection.
+async fn take_turn(options: &AnyConnectOptions) -> Result<AnyConnection, Fault> {
+    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    let taken: Option<i64> = connection
+        .fetch_one("SELECT CAST(GET_LOCK(CONCAT('gatehouse ', MD5(DATABASE())), 60) AS SIGNED)")
+        .await
+        .map_err(fault)?
+        .try_get(0)
+        .map_err(fault)?;
+    if taken == Some(1) {
+        return Ok(connection);
+    }
+    Err(Fault::Unavailable("another node has been migrating it for a minute".to_owned()))
 }
 
 /// How many migrations are still to be applied.

@@ -158,7 +158,7 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, Fault> {
         let source = match &self.lane {
             Some(lane) => Source::Lane(lane.begin().await?),
-            None => Source::Transaction(self.readers.begin().await.map_err(connection::fault)?),
+            None => Source::Transaction(connection::limited(self.readers.begin()).await.map_err(connection::fault)?),
         };
         Ok(Tx::new(Connection::new(self.dialect, source)))
     }

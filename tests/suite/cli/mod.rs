@@ -1,1 +1,42 @@
-//! Filled in by the tests of this area.
+//! The program as a process: what operators see of it, and what survives what happens to it.
+
+/// Runs `async fn NAME(kind: Kind)` as a test on each of the three databases.
+macro_rules! on_every_database {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name {
+            use crate::cli::database::Kind;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                super::$name(Kind::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                super::$name(Kind::Postgres).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn mysql() {
+                super::$name(Kind::MySql).await;
+            }
+        })+
+    };
+}
+
+mod configuration;
+mod crash;
+mod database;
+mod first_start;
+mod health;
+mod help;
+mod key_rotation;
+mod log_secrecy;
+mod nodes;
+mod outage;
+mod person;
+mod proxy;
+mod quickstart;
+mod records;
+mod round;
+mod stop;

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod client;
 pub mod database;
 pub mod keys;
+pub mod process;
 
 pub use app::TestApp;
 pub use browser::{Browser, Page};

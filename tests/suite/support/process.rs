@@ -1,0 +1,287 @@
+//! The real binary as an operator meets it: a process in a folder of its own, with an environment
+//! that holds nothing but what the test put there.
+
+mod captured;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use captured::Captured;
+
+/// The program under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_gatehouse");
+/// How long anything may take before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// A secret as operators choose it.
+pub const APP_SECRET: &str = "an-application-secret-of-more-than-32-characters";
+
+/// A folder, a port and an environment.
+pub struct Sandbox {
+    folder: Arc<TempDir>,
+    port: u16,
+    environment: BTreeMap<String, String>,
+}
+
+impl Sandbox {
+    /// Nothing is configured: only `PATH` and `HOME` are there.
+    pub fn bare() -> Self {
+        Self {
+            folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
+            port: free_port(),
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// Its own port and issuer, cheap password hashes, a known `APP_SECRET`.
+    pub fn new() -> Self {
+        let sandbox = Self::bare();
+        let (address, issuer) = (sandbox.address().to_string(), sandbox.issuer());
+        sandbox
+            .with("GATEHOUSE_LISTEN", &address)
+            .with("GATEHOUSE_ISSUER", &issuer)
+            .with("GATEHOUSE_PASSWORD_MEMORY", "64")
+            .with("GATEHOUSE_PASSWORD_PASSES", "1")
+            .with("APP_SECRET", APP_SECRET)
+    }
+
+    /// Another node of the same installation: its own port, everything else the same.
+    pub fn node(&self) -> Self {
+        let node = Self {
+            folder: Arc::clone(&self.folder),
+            port: free_port(),
+            environment: self.environment.clone(),
+        };
+        let address = node.address().to_string();
+        node.with("GATEHOUSE_LISTEN", &address)
+    }
+
+    /// Sets an environment variable.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Removes an environment variable.
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// The working directory.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the working directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file into the working directory.
+    pub fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.file(name), content).expect("a file is written");
+    }
+
+    /// Where its server listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// The issuer that goes with the port.
+    pub fn issuer(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A program in this environment.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "what the operating system needs to start a program is passed on"
+    )]
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder()).env_clear().envs(&self.environment);
+        for name in ["PATH", "HOME"] {
+            if let (Some(value), false) = (std::env::var_os(name), self.environment.contains_key(name)) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with_input(arguments, "")
+    }
+
+    /// Runs a command to its end, with something on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Run {
+        let mut command = self.program(BINARY);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let mut stdin = child.stdin.take().expect("standard input is piped");
+        // A command that reads nothing may be gone already.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("the binary ends");
+        Run {
+            what: arguments.join(" "),
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
+            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
+        }
+    }
+
+    /// Starts the server and waits until it takes connections.
+    pub fn serve(&self) -> Server {
+        self.serve_with(&[])
+    }
+
+    /// Starts the server with arguments and waits until it takes connections.
+    pub fn serve_with(&self, arguments: &[&str]) -> Server {
+        let server = self.launch(arguments);
+        server.await_connection();
+        server
+    }
+
+    /// Starts the server and waits for nothing.
+    pub fn launch(&self, arguments: &[&str]) -> Server {
+        let mut command = self.program(BINARY);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        Server {
+            stdout: Captured::of(child.stdout.take().expect("standard output is piped")),
+            stderr: Captured::of(child.stderr.take().expect("standard error is piped")),
+            child,
+            address: self.address(),
+        }
+    }
+}
+
+/// What a command came to.
+pub struct Run {
+    what: String,
+    /// How it ended
+    pub status: ExitStatus,
+    /// Standard output
+    pub stdout: String,
+    /// Standard error
+    pub stderr: String,
+}
+
+impl Run {
+    /// It succeeded, without a word of complaint; what it printed.
+    pub fn done(self) -> String {
+        assert!(self.status.success(), "{} failed: {}{}", self.what, self.stdout, self.stderr);
+        assert_eq!(self.stderr, "", "{} complained", self.what);
+        self.stdout
+    }
+
+    /// It succeeded and printed JSON.
+    pub fn json(self) -> Value {
+        let what = self.what.clone();
+        serde_json::from_str(&self.done()).unwrap_or_else(|error| panic!("{what} did not print JSON: {error}"))
+    }
+
+    /// It failed, printed nothing for programs, and said why in exactly one line; that line.
+    pub fn refused(self) -> String {
+        let Self {
+            what,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        assert_eq!(status.code(), Some(1), "{what} must fail: {stdout}{stderr}");
+        assert_eq!(stdout, "", "{what} printed something although it failed");
+        assert_eq!(stderr.lines().count(), 1, "{what} must say why in one line: {stderr}");
+        assert!(stderr.starts_with("gatehouse: "), "{what}: {stderr}");
+        stderr.trim_end().to_owned()
+    }
+}
+
+/// A running server; killed when it is dropped.
+pub struct Server {
+    child: Child,
+    stdout: Arc<Captured>,
+    stderr: Arc<Captured>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Waits until it takes connections.
+    pub fn await_connection(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect_timeout(&self.address, PATIENCE).is_err() {
+            let has_ended = self.stdout.await_end(Duration::from_millis(20));
+            assert!(!has_ended, "the server ended: {}", self.output());
+            assert!(Instant::now() < deadline, "the server does not come up: {}", self.output());
+        }
+    }
+
+    /// Waits for a line on standard output that contains `text`, and returns it.
+    pub fn await_line(&self, text: &str) -> String {
+        self.stdout
+            .await_line(text)
+            .unwrap_or_else(|| panic!("no line with {text:?}: {}", self.output()))
+    }
+
+    /// Everything that it printed so far.
+    pub fn output(&self) -> String {
+        format!("{}{}", self.stdout.text(), self.stderr.text())
+    }
+
+    /// Asks it to stop (SIGTERM).
+    pub fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn await_exit(&mut self) -> ExitStatus {
+        assert!(self.stdout.await_end(PATIENCE), "the server does not stop: {}", self.output());
+        self.stderr.await_end(PATIENCE);
+        self.child.wait().expect("the exit status")
+    }
+
+    /// Kills it (SIGKILL), as a crash or the kernel would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the server is killed");
+        self.child.wait().expect("the exit status");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody uses. It lies below the ports that outgoing connections are given, so that
+/// none of them takes it before the server does.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 200).expect("a small number") * 100;
+    loop {
+        let port = 10_240 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
