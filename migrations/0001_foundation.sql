@@ -44,7 +44,8 @@ CREATE TABLE clients (
     tos_uri TEXT,
     is_disabled SMALLINT NOT NULL,
     created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    updated_at BIGINT NOT NULL,
+    may_introspect SMALLINT NOT NULL
 );
 
 CREATE TABLE scopes (
@@ -103,10 +104,13 @@ CREATE TABLE grants (
     generation BIGINT NOT NULL,
     rotated_at BIGINT NOT NULL,
     idle_expires_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
-    revoked_at BIGINT
+    revoked_at BIGINT,
+    ends_with_session SMALLINT NOT NULL
 );
+CREATE INDEX grants_session ON grants (session_id);
 CREATE INDEX grants_user ON grants (user_id, client_id);
 CREATE INDEX grants_client ON grants (client_id);
 CREATE INDEX grants_expiry ON grants (expires_at);

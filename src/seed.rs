@@ -174,7 +174,10 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
     if let Some(mut user) = existing {
         user.allowed_scope = allowed_scope;
         user.is_disabled = false;
-        return account::set_password(app, &mut user, &password).await;
+        let mut tx = app.store.begin().await?;
+        tx.update_user(&user).await?;
+        tx.commit().await?;
+        return account::set_password(app, &user, &password).await;
     }
     let new = NewUser {
         username: seeded.username.to_owned(),
@@ -230,6 +233,7 @@ async fn put_client(app: &App, seeded: &SeededClient) -> Result<(), Fault> {
     new.consent_policy = ConsentPolicy::Once;
     if seeded.redirect_uris.is_empty() {
         new.grant_types = vec![GrantType::ClientCredentials];
+        new.may_introspect = true;
     }
     match clients::register(app, new).await {
         Ok(_) | Err(ClientError::Taken) => Ok(()),

@@ -72,7 +72,12 @@ pub struct Add {
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
     /// The most that it may ask for, separated by spaces
-    #[arg(long, value_name = "SCOPES", default_value = "openid profile email offline_access")]
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        default_value = "openid profile email offline_access",
+        default_value_if("kind", "service", "")
+    )]
     scope: String,
     /// When people are asked: always, once or skip
     #[arg(long, value_name = "POLICY", default_value = "once")]
@@ -92,6 +97,9 @@ pub struct Add {
     /// Do not insist on PKCE; only for a web application that cannot do it
     #[arg(long)]
     without_pkce: bool,
+    /// Let it introspect tokens of other clients, as an API does; services always may
+    #[arg(long)]
+    introspect: bool,
     /// Allow the client credentials grant, too
     #[arg(long)]
     client_credentials: bool,
@@ -118,7 +126,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::List { json } => list(app, json).await,
         Command::Secret { client_id } => {
             let client = find(app, &client_id).await?;
-            println!("{}", clients::replace_secret(app, client).await?);
+            println!("{}", clients::replace_secret(app, &client).await?);
             Ok(())
         }
         Command::Disable { client_id } => set_disabled(app, &client_id, true).await,
@@ -156,6 +164,7 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     new.signing_algorithm = SigningAlgorithm::parse(&add.signing_algorithm).ok_or("--signing-algorithm must be RS256, ES256 or EdDSA")?;
     new.access_token_lifetime = add.token_lifetime;
     new.requires_pkce = !add.without_pkce;
+    new.may_introspect = add.introspect || add.kind == Kind::Service;
     new.logo_uri = add.logo_uri;
     new.client_uri = add.client_uri;
     new.policy_uri = add.policy_uri;
@@ -179,11 +188,9 @@ async fn find(app: &App, id: &str) -> Result<Client, Failure> {
 }
 
 async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Failure> {
-    let mut client = find(app, id).await?;
-    client.is_disabled = is_disabled;
-    client.updated_at = app.now();
+    let client = find(app, id).await?;
     let mut tx = app.store.begin().await?;
-    tx.update_client(&client).await?;
+    tx.set_client_disabled(&client.id, is_disabled, app.now()).await?;
     tx.commit().await?;
     println!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
@@ -201,6 +208,7 @@ fn view(client: &Client) -> Value {
         "access_token_format": client.access_token_format.as_str(),
         "id_token_signed_response_alg": client.signing_algorithm.as_str(),
         "require_pkce": client.needs_pkce(),
+        "may_introspect": client.may_introspect,
         "access_token_lifetime": client.access_token_lifetime,
         "disabled": client.is_disabled,
         "created_at": client.created_at,

@@ -36,6 +36,12 @@ async fn announce(app: &App) -> Result<(), Failure> {
             "developer endpoints are enabled (ENABLE_DEV_ENDPOINTS): never in production"
         );
     }
+    if issuer.is_https() && app.config.tls().is_none() && app.config.trusted_proxies.is_empty() {
+        tracing::warn!(
+            event = "no_trusted_proxies",
+            "the issuer is https, so a proxy must stand in front; set GATEHOUSE_TRUSTED_PROXIES to its address, or all people share one address when sign-ins are throttled"
+        );
+    }
     if let Some(token) = &app.config.admin_token {
         if !admin_token::bootstrap(app, token).await? {
             tracing::warn!(

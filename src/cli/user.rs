@@ -92,9 +92,9 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Add(add) => create(app, add).await,
         Command::List { json } => list(app, json).await,
         Command::Password { username, password } => {
-            let mut user = find(app, &username).await?;
+            let user = find(app, &username).await?;
             let password = obtain(app, &password)?;
-            account::set_password(app, &mut user, &password.secret).await?;
+            account::set_password(app, &user, &password.secret).await?;
             report_password(&password);
             println!("The password of {} is changed; all sessions and grants are ended.", user.username);
             Ok(())
@@ -200,15 +200,8 @@ async fn find(app: &App, username: &str) -> Result<User, Failure> {
 }
 
 async fn set_disabled(app: &App, username: &str, is_disabled: bool) -> Result<(), Failure> {
-    let mut user = find(app, username).await?;
-    user.is_disabled = is_disabled;
-    user.updated_at = app.now();
-    let mut tx = app.store.begin().await?;
-    tx.update_user(&user).await?;
-    if is_disabled {
-        tx.sign_out_everywhere(&user.id, app.now()).await?;
-    }
-    tx.commit().await?;
+    let user = find(app, username).await?;
+    account::set_disabled(app, &user, is_disabled).await?;
     println!("{} is {}.", user.username, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
 }

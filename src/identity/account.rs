@@ -119,12 +119,26 @@ pub async fn create(app: &App, new: NewUser, password: Option<&SecretString>) ->
 ///
 /// # Errors
 /// When the database fails or too many hashes are waiting.
-pub async fn set_password(app: &App, user: &mut User, password: &SecretString) -> Result<(), Fault> {
-    user.password_hash = Some(app.passwords.hash(password).await?);
-    user.updated_at = app.now();
+pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Result<(), Fault> {
+    let hash = app.passwords.hash(password).await?;
+    let now = app.now();
     let mut tx = app.store.begin().await?;
-    tx.update_user(user).await?;
-    tx.sign_out_everywhere(&user.id, app.now()).await?;
+    tx.set_password_hash(&user.id, &hash, now).await?;
+    tx.sign_out_everywhere(&user.id, now).await?;
+    tx.commit().await
+}
+
+/// Disables an account and ends everything that acts for it, or enables it again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_disabled(app: &App, user: &User, is_disabled: bool) -> Result<(), Fault> {
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    tx.set_user_disabled(&user.id, is_disabled, now).await?;
+    if is_disabled {
+        tx.sign_out_everywhere(&user.id, now).await?;
+    }
     tx.commit().await
 }
 

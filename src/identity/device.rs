@@ -5,34 +5,41 @@
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
+use crate::base::digest::sha256_text;
+use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::model::user::User;
 
 /// How long a browser is remembered, in seconds.
 pub const LIFETIME: Seconds = 180 * 86_400;
 
 const CONTEXT: &[u8] = b"device";
 
-/// The cookie for a browser that just signed a user in.
+/// The cookie for a browser that just signed a user in: until when, which browser, who, and the
+/// password that it was, so that it means nothing once the password has changed.
 ///
 /// # Errors
 /// When sealing fails.
-pub fn remember(app: &App, user_id: &str) -> Result<String, Fault> {
-    app.secrets
-        .device
-        .seal(&app.random, CONTEXT, format!("{} {user_id}", app.now() + LIFETIME).as_bytes())
+pub fn remember(app: &App, user: &User) -> Result<String, Fault> {
+    let id = base64url(&app.random.bytes::<12>());
+    let plain = format!("{} {id} {} {}", app.now() + LIFETIME, user.id, password_mark(user));
+    app.secrets.device.seal(&app.random, CONTEXT, plain.as_bytes())
 }
 
-/// Whether a cookie says that this browser signed this user in before.
+/// The name of this browser, if it signed this user in before with the password that is in force.
 #[must_use]
-pub fn is_known(app: &App, cookie: Option<&str>, user_id: &str) -> bool {
-    let Some(plain) = cookie.and_then(|cookie| app.secrets.device.open(CONTEXT, cookie)) else {
-        return false;
-    };
-    let Ok(text) = String::from_utf8(plain) else {
-        return false;
-    };
-    let Some((expires_at, known)) = text.split_once(' ') else {
-        return false;
-    };
-    known == user_id && expires_at.parse::<Timestamp>().is_ok_and(|expires_at| app.now() < expires_at)
+pub fn recognize(app: &App, cookie: Option<&str>, user: &User) -> Option<String> {
+    let plain = app.secrets.device.open(CONTEXT, cookie?)?;
+    let text = String::from_utf8(plain).ok()?;
+    let mut parts = text.split(' ');
+    let (expires_at, id, known, mark) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_fresh = expires_at.parse::<Timestamp>().is_ok_and(|expires_at| app.now() < expires_at);
+    (is_fresh && known == user.id && mark == password_mark(user)).then(|| id.to_owned())
+}
+
+fn password_mark(user: &User) -> String {
+    sha256_text(user.password_hash.as_deref().unwrap_or_default())
+        .chars()
+        .take(16)
+        .collect()
 }

@@ -99,33 +99,37 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
     Ok(Some(SignedIn { session, user }))
 }
 
-/// Ends the session that a cookie names, inside a transaction; a cookie with a wrong secret ends nothing.
+/// Ends the session that a cookie names, inside a transaction; which one it was. A cookie with a wrong
+/// secret ends nothing.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end(tx: &mut Tx, cookie: &str) -> Result<bool, Fault> {
+pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<String>, Fault> {
     let Some((id, secret)) = parse_cookie(cookie) else {
-        return Ok(false);
+        return Ok(None);
     };
     let Some(session) = tx.session(&id).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     if !equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes()) {
-        return Ok(false);
+        return Ok(None);
     }
-    tx.delete_session(&id).await
+    Ok(tx.delete_session(&id).await?.then_some(id))
 }
 
-/// Signs a browser out.
+/// Signs a browser out, and ends the grants that were not meant to outlive the session.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sign_out(app: &App, cookie: &str) -> Result<(), Fault> {
     let mut tx = app.store.begin().await?;
     let ended = end(&mut tx, cookie).await?;
+    if let Some(session_id) = &ended {
+        tx.revoke_grants_of_session(session_id, app.now()).await?;
+    }
     tx.commit().await?;
-    if ended {
-        tracing::info!(event = "signed_out", "a session was ended by its owner");
+    if let Some(session) = ended {
+        tracing::info!(event = "signed_out", session, "a session was ended by its owner");
     }
     Ok(())
 }

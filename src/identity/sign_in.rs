@@ -3,10 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
-use crate::base::clock::Seconds;
+use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::keys::passwords::{MAX_PASSWORD, Verdict};
 use crate::model::user::{User, normalize_email, normalize_username};
+use crate::store::Tx;
 
 use super::device;
 use super::session::{self, NewSession, Origin};
@@ -52,12 +53,16 @@ pub const AMR_PASSWORD: &str = "pwd";
 /// When the database fails or too many passwords are being checked.
 pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
     let user = find_user(app, attempt.username).await?;
-    // An unknown name is counted under what was typed, just as a known one is.
-    let account = user
-        .as_ref()
-        .map_or_else(|| attempt.username.trim().to_lowercase(), |user| user.username.clone());
-    let is_known = user.as_ref().is_some_and(|user| device::is_known(app, attempt.device, &user.id));
-    let counters = Attempt::new(app, &account, &attempt.origin.address, is_known);
+    // Counted under what was typed, whether there is such a user or not: two names of one account
+    // must not show by their counters that they belong together.
+    let typed = attempt.username.trim().to_lowercase();
+    let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
+    let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
+    if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
+        return throttled(seconds);
+    }
+    let turn = app.passwords.turn().await?;
+    // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
         return throttled(seconds);
     }
@@ -68,22 +73,25 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let verdict = if attempt.password.expose_secret().len() > MAX_PASSWORD {
         Verdict::Wrong
     } else {
-        app.passwords.verify(attempt.password, stored.as_deref()).await?
+        turn.verify(attempt.password, stored.as_deref()).await?
     };
     let now = app.now();
     let mut tx = app.store.begin().await?;
-    let (Verdict::Right | Verdict::Outdated(_), Some(user), Some(stored)) = (&verdict, user, stored) else {
-        counters.failed(&mut tx, now).await?;
-        tx.commit().await?;
-        tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
-        return Ok(Outcome::Wrong);
-    };
+    // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
         return throttled(seconds);
     }
+    let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
+        return wrong(&counters, tx, attempt, now).await;
+    };
+    // The password may have been changed, or the account disabled, since it was read.
+    if !tx.hold_sign_in(&user.id, &stored).await? {
+        return wrong(&counters, tx, attempt, now).await;
+    }
     counters.succeeded(&mut tx).await?;
-    if let Verdict::Outdated(new) = &verdict {
-        tx.upgrade_password_hash(&user.id, &stored, new).await?;
+    if let Verdict::Outdated(new) = verdict {
+        tx.upgrade_password_hash(&user.id, &stored, &new).await?;
+        user.password_hash = Some(new);
     }
     if let Some(cookie) = attempt.replaces {
         session::end(&mut tx, cookie).await?;
@@ -98,12 +106,19 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         address = attempt.origin.address,
         "somebody signed in"
     );
-    let device = device::remember(app, &user.id)?;
+    let device = device::remember(app, &user)?;
     Ok(Outcome::Done {
         session: Box::new(session),
         user: Box::new(user),
         device,
     })
+}
+
+async fn wrong(counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timestamp) -> Result<Outcome, Fault> {
+    counters.failed(&mut tx, now).await?;
+    tx.commit().await?;
+    tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
+    Ok(Outcome::Wrong)
 }
 
 fn throttled(seconds: Seconds) -> Result<Outcome, Fault> {

@@ -10,9 +10,10 @@
 //! | known browser | whoever stole the owner's browser cookie | 10, then as above |
 //!
 //! A browser that has signed the owner in before is counted by the last line only, so that strangers
-//! cannot lock the owner out. Counting happens when a password turned out wrong; before a right one
-//! is honoured, the counters are read again in the same transaction that begins the session, so
-//! that a burst of parallel guesses learns nothing once the limit is reached.
+//! cannot lock the owner out. Counting happens when a password turned out wrong; the counters are read
+//! again when it is an attempt's turn to be computed, and once more before its verdict is looked at,
+//! in the transaction that answers it. So a burst of parallel guesses learns nothing once the limit is
+//! reached: right and wrong get the same answer then.
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
@@ -64,15 +65,18 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt to sign in as `account` from `address`; `is_known_browser` when a device cookie
-    /// says that this browser has signed this account in before.
+    /// An attempt to sign in as `account` from `address`; `device` is the name of a browser that has
+    /// signed this account in before.
     #[must_use]
-    pub fn new(app: &App, account: &str, address: &str, is_known_browser: bool) -> Self {
+    pub fn new(app: &App, account: &str, address: &str, device: Option<&str>) -> Self {
         let network = network_of(address);
-        let rules: &[(&'static Rule, &[&str])] = if is_known_browser {
-            &[(&KNOWN_BROWSER, &[account])]
-        } else {
-            &[(&PAIR, &[account, &network]), (&ADDRESS, &[&network]), (&ACCOUNT, &[account])]
+        let rules: Vec<(&'static Rule, Vec<&str>)> = match device {
+            Some(device) => vec![(&KNOWN_BROWSER, vec![account, device])],
+            None => vec![
+                (&PAIR, vec![account, &network]),
+                (&ADDRESS, vec![&network]),
+                (&ACCOUNT, vec![account]),
+            ],
         };
         let mut counters: Vec<_> = rules
             .iter()

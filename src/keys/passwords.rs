@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
@@ -40,7 +40,7 @@ pub struct Passwords(Arc<Inner>);
 struct Inner {
     cost: PasswordCost,
     random: Random,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// How many may wait for a permit.
     line: usize,
     waiting: AtomicUsize,
@@ -72,7 +72,7 @@ impl Passwords {
         Ok(Self(Arc::new(Inner {
             cost,
             random,
-            permits: Semaphore::new(permits),
+            permits: Arc::new(Semaphore::new(permits)),
             line,
             waiting: AtomicUsize::new(0),
             memory: Mutex::new(Vec::new()),
@@ -87,7 +87,7 @@ impl Passwords {
     pub async fn hash(&self, password: &SecretString) -> Result<String, Fault> {
         let password = password.clone();
         let salt: [u8; 16] = self.0.random.bytes();
-        self.run(move |inner| inner.hash(&password, inner.cost, &salt)).await
+        self.turn().await?.run(move |inner| inner.hash(&password, inner.cost, &salt)).await
     }
 
     /// Compares a password with a stored hash. `None` costs as much as a wrong password.
@@ -95,10 +95,47 @@ impl Passwords {
     /// # Errors
     /// [`Fault::Busy`] when the line is too long.
     pub async fn verify(&self, password: &SecretString, stored: Option<&str>) -> Result<Verdict, Fault> {
+        self.turn().await?.verify(password, stored).await
+    }
+
+    /// Waits in line. Whoever checks something before hashing does so once it is their turn: what was
+    /// true when they joined the line may not be any more.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when the line is too long.
+    pub async fn turn(&self) -> Result<Turn, Fault> {
+        let inner = &self.0;
+        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
+            inner.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Fault::Busy("password checks"));
+        }
+        let place = Place(&inner.waiting);
+        let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(Fault::internal)?;
+        drop(place);
+        Ok(Turn {
+            passwords: self.clone(),
+            permit,
+        })
+    }
+}
+
+/// The right to compute one hash.
+#[derive(Debug)]
+pub struct Turn {
+    passwords: Passwords,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// As [`Passwords::verify`], without waiting.
+    ///
+    /// # Errors
+    /// When the stored hash cannot be read.
+    pub async fn verify(self, password: &SecretString, stored: Option<&str>) -> Result<Verdict, Fault> {
         let password = password.clone();
         let is_known = stored.is_some();
-        let stored = stored.unwrap_or(&self.0.decoy).to_owned();
-        let salt: [u8; 16] = self.0.random.bytes();
+        let stored = stored.unwrap_or(&self.passwords.0.decoy).to_owned();
+        let salt: [u8; 16] = self.passwords.0.random.bytes();
         self.run(move |inner| {
             let parsed = PasswordHash::new(&stored).map_err(Fault::internal)?;
             let cost = cost_of(&parsed)?;
@@ -118,21 +155,12 @@ impl Passwords {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-        let inner = Arc::clone(&self.0);
-        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
-            inner.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Fault::Busy("password checks"));
-        }
-        let place = Place(&inner.waiting);
-        let permit = inner.permits.acquire().await.map_err(Fault::internal)?;
-        drop(place);
+    async fn run<T: Send + 'static>(self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         // The permit goes with the work: it is given back when the memory is, not when the client hangs up.
-        permit.forget();
-        let worker = Arc::clone(&inner);
         tokio::task::spawn_blocking(move || {
-            let _permit = Permit(&worker.permits);
-            work(&worker)
+            let outcome = work(&self.passwords.0);
+            drop(self.permit);
+            outcome
         })
         .await
         .map_err(Fault::internal)?
@@ -145,14 +173,6 @@ struct Place<'a>(&'a AtomicUsize);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Permit<'a>(&'a Semaphore);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.add_permits(1);
     }
 }
 

@@ -59,6 +59,8 @@ impl Ring {
 pub struct KeyRing {
     sealer: Sealer,
     ring: Arc<RwLock<Arc<Ring>>>,
+    /// Held by whoever reads the ring for an unknown `kid`: one is enough.
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl KeyRing {
@@ -68,6 +70,7 @@ impl KeyRing {
         Self {
             sealer,
             ring: Arc::default(),
+            reading: Arc::default(),
         }
     }
 
@@ -100,10 +103,10 @@ impl KeyRing {
     /// # Errors
     /// When the database fails or a key does not open.
     pub async fn refresh_for_unknown_kid(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
-        if now - self.current().loaded_at >= UNKNOWN_KID_INTERVAL {
-            self.reload(store, now).await
-        } else {
-            Ok(())
+        let is_due = now - self.current().loaded_at >= UNKNOWN_KID_INTERVAL;
+        match self.reading.try_lock() {
+            Ok(_reading) if is_due => self.reload(store, now).await,
+            _ => Ok(()),
         }
     }
 

@@ -105,6 +105,8 @@ pub struct Client {
     pub policy_uri: Option<String>,
     /// `tos_uri`
     pub tos_uri: Option<String>,
+    /// A resource server: it may introspect tokens that were issued to other clients
+    pub may_introspect: bool,
     /// A disabled client gets nothing, and what it has is dead
     pub is_disabled: bool,
     /// When it was registered

@@ -48,12 +48,16 @@ pub struct Grant {
     pub rotated_at: Timestamp,
     /// When the refresh token ends unless it is used before
     pub idle_expires_at: Timestamp,
-    /// When everything under this grant has ended
+    /// When it can no longer be refreshed in any case
+    pub ends_at: Timestamp,
+    /// When nothing under this grant is alive any more, so that the row may go
     pub expires_at: Timestamp,
     /// When it was consented to
     pub created_at: Timestamp,
     /// When it was revoked
     pub revoked_at: Option<Timestamp>,
+    /// Signing out ends it: an OpenID Connect grant without `offline_access` (OpenID Connect Core §11)
+    pub ends_with_session: bool,
 }
 
 /// What presenting a refresh token of some generation means.
@@ -76,7 +80,7 @@ impl Grant {
     /// the same successor.
     #[must_use]
     pub fn judge(&self, generation: u32, now: Timestamp, grace: i64) -> Presented {
-        if self.revoked_at.is_some() || self.generation == 0 || now >= self.expires_at || now >= self.idle_expires_at {
+        if self.revoked_at.is_some() || self.generation == 0 || now >= self.ends_at || now >= self.idle_expires_at {
             Presented::Dead
         } else if generation == self.generation {
             Presented::Current

@@ -64,6 +64,13 @@ impl ScopeCatalog {
         })
     }
 
+    /// The claims that some scope of this client could release about this user: what may be asked for
+    /// by name, too.
+    #[must_use]
+    pub fn reachable_claims(&self, client: &Client, user: &User) -> Vec<&str> {
+        self.claims(&self.of_user(&client.scope, user))
+    }
+
     /// The claims that a scope releases, each once.
     #[must_use]
     pub fn claims(&self, scope: &Scope) -> Vec<&str> {

@@ -159,6 +159,14 @@ struct Destination {
     response: ResponseTarget,
 }
 
+/// What the end of the road has to write down.
+struct Granted {
+    request: AuthorizationRequest,
+    scope: Scope,
+    claims: Vec<String>,
+    is_new_consent: bool,
+}
+
 /// What the people's part of the walk found out.
 enum Visitor {
     Here,
@@ -280,7 +288,7 @@ impl Road<'_> {
                 Ok(Visitor::Missing)
             });
         };
-        let is_fresh = self.interaction.has_signed_in(visitor);
+        let is_fresh = self.interaction.has_signed_in(self.app, visitor);
         if self.interaction.wants_other && !is_fresh {
             return Ok(Ok(Visitor::Missing));
         }
@@ -294,7 +302,8 @@ impl Road<'_> {
                 "somebody else signed in than the one who was asked for",
             )));
         }
-        if is_other || ((request.prompt.login || is_stale) && !is_fresh) {
+        let must_sign_in = request.prompt.login || request.max_age == Some(0) || is_stale;
+        if is_other || (must_sign_in && !is_fresh) {
             return Ok(if request.prompt.none {
                 Err(login_required())
             } else {
@@ -319,6 +328,13 @@ impl Road<'_> {
         let by_hint = match &request.id_token_hint {
             Some(hint) => match verify::id_token_hint(self.app, hint, &client.id).await? {
                 Some(subject) => Some(subject),
+                // A hint from before a rotation of keys must not break silent renewal.
+                None if request.prompt.none => {
+                    return Ok(Err(Refusal::new(
+                        ErrorCode::LoginRequired,
+                        "id_token_hint cannot be verified any more",
+                    )));
+                }
                 None => {
                     return Ok(Err(invalid_request(
                         "id_token_hint is not an ID token that this server issued to this client",
@@ -380,7 +396,6 @@ impl Road<'_> {
                 }
             }
         }
-        let is_new_consent = answer.is_some();
         let granted = match machine::authorize(
             &client.id,
             &destination.redirect_uri,
@@ -391,17 +406,21 @@ impl Road<'_> {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
-        let response = self
-            .grant(
-                &destination,
-                request,
-                granted,
-                claims,
-                visitor,
-                before.filter(|_| is_new_consent),
-                is_new_consent,
-            )
-            .await?;
+        let granted = Granted {
+            request,
+            scope: granted,
+            claims,
+            is_new_consent: answer.is_some(),
+        };
+        let Some(response) = self.grant(&destination, granted, visitor).await? else {
+            // The session ended a moment ago.
+            return Ok(Ok(Decision::SignIn {
+                interaction: self.interaction.clone(),
+                client: Box::new(destination.client),
+                login_hint: None,
+                redirect_uri: destination.redirect_uri,
+            }));
+        };
         Ok(Ok(Decision::Respond(response)))
     }
 
@@ -451,18 +470,16 @@ impl Road<'_> {
         }
     }
 
-    /// Writes the grant, and the consent if one was given, and makes the answer with the code.
-    #[expect(clippy::too_many_arguments, reason = "the end of the road carries all that was found on it")]
-    async fn grant(
-        &self,
-        destination: &Destination,
-        request: AuthorizationRequest,
-        scope: Scope,
-        claims: Vec<String>,
-        visitor: &SignedIn,
-        before: Option<Consent>,
-        is_new_consent: bool,
-    ) -> Result<AuthorizationResponse, Fault> {
+    /// Writes the grant, and the consent if one was given, and makes the answer with the code. `None`
+    /// when the session ended meanwhile: the row is held, so that signing out everywhere either sees
+    /// this grant or comes first.
+    async fn grant(&self, destination: &Destination, granted: Granted, visitor: &SignedIn) -> Result<Option<AuthorizationResponse>, Fault> {
+        let Granted {
+            request,
+            scope,
+            claims,
+            is_new_consent,
+        } = granted;
         let app = self.app;
         let now = app.now();
         let id = new_id(&app.clock, &app.random);
@@ -475,10 +492,15 @@ impl Road<'_> {
         requested_claims.id_token.retain(|name, _| is_releasable(name));
         let code_expires_at = now + app.config.lifetimes.code;
         let mut tx = app.store.begin().await?;
+        if !tx.hold_session(&visitor.session.id).await? {
+            return Ok(None);
+        }
         if is_new_consent {
+            let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
             tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now))
                 .await?;
         }
+        let ends_with_session = scope.contains("openid") && !scope.contains("offline_access");
         tx.insert_grant(&Grant {
             id,
             client_id: destination.client.id.clone(),
@@ -498,9 +520,11 @@ impl Road<'_> {
             generation: 0,
             rotated_at: now,
             idle_expires_at: code_expires_at,
+            ends_at: code_expires_at,
             expires_at: code_expires_at,
             created_at: now,
             revoked_at: None,
+            ends_with_session,
         })
         .await?;
         tx.commit().await?;
@@ -510,7 +534,7 @@ impl Road<'_> {
             user = visitor.user.id,
             "a code was issued"
         );
-        Ok(self.respond(destination, vec![("code", code)]))
+        Ok(Some(self.respond(destination, vec![("code", code)])))
     }
 
     fn respond(&self, destination: &Destination, mut parameters: Vec<(&'static str, String)>) -> AuthorizationResponse {
@@ -566,8 +590,7 @@ fn accepts_password(request: &AuthorizationRequest) -> bool {
 /// Of the claims asked for by name, those that some scope of this client could release: `claims`
 /// narrows what is asked for, it opens no door that the operator closed.
 fn releasable_claims(request: &AuthorizationRequest, catalog: &ScopeCatalog, client: &Client, visitor: &SignedIn) -> Vec<String> {
-    let reachable = catalog.of_user(&client.scope, &visitor.user);
-    let reachable = catalog.claims(&reachable);
+    let reachable = catalog.reachable_claims(client, &visitor.user);
     request
         .claims
         .names()

@@ -37,6 +37,8 @@ pub struct NewClient {
     pub requires_pkce: bool,
     /// Lifetime of its access tokens
     pub access_token_lifetime: Option<Seconds>,
+    /// Whether it may introspect tokens of other clients
+    pub may_introspect: bool,
     /// A secret to use instead of a new one
     pub secret: Option<String>,
     /// `logo_uri`
@@ -65,6 +67,7 @@ impl NewClient {
             signing_algorithm: SigningAlgorithm::Rs256,
             requires_pkce: true,
             access_token_lifetime: None,
+            may_introspect: false,
             secret: None,
             logo_uri: None,
             client_uri: None,
@@ -137,6 +140,7 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
         client_uri: new.client_uri,
         policy_uri: new.policy_uri,
         tos_uri: new.tos_uri,
+        may_introspect: new.may_introspect && !is_public,
         is_disabled: false,
         created_at: now,
         updated_at: now,
@@ -154,15 +158,13 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
 ///
 /// # Errors
 /// When the client is public or the database fails.
-pub async fn replace_secret(app: &App, mut client: Client) -> Result<String, ClientError> {
+pub async fn replace_secret(app: &App, client: &Client) -> Result<String, ClientError> {
     if client.is_public() {
         return Err(ClientError::Invalid("a public client has no secret".to_owned()));
     }
     let secret = format!("ghs_{}", app.random.secret());
-    client.secret_hash = Some(sha256_text(&secret));
-    client.updated_at = app.now();
     let mut tx = app.store.begin().await?;
-    tx.update_client(&client).await?;
+    tx.set_client_secret_hash(&client.id, &sha256_text(&secret), app.now()).await?;
     tx.commit().await?;
     tracing::info!(event = "client_secret_replaced", client = client.id, "a client got a new secret");
     Ok(secret)

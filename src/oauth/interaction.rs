@@ -18,6 +18,9 @@ use crate::protocol::scope::Scope;
 /// How long a person may take, in seconds.
 pub const LIFETIME: Seconds = 3600;
 
+/// How long after signing in a request that asked for it may still be answered, in seconds.
+const SIGN_IN_PATIENCE: Seconds = 600;
+
 const CONTEXT: &[u8] = b"interaction";
 
 /// What was shown to the person on the consent page. An answer counts for nothing else.
@@ -65,10 +68,12 @@ impl Interaction {
         }
     }
 
-    /// Whether the person signed in because of this request, and not before it.
+    /// Whether the person signed in because of this request: after it, in a new session, just now.
     #[must_use]
-    pub fn has_signed_in(&self, visitor: &SignedIn) -> bool {
-        visitor.session.auth_time >= self.created_at && self.first_session.as_ref() != Some(&visitor.session.id)
+    pub fn has_signed_in(&self, app: &App, visitor: &SignedIn) -> bool {
+        let session = &visitor.session;
+        let is_recent = app.now() - session.auth_time <= SIGN_IN_PATIENCE;
+        session.auth_time >= self.created_at && self.first_session.as_ref() != Some(&session.id) && is_recent
     }
 
     /// The form in which it travels.
@@ -80,13 +85,18 @@ impl Interaction {
         app.secrets.interaction.seal(&app.random, CONTEXT, &plain)
     }
 
-    /// Opens what [`Self::seal`] made; `None` when it is something else, too old, or of another browser.
+    /// Opens what [`Self::seal`] made; `None` when it is something else.
     #[must_use]
-    pub fn open(app: &App, sealed: &str, browser: &BrowserId) -> Option<Self> {
+    pub fn open(app: &App, sealed: &str) -> Option<Self> {
         let plain = app.secrets.interaction.open(CONTEXT, sealed)?;
-        let interaction: Self = serde_json::from_slice(&plain).ok()?;
-        let is_same_browser = equal(interaction.browser.as_bytes(), browser.as_str().as_bytes());
-        (is_same_browser && app.now() - interaction.created_at <= LIFETIME).then_some(interaction)
+        serde_json::from_slice(&plain).ok()
+    }
+
+    /// Whether it may go on in this browser, and is not too old.
+    #[must_use]
+    pub fn may_go_on(&self, app: &App, browser: Option<&BrowserId>) -> bool {
+        let is_same_browser = browser.is_some_and(|browser| equal(self.browser.as_bytes(), browser.as_str().as_bytes()));
+        is_same_browser && app.now() - self.created_at <= LIFETIME
     }
 
     /// The request again.

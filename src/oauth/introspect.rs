@@ -60,6 +60,10 @@ pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str)
         Err(refusal) => return Ok(Err(refusal)),
     };
     if let Some(live) = verify::access_token(app, token).await? {
+        // A token is its client's affair, and that of the resource servers that the operator named.
+        if !client.may_introspect && live.claims.client_id != client.id {
+            return Ok(Ok(Introspection::default()));
+        }
         return access_token(app, live).await.map(Ok);
     }
     refresh_token(app, &client, token).await.map(Ok)

@@ -69,6 +69,7 @@ pub struct TokenResponse {
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
 }
 
@@ -180,11 +181,14 @@ fn id_token(
 ) -> Result<String, Fault> {
     let OnBehalf { grant, user, catalog, .. } = person;
     let mut claims = Map::new();
-    for name in catalog
-        .claims(scope)
-        .into_iter()
-        .chain(grant.claims.id_token.keys().map(String::as_str))
-    {
+    let reachable = catalog.reachable_claims(client, user);
+    let asked = grant
+        .claims
+        .id_token
+        .keys()
+        .map(String::as_str)
+        .filter(|name| reachable.contains(name));
+    for name in catalog.claims(scope).into_iter().chain(asked) {
         if let Some(value) = user.claim(name) {
             claims.insert(name.to_owned(), value);
         }

@@ -8,6 +8,9 @@ use crate::protocol::error::{Refusal, invalid_grant};
 use super::client_authentication::authenticate;
 use super::verify;
 
+/// Allowance for clocks of nodes that differ, in seconds.
+const SKEW: i64 = 300;
+
 /// Revokes a token. A refresh token ends its grant with everything under it; an access token ends
 /// alone (RFC 7009 §2.1). An unknown token is as good as a revoked one (§2.2).
 ///
@@ -47,7 +50,8 @@ pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> 
     }
     if claims.exp > now {
         let mut tx = app.store.begin().await?;
-        tx.revoke_token(&claims.jti, claims.exp).await?;
+        // Longer than the token lives: another node's clock may be behind.
+        tx.revoke_token(&claims.jti, claims.exp + SKEW).await?;
         tx.commit().await?;
         tracing::info!(
             event = "access_token_revoked",

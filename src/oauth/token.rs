@@ -20,7 +20,7 @@ pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRe
     if let Err(refusal) = &outcome {
         tracing::info!(
             event = "token_refused",
-            client = credentials.client_id,
+            client = %credentials.client_id.chars().take(64).collect::<String>(),
             grant_type = %request.grant.grant_type(),
             error = %refusal.code,
             detail = refusal.detail,

@@ -33,16 +33,23 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
         )));
     }
     let mut connection = app.store.read().await?;
-    let (Some(grant), Some(user)) = (connection.grant(grant_id).await?, connection.user(&live.claims.sub).await?) else {
+    let (Some(grant), Some(user), Some(client)) = (
+        connection.grant(grant_id).await?,
+        connection.user(&live.claims.sub).await?,
+        connection.client(&live.claims.client_id).await?,
+    ) else {
         return Ok(Err(invalid()));
     };
     let catalog = connection.scopes().await?;
+    let reachable = catalog.reachable_claims(&client, &user);
+    let asked = grant
+        .claims
+        .userinfo
+        .keys()
+        .map(String::as_str)
+        .filter(|name| reachable.contains(name));
     let mut claims = Map::new();
-    for name in catalog
-        .claims(&live.scope)
-        .into_iter()
-        .chain(grant.claims.userinfo.keys().map(String::as_str))
-    {
+    for name in catalog.claims(&live.scope).into_iter().chain(asked) {
         if let Some(value) = user.claim(name) {
             claims.insert(name.to_owned(), value);
         }

@@ -110,10 +110,16 @@ impl ClientCredentials {
         if client_id.is_empty() {
             return Err(malformed());
         }
+        // An empty secret is as good as none (RFC 6749 §2.3.1); some libraries send it for public clients.
+        let is_public = secret.is_empty();
         Ok(Self {
             client_id,
-            secret: Some(SecretString::from(secret)),
-            method: AuthMethod::ClientSecretBasic,
+            secret: (!is_public).then(|| SecretString::from(secret)),
+            method: if is_public {
+                AuthMethod::None
+            } else {
+                AuthMethod::ClientSecretBasic
+            },
         })
     }
 }

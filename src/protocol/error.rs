@@ -121,10 +121,11 @@ impl Refusal {
         }
     }
 
-    /// Adds what the log should know.
+    /// Adds what the log should know, cut to 200 characters: peers must not write our log full.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        let detail: String = detail.into();
+        self.detail = Some(detail.chars().take(200).collect());
         self
     }
 }

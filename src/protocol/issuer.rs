@@ -26,6 +26,9 @@ impl Issuer {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("an issuer carries no user name or password".to_owned());
         }
+        if url.path().contains("//") {
+            return Err("an issuer has no empty part in its path".to_owned());
+        }
         if text.ends_with('/') {
             return Err("leave out the slash at the end: clients compare the issuer byte by byte".to_owned());
         }

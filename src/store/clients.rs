@@ -1,5 +1,6 @@
 //! Clients.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -17,7 +18,7 @@ macro_rules! columns {
     () => {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
          access_token_format, signing_algorithm, requires_pkce, access_token_lifetime, logo_uri, \
-         client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at"
+         client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at, may_introspect"
     };
 }
 
@@ -46,6 +47,7 @@ fn client(row: Row<'_>) -> Result<Client, Fault> {
         is_disabled: row.flag(16)?,
         created_at: row.integer(17)?,
         updated_at: row.integer(18)?,
+        may_introspect: row.flag(19)?,
     })
 }
 
@@ -59,6 +61,8 @@ impl Connection {
             .text(id)
             .optional(client)
             .await
+            // MySQL takes `id` and `id ` for the same text.
+            .map(|found| found.filter(|client| client.id == id))
     }
 
     /// Up to `limit` clients whose id is greater than `after`, by id.
@@ -83,7 +87,7 @@ impl Tx {
         self.query(insert_if_absent!(
             "INSERT INTO clients (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
         ))
         .text(&client.id)
         .text(&client.name)
@@ -104,6 +108,7 @@ impl Tx {
         .flag(client.is_disabled)
         .bind(client.created_at)
         .bind(client.updated_at)
+        .flag(client.may_introspect)
         .insert_if_absent()
         .await
     }
@@ -118,7 +123,7 @@ impl Tx {
                 "UPDATE clients SET name = $1, secret_hash = $2, auth_method = $3, redirect_uris = $4, grant_types = $5, \
                  scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
                  access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
-                 is_disabled = $16, updated_at = $17 WHERE id = $18"
+                 is_disabled = $16, updated_at = $17, may_introspect = $18 WHERE id = $19"
             ))
             .text(&client.name)
             .maybe_text(client.secret_hash.as_deref())
@@ -137,7 +142,38 @@ impl Tx {
             .maybe_text(client.tos_uri.as_deref())
             .flag(client.is_disabled)
             .bind(client.updated_at)
+            .flag(client.may_introspect)
             .text(&client.id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Sets the digest of a client's secret and nothing else; false when there is no such client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_client_secret_hash(&mut self, id: &str, secret_hash: &str, now: Timestamp) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!("UPDATE clients SET secret_hash = $1, updated_at = $2 WHERE id = $3"))
+            .text(secret_hash)
+            .bind(now)
+            .text(id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Disables or enables a client and changes nothing else; false when there is no such client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_client_disabled(&mut self, id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!("UPDATE clients SET is_disabled = $1, updated_at = $2 WHERE id = $3"))
+            .flag(is_disabled)
+            .bind(now)
+            .text(id)
             .execute()
             .await?;
         Ok(updated == 1)

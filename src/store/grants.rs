@@ -17,8 +17,8 @@ use super::{Connection, Tx};
 macro_rules! columns {
     () => {
         "id, client_id, user_id, session_id, scope, claims, redirect_uri, is_redirect_uri_explicit, nonce, auth_time, amr, \
-         code_hash, code_challenge, code_expires_at, code_consumed_at, generation, rotated_at, idle_expires_at, expires_at, \
-         created_at, revoked_at"
+         code_hash, code_challenge, code_expires_at, code_consumed_at, generation, rotated_at, idle_expires_at, ends_at, \
+         expires_at, created_at, revoked_at, ends_with_session"
     };
 }
 
@@ -46,9 +46,11 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         generation: u32::try_from(row.integer(15)?).map_err(unreadable)?,
         rotated_at: row.integer(16)?,
         idle_expires_at: row.integer(17)?,
-        expires_at: row.integer(18)?,
-        created_at: row.integer(19)?,
-        revoked_at: row.maybe_integer(20)?,
+        ends_at: row.integer(18)?,
+        expires_at: row.integer(19)?,
+        created_at: row.integer(20)?,
+        revoked_at: row.maybe_integer(21)?,
+        ends_with_session: row.flag(22)?,
     })
 }
 
@@ -61,7 +63,20 @@ pub struct Redemption {
     pub generation: u32,
     /// When an unused refresh token ends.
     pub idle_expires_at: Timestamp,
-    /// When everything under the grant has ended.
+    /// When it can no longer be refreshed in any case.
+    pub ends_at: Timestamp,
+    /// When nothing under the grant is alive any more and the row may go.
+    pub expires_at: Timestamp,
+}
+
+/// What rotating a refresh token changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// When it happens.
+    pub now: Timestamp,
+    /// When the next token ends unless it is used before.
+    pub idle_expires_at: Timestamp,
+    /// When nothing under the grant is alive any more and the row may go.
     pub expires_at: Timestamp,
 }
 
@@ -137,7 +152,7 @@ impl Tx {
         self.query(sql!(
             "INSERT INTO grants (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"
         ))
         .text(&grant.id)
         .text(&grant.client_id)
@@ -157,9 +172,11 @@ impl Tx {
         .bind(i64::from(grant.generation))
         .bind(grant.rotated_at)
         .bind(grant.idle_expires_at)
+        .bind(grant.ends_at)
         .bind(grant.expires_at)
         .bind(grant.created_at)
         .bind(grant.revoked_at)
+        .flag(grant.ends_with_session)
         .execute()
         .await
         .map(drop)
@@ -172,13 +189,14 @@ impl Tx {
     pub async fn consume_code(&mut self, grant_id: &str, redemption: &Redemption) -> Result<bool, Fault> {
         let consumed = self
             .query(sql!(
-                "UPDATE grants SET code_consumed_at = $1, rotated_at = $2, generation = $3, idle_expires_at = $4, expires_at = $5 \
-                 WHERE id = $6 AND code_consumed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $7"
+                "UPDATE grants SET code_consumed_at = $1, rotated_at = $2, generation = $3, idle_expires_at = $4, ends_at = $5, \
+                 expires_at = $6 WHERE id = $7 AND code_consumed_at IS NULL AND revoked_at IS NULL AND code_expires_at > $8"
             ))
             .bind(redemption.now)
             .bind(redemption.now)
             .bind(i64::from(redemption.generation))
             .bind(redemption.idle_expires_at)
+            .bind(redemption.ends_at)
             .bind(redemption.expires_at)
             .text(grant_id)
             .bind(redemption.now)
@@ -192,26 +210,35 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn rotate_grant(
-        &mut self,
-        grant_id: &str,
-        generation: u32,
-        now: Timestamp,
-        idle_expires_at: Timestamp,
-    ) -> Result<bool, Fault> {
+    pub async fn rotate_grant(&mut self, grant_id: &str, generation: u32, rotation: &Rotation) -> Result<bool, Fault> {
         let rotated = self
             .query(sql!(
-                "UPDATE grants SET generation = $1, rotated_at = $2, idle_expires_at = $3 \
-                 WHERE id = $4 AND generation = $5 AND revoked_at IS NULL"
+                "UPDATE grants SET generation = $1, rotated_at = $2, idle_expires_at = $3, expires_at = $4 \
+                 WHERE id = $5 AND generation = $6 AND revoked_at IS NULL"
             ))
             .bind(i64::from(generation) + 1)
-            .bind(now)
-            .bind(idle_expires_at)
+            .bind(rotation.now)
+            .bind(rotation.idle_expires_at)
+            .bind(rotation.expires_at)
             .text(grant_id)
             .bind(i64::from(generation))
             .execute()
             .await?;
         Ok(rotated == 1)
+    }
+
+    /// Ends the grants of a session that were not meant to outlive it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_grants_of_session(&mut self, session_id: &str, now: Timestamp) -> Result<u64, Fault> {
+        self.query(sql!(
+            "UPDATE grants SET revoked_at = $1 WHERE session_id = $2 AND ends_with_session = 1 AND revoked_at IS NULL"
+        ))
+        .bind(now)
+        .text(session_id)
+        .execute()
+        .await
     }
 
     /// Ends a grant and every token under it; false when it had ended.

@@ -33,7 +33,7 @@ use crate::base::fault::Fault;
 
 pub use clients::ClientList;
 pub use connection::{Connection, Tx};
-pub use grants::{Redemption, TokenState};
+pub use grants::{Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use settings::Setting;
 pub use sweep::Swept;

@@ -85,6 +85,20 @@ impl Tx {
             .map(drop)
     }
 
+    /// Holds a session's row until the transaction ends, so that what is done in it cannot outlive it
+    /// unseen. False when it has ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_session(&mut self, id: &str) -> Result<bool, Fault> {
+        let held = self
+            .query(sql!("UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1"))
+            .text(id)
+            .execute()
+            .await?;
+        Ok(held == 1)
+    }
+
     /// Ends a session; false when it had ended.
     ///
     /// # Errors

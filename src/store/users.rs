@@ -152,6 +152,53 @@ impl Tx {
         Ok(updated == 1)
     }
 
+    /// Holds a user's row until the transaction ends, if the account may still sign in with this very
+    /// password hash. Whoever changes either waits, or has been first; then this is false.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_sign_in(&mut self, user_id: &str, password_hash: &str) -> Result<bool, Fault> {
+        let held = self
+            .query(sql!(
+                "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2 AND is_disabled = 0"
+            ))
+            .text(user_id)
+            .text(password_hash)
+            .execute()
+            .await?;
+        Ok(held == 1)
+    }
+
+    /// Sets a password hash and nothing else; false when there is no such user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_password_hash(&mut self, user_id: &str, password_hash: &str, now: Timestamp) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!("UPDATE users SET password_hash = $1, updated_at = $2 WHERE id = $3"))
+            .text(password_hash)
+            .bind(now)
+            .text(user_id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
+    /// Disables or enables a user and changes nothing else; false when there is no such user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_user_disabled(&mut self, user_id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
+        let updated = self
+            .query(sql!("UPDATE users SET is_disabled = $1, updated_at = $2 WHERE id = $3"))
+            .flag(is_disabled)
+            .bind(now)
+            .text(user_id)
+            .execute()
+            .await?;
+        Ok(updated == 1)
+    }
+
     /// Replaces a password hash, unless somebody else did so first.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A request as handlers see it, read and measured.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
@@ -153,7 +153,12 @@ pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> String {
         .map(str::trim)
         .collect();
     for entry in forwarded.into_iter().rev() {
-        let Ok(next) = entry.parse::<IpAddr>() else {
+        // Some proxies write the port, too.
+        let parsed = entry
+            .parse::<IpAddr>()
+            .ok()
+            .or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()));
+        let Some(next) = parsed else {
             break;
         };
         address = next.to_canonical();

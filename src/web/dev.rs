@@ -74,6 +74,7 @@ pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
     new.scope = Scope::parse(parameters.get("scope")?.unwrap_or("openid profile email offline_access"))?;
     if auth_method != AuthMethod::None {
         new.grant_types.push(GrantType::ClientCredentials);
+        new.may_introspect = true;
     }
     let registered = clients::register(&call.app, new).await.map_err(|error| match error {
         ClientError::Invalid(problem) => Error::Refusal(Refusal::quoting(ErrorCode::InvalidRequest, &problem)),
@@ -81,13 +82,16 @@ pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
         ClientError::Fault(fault) => Error::Fault(fault),
     })?;
     let client = registered.client;
-    Ok(HttpResponse::Created().json(json!({
+    let mut answer = json!({
         "client_id": client.id,
-        "client_secret": registered.secret,
         "client_name": client.name,
         "redirect_uris": client.redirect_uris,
         "grant_types": client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>(),
         "token_endpoint_auth_method": client.auth_method.as_str(),
         "scope": client.scope.to_string(),
-    })))
+    });
+    if let Some(secret) = registered.secret {
+        answer["client_secret"] = json!(secret);
+    }
+    Ok(HttpResponse::Created().json(answer))
 }

@@ -63,15 +63,20 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     } else {
         Cors::Closed
     };
-    let mut response = error::render(&app, &Error::NotFound, audience, &request_id);
+    let mut response = if http.method() == Method::OPTIONS && cors == Cors::Open {
+        HttpResponse::NoContent()
+            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET"))
+            .finish()
+    } else {
+        error::render(&app, &Error::NotFound, audience, &request_id)
+    };
     finish(&app, cors, &request_id, response.headers_mut());
     response
 }
 
 async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
     let method = http.method();
-    let is_allowed = route.methods.contains(method) || (method == Method::HEAD && route.methods.contains(&Method::GET));
-    if !is_allowed {
+    if !route.methods.contains(method) {
         return Err(Error::MethodNotAllowed(allowed(route)));
     }
     let body = read_body(payload, route.body_limit).await?;

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
 
 use crate::app::App;
@@ -27,6 +27,8 @@ pub enum Error {
     StaleForm,
     /// An interaction that is too old or not ours.
     StaleInteraction,
+    /// An interaction that cannot go on here, and where it begins anew.
+    Restart(String),
     /// The admin token is missing or wrong.
     NotAdmin,
     /// Set-up was done before.
@@ -147,7 +149,7 @@ fn answer(error: &Error) -> Answer {
             "Please open the page again",
             Some("Go back, reload the page and try once more. Cookies must be allowed for this site."),
         ),
-        Error::StaleInteraction => Answer::new(
+        Error::StaleInteraction | Error::Restart(_) => Answer::new(
             StatusCode::BAD_REQUEST,
             ErrorCode::InvalidRequest,
             "this sign-in was begun too long ago, or its address is incomplete",
@@ -205,6 +207,9 @@ fn answer(error: &Error) -> Answer {
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
     if let Error::Fault(fault) = error {
         tracing::error!(event = "fault", request = request_id, "{fault}");
+    }
+    if let Error::Restart(location) = error {
+        return HttpResponse::SeeOther().insert_header((LOCATION, location.clone())).finish();
     }
     let answer = answer(error);
     let mut response = HttpResponse::build(answer.status);

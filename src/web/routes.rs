@@ -57,7 +57,7 @@ pub enum Mount {
 pub struct Route {
     /// Path below the issuer
     pub path: &'static str,
-    /// Methods; `HEAD` goes with `GET`
+    /// Methods; `HEAD` only where a GET changes nothing
     pub methods: &'static [Method],
     /// Who reads the answers
     pub audience: Audience,
@@ -78,6 +78,7 @@ pub struct Route {
 const FORM: usize = 64 * 1024;
 const NO_BODY: usize = 0;
 const GET: &[Method] = &[Method::GET];
+const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
 const BOTH: &[Method] = &[Method::GET, Method::POST];
 
@@ -89,7 +90,7 @@ macro_rules! handler {
 
 const PAGE: Route = Route {
     path: "/",
-    methods: GET,
+    methods: READ,
     audience: Audience::Person,
     cors: Cors::Closed,
     body_limit: FORM,
@@ -199,6 +200,7 @@ pub static ROUTES: &[Route] = &[
     },
     Route {
         path: "/authorize/continue",
+        methods: GET,
         handler: handler!(oauth::authorize::resume),
         ..PAGE
     },

@@ -63,12 +63,14 @@ pub async fn redeem(
     let lives = app.config.lifetimes;
     let tokens_end = now + client.access_token_lifetime.unwrap_or(lives.access_token);
     let refresh_ends = grant.created_at + lives.refresh_token;
+    let idle_expires_at = (now + lives.refresh_token_idle).min(refresh_ends);
     let redemption = Redemption {
         now,
         generation: generation.unwrap_or(0),
-        idle_expires_at: (now + lives.refresh_token_idle).min(refresh_ends),
+        idle_expires_at,
+        ends_at: refresh_ends,
         expires_at: if generation.is_some() {
-            refresh_ends.max(tokens_end)
+            idle_expires_at.max(tokens_end)
         } else {
             tokens_end
         },

@@ -11,6 +11,7 @@ use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::{machine, verify};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
 use crate::protocol::scope::Scope;
+use crate::store::Rotation;
 
 const DEAD: Refusal = invalid_grant("the refresh token is unknown, expired, used or revoked");
 
@@ -57,10 +58,10 @@ pub async fn refresh(
     }
 
     let generation = match judged {
-        Presented::Current => match rotate(app, &grant, now).await? {
-            Rotation::To(generation) => generation,
-            Rotation::Replay => return replayed(app, &grant).await,
-            Rotation::Dead => return Ok(Err(DEAD)),
+        Presented::Current => match rotate(app, client, &grant, now).await? {
+            Outcome::To(generation) => generation,
+            Outcome::Replay => return replayed(app, &grant).await,
+            Outcome::Dead => return Ok(Err(DEAD)),
         },
         _ => grant.generation,
     };
@@ -87,31 +88,38 @@ pub async fn refresh(
     Ok(Ok(tokens))
 }
 
-enum Rotation {
+enum Outcome {
     To(u32),
     Replay,
     Dead,
 }
 
 /// Passes the gate, or finds out who did.
-async fn rotate(app: &App, grant: &Grant, now: i64) -> Result<Rotation, Fault> {
-    let idle_expires_at = (now + app.config.lifetimes.refresh_token_idle).min(grant.expires_at);
+async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
+    let lives = app.config.lifetimes;
+    let idle_expires_at = (now + lives.refresh_token_idle).min(grant.ends_at);
+    let tokens_end = now + client.access_token_lifetime.unwrap_or(lives.access_token);
+    let rotation = Rotation {
+        now,
+        idle_expires_at,
+        expires_at: idle_expires_at.max(tokens_end),
+    };
     let mut tx = app.store.begin().await?;
-    if tx.rotate_grant(&grant.id, grant.generation, now, idle_expires_at).await? {
+    if tx.rotate_grant(&grant.id, grant.generation, &rotation).await? {
         tx.commit().await?;
-        return Ok(Rotation::To(grant.generation + 1));
+        return Ok(Outcome::To(grant.generation + 1));
     }
     // Somebody was first: the same client at the same moment gets the same successor.
     let current = tx.grant(&grant.id).await?;
     drop(tx);
     let Some(current) = current else {
-        return Ok(Rotation::Dead);
+        return Ok(Outcome::Dead);
     };
     Ok(
         match current.judge(grant.generation, app.now(), app.config.lifetimes.refresh_grace) {
-            Presented::Retry => Rotation::To(current.generation),
-            Presented::Replay => Rotation::Replay,
-            Presented::Current | Presented::Dead => Rotation::Dead,
+            Presented::Retry => Outcome::To(current.generation),
+            Presented::Replay => Outcome::Replay,
+            Presented::Current | Presented::Dead => Outcome::Dead,
         },
     )
 }

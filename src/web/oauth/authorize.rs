@@ -44,13 +44,21 @@ pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
 /// The interaction that a page or form carries.
 ///
 /// # Errors
-/// [`Error::StaleInteraction`] when it is missing, too old, not ours, or of another browser.
+/// [`Error::StaleInteraction`] when it is missing or not ours, [`Error::Restart`] when it cannot go on here.
 pub fn opened(call: &Call, sealed: Option<&str>) -> Result<Interaction, Error> {
+    let interaction = sealed
+        .and_then(|sealed| Interaction::open(&call.app, sealed))
+        .ok_or(Error::StaleInteraction)?;
     let browser = cookies::browser(call).and_then(|cookie| BrowserId::parse(&cookie));
-    match (sealed, browser) {
-        (Some(sealed), Some(browser)) => Interaction::open(&call.app, sealed, &browser).ok_or(Error::StaleInteraction),
-        _ => Err(Error::StaleInteraction),
+    if interaction.may_go_on(&call.app, browser.as_ref()) {
+        return Ok(interaction);
     }
+    // Too old, or begun before the browser had its cookie: the request itself is still good, so it begins anew.
+    Err(Error::Restart(format!(
+        "{}/authorize?{}",
+        call.app.issuer.path(),
+        interaction.query
+    )))
 }
 
 /// Sends the person where the engine decided.

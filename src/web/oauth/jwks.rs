@@ -20,13 +20,15 @@ pub async fn jwks(call: Call) -> Result<HttpResponse, Error> {
     })?;
     let ring = call.app.keys.current();
     let cache = format!("public, max-age={JWKS_MAX_AGE}");
-    let mut response = if call.header(IF_NONE_MATCH) == Some(ring.etag.as_str()) {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response
+    if call.header(IF_NONE_MATCH) == Some(ring.etag.as_str()) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, ring.etag.clone()))
+            .insert_header((CACHE_CONTROL, cache))
+            .finish());
+    }
+    Ok(HttpResponse::Ok()
         .insert_header((ETAG, ring.etag.clone()))
-        .insert_header((CACHE_CONTROL, cache));
-    Ok(response.content_type("application/jwk-set+json").body(ring.jwks.clone()))
+        .insert_header((CACHE_CONTROL, cache))
+        .content_type("application/jwk-set+json")
+        .body(ring.jwks.clone()))
 }

@@ -16,14 +16,15 @@ const CACHE: &str = "public, max-age=300";
 pub async fn metadata(call: Call) -> Result<HttpResponse, Error> {
     let document = metadata::document(&call.app, &announced()).await?.to_string();
     let etag = format!("\"{}\"", &sha256_text(&document)[..16]);
-    let is_known = call.header(IF_NONE_MATCH) == Some(etag.as_str());
-    let mut response = if is_known {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, CACHE));
-    Ok(response
+    if call.header(IF_NONE_MATCH) == Some(etag.as_str()) {
+        return Ok(HttpResponse::NotModified()
+            .insert_header((ETAG, etag))
+            .insert_header((CACHE_CONTROL, CACHE))
+            .finish());
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header((ETAG, etag))
+        .insert_header((CACHE_CONTROL, CACHE))
         .content_type("application/json")
-        .body(if is_known { String::new() } else { document }))
+        .body(document))
 }

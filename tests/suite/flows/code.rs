@@ -148,6 +148,15 @@ on_every_database! {
         }
     }
 
+    async fn a_public_client_may_send_an_empty_secret(app: TestApp) {
+        app.user("alice").await;
+        let client = app.trusted_client().await;
+        let code = client.code("alice", &[]).await;
+        let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", &client.redirect_uri), ("code_verifier", VERIFIER)];
+        let request = crate::support::browser::http().post(app.url("/token")).basic_auth(client.id(), Some("")).form(&fields);
+        assert_eq!(crate::support::client::send(request).await.status, 200);
+    }
+
     async fn client_authentication_by_basic_post_and_none(app: TestApp) {
         app.user("alice").await;
         let client = app.confidential_client().await;

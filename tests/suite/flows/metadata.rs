@@ -31,6 +31,7 @@ on_every_database! {
         assert_eq!(oidc.header("access-control-allow-origin"), "*");
         let again = http().get(app.url("/.well-known/openid-configuration")).header("if-none-match", oidc.header("etag")).send().await.unwrap();
         assert_eq!(again.status(), 304);
+        assert_eq!(again.bytes().await.unwrap().len(), 0);
     }
 
     async fn the_jwks_has_a_key_of_each_kind_and_nothing_private(app: TestApp) {
@@ -46,6 +47,7 @@ on_every_database! {
                 }
             }
             assert!(jwks.header("cache-control").contains("max-age=300"));
+            assert_eq!(raw_not_modified(&app, path, jwks.header("etag")).await, "", "a 304 has no body that could be taken for the next answer");
         }
     }
 }
@@ -114,4 +116,17 @@ async fn cors_is_open_where_browsers_need_it_and_nowhere_else() {
         let answer = send(http().get(app.url(path)).header("origin", "https://spa.example")).await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
+}
+
+/// What follows the headers of a 304 on the wire.
+async fn raw_not_modified(app: &TestApp, path: &str, etag: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = app.base.strip_prefix("http://").unwrap();
+    let mut wire = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nIf-None-Match: {etag}\r\nConnection: close\r\n\r\n");
+    wire.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    wire.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 304"), "{answer}");
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }

@@ -50,6 +50,16 @@ on_every_database! {
         assert_eq!(public.refresh(of_public.text("refresh_token")).await.error(), "invalid_grant");
     }
 
+    async fn tokens_of_others_are_for_resource_servers_only(app: TestApp) {
+        app.user("alice").await;
+        let client = app.confidential_client().await;
+        let curious = app.client(gatehouse::protocol::client_authentication::AuthMethod::ClientSecretBasic, |_| {}).await;
+        let tokens = client.tokens("alice", &[]).await;
+        assert_eq!(curious.introspect(tokens.text("access_token")).await.body, serde_json::json!({ "active": false }));
+        let own = curious.tokens("alice", &[]).await;
+        assert_eq!(curious.introspect(own.text("access_token")).await.body["active"], true);
+    }
+
     async fn an_expired_token_is_inactive(app: TestApp) {
         app.user("alice").await;
         let client = app.confidential_client().await;

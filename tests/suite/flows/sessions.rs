@@ -165,4 +165,47 @@ on_every_database! {
         // The token of the signed-out page is worthless inside the session.
         assert_eq!(browser.post(&app.url("/logout"), &[("csrf", &csrf)]).await.status, 403);
     }
+
+    async fn two_names_of_one_account_are_counted_apart(app: TestApp) {
+        app.user("bob").await;
+        for (first, second) in [("bob", "bob@example.com"), ("carol", "carol@example.com")] {
+            for _ in 0..5 {
+                assert_eq!(sign_in(&app, &Browser::new(), first, "wrong").await.status, 401);
+            }
+            assert_eq!(sign_in(&app, &Browser::new(), first, "wrong").await.status, 429);
+            assert_eq!(sign_in(&app, &Browser::new(), second, "wrong").await.status, 401, "nothing shows that {first} exists");
+        }
+    }
+
+    async fn signing_out_ends_what_was_not_meant_to_stay(app: TestApp) {
+        app.user("alice").await;
+        let client = app.trusted_client().await;
+        let browser = Browser::new();
+        let grant = |scope: &'static str| {
+            let (client, browser) = (client.clone(), &browser);
+            async move {
+                let page = client.authorize(browser, "alice", &[("scope", scope)]).await;
+                client.redeem(&page.answer("code").unwrap()).await
+            }
+        };
+        let (with_session, offline, plain) = (grant("openid").await, grant("openid offline_access").await, grant("read").await);
+        let page = browser.visit(&app.url("/logout")).await;
+        browser.submit(&page, &[]).await;
+        assert_eq!(client.refresh(with_session.text("refresh_token")).await.error(), "invalid_grant");
+        assert_eq!(client.userinfo(with_session.text("access_token")).await.status, 401);
+        assert_eq!(client.refresh(offline.text("refresh_token")).await.status, 200);
+        assert_eq!(client.refresh(plain.text("refresh_token")).await.status, 200, "no OpenID Connect, no offline_access");
+    }
+
+    async fn a_device_cookie_ends_with_the_password(app: TestApp) {
+        let user = app.user("alice").await;
+        let owner = Browser::new();
+        assert_eq!(sign_in(&app, &owner, "alice", "alice").await.status, 303);
+        let secret = secrecy::SecretString::from("another password");
+        gatehouse::identity::account::set_password(&app.app, &user, &secret).await.unwrap();
+        for _ in 0..5 {
+            sign_in(&app, &Browser::new(), "alice", "guess").await;
+        }
+        assert_eq!(sign_in(&app, &owner, "alice", "another password").await.status, 429, "it is a browser like any other now");
+    }
 }

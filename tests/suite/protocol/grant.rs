@@ -32,9 +32,11 @@ fn grant(generation: u32) -> Grant {
         generation,
         rotated_at: ROTATED_AT,
         idle_expires_at: IDLE_END,
+        ends_at: END,
         expires_at: END,
         created_at: 900,
         revoked_at: None,
+        ends_with_session: true,
     }
 }
 

@@ -72,6 +72,7 @@ fn client() -> Client {
         client_uri: None,
         policy_uri: None,
         tos_uri: None,
+        may_introspect: false,
         is_disabled: false,
         created_at: 0,
         updated_at: 0,

@@ -4,7 +4,7 @@ use gatehouse::base::id::new_id;
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
 use gatehouse::protocol::scope::Scope;
-use gatehouse::store::{Redemption, Setting};
+use gatehouse::store::{Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 
@@ -29,9 +29,11 @@ fn grant(app: &TestApp, expires_at: i64) -> Grant {
         generation: 0,
         rotated_at: now,
         idle_expires_at: now + 60,
+        ends_at: expires_at,
         expires_at,
         created_at: now,
         revoked_at: None,
+        ends_with_session: true,
     }
 }
 
@@ -105,17 +107,17 @@ on_every_database! {
     async fn the_gates_open_once(app: TestApp) {
         let row = grant(&app, app.app.now() + 60);
         let now = app.app.now();
-        let redemption = Redemption { now, generation: 1, idle_expires_at: now + 10, expires_at: now + 100 };
+        let redemption = Redemption { now, generation: 1, idle_expires_at: now + 10, ends_at: now + 100, expires_at: now + 100 };
         let mut tx = app.app.store.begin().await.unwrap();
         tx.insert_grant(&row).await.unwrap();
         assert!(tx.consume_code(&row.id, &redemption).await.unwrap());
         assert!(!tx.consume_code(&row.id, &redemption).await.unwrap());
-        assert!(!tx.rotate_grant(&row.id, 2, now, now + 10).await.unwrap());
-        assert!(tx.rotate_grant(&row.id, 1, now, now + 10).await.unwrap());
-        assert!(!tx.rotate_grant(&row.id, 1, now, now + 10).await.unwrap());
+        assert!(!tx.rotate_grant(&row.id, 2, &Rotation { now, idle_expires_at: now + 10, expires_at: now + 10 }).await.unwrap());
+        assert!(tx.rotate_grant(&row.id, 1, &Rotation { now, idle_expires_at: now + 10, expires_at: now + 10 }).await.unwrap());
+        assert!(!tx.rotate_grant(&row.id, 1, &Rotation { now, idle_expires_at: now + 10, expires_at: now + 10 }).await.unwrap());
         assert!(tx.revoke_grant(&row.id, now).await.unwrap());
         assert!(!tx.revoke_grant(&row.id, now).await.unwrap());
-        assert!(!tx.rotate_grant(&row.id, 2, now, now + 10).await.unwrap());
+        assert!(!tx.rotate_grant(&row.id, 2, &Rotation { now, idle_expires_at: now + 10, expires_at: now + 10 }).await.unwrap());
         tx.commit().await.unwrap();
         let row = grant(&app, now + 60);
         let mut tx = app.app.store.begin().await.unwrap();

@@ -156,7 +156,8 @@ impl TestApp {
     /// A client with a secret that may do everything.
     pub async fn confidential_client(&self) -> TestClient {
         self.client(AuthMethod::ClientSecretBasic, |new| {
-            new.grant_types.push(GrantType::ClientCredentials)
+            new.grant_types.push(GrantType::ClientCredentials);
+            new.may_introspect = true;
         })
         .await
     }

@@ -10,7 +10,6 @@ pub mod process;
 
 pub use app::TestApp;
 pub use browser::{Browser, Page};
-pub use client::TestClient;
 pub use database::Database;
 
 /// Runs a test on SQLite, PostgreSQL and MariaDB, each with a fresh database.
