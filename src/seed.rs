@@ -185,7 +185,11 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
         ..NewUser::default()
     };
     match account::create(app, new, Some(&password)).await {
-        Ok(_) | Err(AccountError::Taken) => Ok(()),
+        Ok(_) => Ok(()),
+        Err(AccountError::Taken) => Err(Fault::internal(format!(
+            "{}@example.com belongs to another account",
+            seeded.username
+        ))),
         Err(AccountError::Invalid(problem)) => Err(Fault::internal(problem)),
         Err(AccountError::Fault(fault)) => Err(fault),
     }

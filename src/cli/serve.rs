@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use crate::app::App;
+use crate::config::LogFormat;
 use crate::identity::admin_token;
 use crate::jobs;
 use crate::web::server;
@@ -45,7 +46,12 @@ async fn announce(app: &App) -> Result<(), Failure> {
     }
     if admin_token::is_setup_open(app).await? {
         let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));
-        println!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
+        let notice = format!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
+        match app.config.log_format {
+            LogFormat::Text => println!("{notice}"),
+            // Standard output is for log collectors then, which must neither stumble over it nor keep the code.
+            LogFormat::Json => eprintln!("{notice}"),
+        }
     }
     Ok(())
 }

@@ -74,8 +74,10 @@ pub struct Config {
     pub database_timeout: Duration,
     /// The secret that all keys are derived from.
     pub app_secret: Option<SecretString>,
+    app_secret_file: Option<PathBuf>,
     /// The admin token to begin with.
     pub admin_token: Option<SecretString>,
+    admin_token_file: Option<PathBuf>,
     /// Whether `/dev/*` answers.
     pub enable_dev_endpoints: bool,
     /// Which log lines are written: a level, or `target=level` pairs.
@@ -108,7 +110,9 @@ impl Default for Config {
             database_pool_size: 16,
             database_timeout: Duration::from_secs(5),
             app_secret: None,
+            app_secret_file: None,
             admin_token: None,
+            admin_token_file: None,
             enable_dev_endpoints: false,
             log_level: "info,actix_server=warn".to_owned(),
             log_format: LogFormat::Text,

@@ -52,7 +52,7 @@ impl Sources {
                 // An empty variable is how compose files and scripts say "not set".
                 Some(_) if value.is_empty() => {}
                 Some(setting) => apply(config, setting, value, name)?,
-                None if name.starts_with("GATEHOUSE_") && name != FILE_VARIABLE => {
+                None if name.starts_with("GATEHOUSE_") && name != FILE_VARIABLE && !is_service_link(name) => {
                     let hint = nearest(name, SETTINGS.iter().map(|setting| setting.env));
                     return Err(ConfigError(format!("unknown environment variable {name}{hint}")));
                 }
@@ -90,6 +90,12 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// Whether Kubernetes made this variable for a Service that is called `gatehouse`.
+fn is_service_link(name: &str) -> bool {
+    let rest = name.strip_prefix("GATEHOUSE_").unwrap_or_default();
+    rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
 }
 
 fn find(key: &str) -> Option<&'static Setting> {

@@ -14,6 +14,7 @@ use crate::base::clock::Timestamp;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ConsentPolicy};
 use crate::model::consent::Consent;
@@ -113,13 +114,12 @@ pub enum Answer {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn begin(app: &App, parameters: &Parameters, visitor: Option<&SignedIn>) -> Result<Decision, Fault> {
+pub async fn begin(app: &App, parameters: &Parameters, browser: &BrowserId, visitor: Option<&SignedIn>) -> Result<Decision, Fault> {
     Road {
         app,
         parameters,
         visitor,
-        interaction: Interaction::begin(app, parameters),
-        is_continued: false,
+        interaction: Interaction::begin(app, parameters, browser, visitor),
         answer: None,
     }
     .walk()
@@ -137,7 +137,6 @@ pub async fn resume(app: &App, interaction: Interaction, visitor: Option<&Signed
         parameters: &parameters,
         visitor,
         interaction,
-        is_continued: true,
         answer,
     }
     .walk()
@@ -150,7 +149,6 @@ struct Road<'a> {
     parameters: &'a Parameters,
     visitor: Option<&'a SignedIn>,
     interaction: Interaction,
-    is_continued: bool,
     answer: Option<Answer>,
 }
 
@@ -282,8 +280,10 @@ impl Road<'_> {
                 Ok(Visitor::Missing)
             });
         };
-        // Whether the person signed in because of this request.
-        let is_fresh = self.is_continued && visitor.session.auth_time >= self.interaction.created_at;
+        let is_fresh = self.interaction.has_signed_in(visitor);
+        if self.interaction.wants_other && !is_fresh {
+            return Ok(Ok(Visitor::Missing));
+        }
         let is_other = expected.as_ref().is_some_and(|expected| *expected != visitor.user.id);
         let is_stale = request
             .max_age

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
+use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::identity::form_token::BrowserId;
+use crate::identity::session::SignedIn;
 use crate::protocol::parameters::Parameters;
 use crate::protocol::scope::Scope;
 
@@ -33,8 +36,14 @@ pub struct Shown {
 pub struct Interaction {
     /// The request, as a query string
     pub query: String,
-    /// When it arrived: a sign-in after this answers `prompt=login`
+    /// When it arrived
     pub created_at: Timestamp,
+    /// The browser in which it arrived; it goes on in no other
+    pub browser: String,
+    /// The session in which it arrived: a sign-in since then has another, and answers `prompt=login`
+    pub first_session: Option<String>,
+    /// The person wants to go on as somebody else
+    pub wants_other: bool,
     /// The session that the person chose to go on with (`prompt=select_account`)
     pub chosen_session: Option<String>,
     /// What the consent page showed
@@ -44,13 +53,22 @@ pub struct Interaction {
 impl Interaction {
     /// An interaction that begins now.
     #[must_use]
-    pub fn begin(app: &App, parameters: &Parameters) -> Self {
+    pub fn begin(app: &App, parameters: &Parameters, browser: &BrowserId, visitor: Option<&SignedIn>) -> Self {
         Self {
             query: parameters.to_query(),
             created_at: app.now(),
+            browser: browser.as_str().to_owned(),
+            first_session: visitor.map(|visitor| visitor.session.id.clone()),
+            wants_other: false,
             chosen_session: None,
             shown: None,
         }
+    }
+
+    /// Whether the person signed in because of this request, and not before it.
+    #[must_use]
+    pub fn has_signed_in(&self, visitor: &SignedIn) -> bool {
+        visitor.session.auth_time >= self.created_at && self.first_session.as_ref() != Some(&visitor.session.id)
     }
 
     /// The form in which it travels.
@@ -62,12 +80,13 @@ impl Interaction {
         app.secrets.interaction.seal(&app.random, CONTEXT, &plain)
     }
 
-    /// Opens what [`Self::seal`] made; `None` when it is something else or too old.
+    /// Opens what [`Self::seal`] made; `None` when it is something else, too old, or of another browser.
     #[must_use]
-    pub fn open(app: &App, sealed: &str) -> Option<Self> {
+    pub fn open(app: &App, sealed: &str, browser: &BrowserId) -> Option<Self> {
         let plain = app.secrets.interaction.open(CONTEXT, sealed)?;
         let interaction: Self = serde_json::from_slice(&plain).ok()?;
-        (app.now() - interaction.created_at <= LIFETIME).then_some(interaction)
+        let is_same_browser = equal(interaction.browser.as_bytes(), browser.as_str().as_bytes());
+        (is_same_browser && app.now() - interaction.created_at <= LIFETIME).then_some(interaction)
     }
 
     /// The request again.

@@ -219,13 +219,18 @@ impl CodeRedemption {
             accesstoken::Output::Extend { .. } => {}
             _ => return Ok(Err(refusal())),
         }
+        let granted = grant.map(|grant| grant.scope.clone()).unwrap_or_default();
         let scope = match self.0.advance(accesstoken::Input::Extended {
             access_extensions: Extensions::new(),
         }) {
             accesstoken::Output::Issue { grant } => Scope::parse(&grant.scope.to_string()),
             _ => return Err(unexpected()),
         };
-        Ok(scope.map(|scope| RedeemableCode { machine: self.0, scope }))
+        // The machine keeps scopes in a set; the order in which they were granted is ours to keep.
+        Ok(scope.map(|scope| RedeemableCode {
+            machine: self.0,
+            scope: granted.intersection(&scope),
+        }))
     }
 }
 
@@ -327,7 +332,10 @@ pub(super) fn refresh(
         _ if is_alive && client_id == grant.client_id => Err(Refusal::new(ErrorCode::InvalidScope, "the scope exceeds what was granted")),
         _ => Err(invalid_grant("the refresh token has ended or was issued to another client")),
     };
-    Ok(granted.map(|scope| Refreshable { machine, scope }))
+    Ok(granted.map(|scope| Refreshable {
+        machine,
+        scope: grant.scope.intersection(&scope),
+    }))
 }
 
 impl Refreshable {

@@ -1,6 +1,6 @@
 //! Redirect URIs: what may be registered, and what matches (RFC 9700 §2.1, RFC 8252 §7.3).
 
-use url::Url;
+use url::{Host, Url};
 
 use super::issuer::is_loopback;
 
@@ -125,13 +125,17 @@ pub fn is_local(text: &str) -> bool {
 }
 
 /// The source expression that lets a Content-Security-Policy name this target: an origin or a scheme.
+/// Its grammar (CSP Level 3 §2.3.1) has no IPv6 addresses, so those are named by their scheme.
 #[must_use]
 pub fn csp_source(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
-    match url.scheme() {
-        "http" | "https" => Some(url.origin().ascii_serialization()),
-        scheme => Some(format!("{scheme}:")),
-    }
+    let scheme = url.scheme();
+    let has_origin = matches!(scheme, "http" | "https") && !matches!(url.host(), Some(Host::Ipv6(_)));
+    Some(if has_origin {
+        url.origin().ascii_serialization()
+    } else {
+        format!("{scheme}:")
+    })
 }
 
 /// `uri` with `parameters` added to its query (RFC 6749 §4.1.2 keeps what is already there).

@@ -5,7 +5,7 @@ use crate::model::consent::Consent;
 
 use super::clients::json;
 use super::row::Row;
-use super::sql::{insert_if_absent, sql};
+use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 
 fn consent(row: Row<'_>) -> Result<Consent, Fault> {
@@ -41,31 +41,19 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), Fault> {
-        let inserted = self
-            .query(insert_if_absent!(
-                "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)"
-            ))
-            .text(&consent.user_id)
-            .text(&consent.client_id)
-            .bind(consent.scope.to_string())
-            .bind(json(&consent.claims)?)
-            .bind(consent.created_at)
-            .bind(consent.updated_at)
-            .insert_if_absent()
-            .await?;
-        if !inserted {
-            self.query(sql!(
-                "UPDATE consents SET scope = $1, claims = $2, updated_at = $3 WHERE user_id = $4 AND client_id = $5"
-            ))
-            .bind(consent.scope.to_string())
-            .bind(json(&consent.claims)?)
-            .bind(consent.updated_at)
-            .text(&consent.user_id)
-            .text(&consent.client_id)
-            .execute()
-            .await?;
-        }
-        Ok(())
+        self.query(upsert!(
+            "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            key "user_id", "client_id"; set "scope", "claims", "updated_at"
+        ))
+        .text(&consent.user_id)
+        .text(&consent.client_id)
+        .bind(consent.scope.to_string())
+        .bind(json(&consent.claims)?)
+        .bind(consent.created_at)
+        .bind(consent.updated_at)
+        .execute()
+        .await
+        .map(drop)
     }
 
     /// Forgets a consent and revokes every grant that rests on it; false when there was none.

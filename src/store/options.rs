@@ -29,7 +29,10 @@ impl Dialect {
             Self::Sqlite => &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -16384"],
             Self::Postgres => &["SET lock_timeout = '5s'", "SET statement_timeout = '15s'"],
             // Compare-and-swap by row counts is all we need of isolation; gap locks would only add deadlocks.
-            Self::MySql => &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, SESSION innodb_lock_wait_timeout = 5"],
+            Self::MySql => &[
+                "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                "SET SESSION innodb_lock_wait_timeout = 5",
+            ],
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 
-use super::sql::{insert_if_absent, sql};
+use super::sql::{insert_if_absent, sql, upsert};
 use super::{Connection, Tx};
 
 /// The names of all stored facts.
@@ -64,16 +64,12 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_setting(&mut self, setting: Setting, value: &str, now: Timestamp) -> Result<(), Fault> {
-        let updated = self
-            .query(sql!("UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3"))
+        self.query(upsert!("INSERT INTO settings (name, value, updated_at) VALUES ($1, $2, $3)", key "name"; set "value", "updated_at"))
+            .text(setting.name())
             .text(value)
             .bind(now)
-            .text(setting.name())
             .execute()
-            .await?;
-        if updated == 0 {
-            self.insert_setting(setting, value, now).await?;
-        }
-        Ok(())
+            .await
+            .map(drop)
     }
 }

@@ -40,7 +40,33 @@ macro_rules! insert_if_absent {
     }};
 }
 
-pub(crate) use {insert_if_absent, sql};
+/// The named seam "insert, or change the row that is there": one statement that takes the row's lock
+/// at once. (On MySQL a failed INSERT leaves a shared lock, and two of those wait for each other.)
+macro_rules! upsert {
+    ($insert:literal, key $($key:literal),+; set $first:literal $(, $column:literal)*) => {
+        $crate::store::sql::Sql {
+            numbered: concat!(
+                $insert, " ON CONFLICT (", $crate::store::sql::list!($($key),+), ") DO UPDATE SET ",
+                $first, " = excluded.", $first $(, ", ", $column, " = excluded.", $column)*
+            ),
+            positional: {
+                const PLAIN: $crate::store::sql::Sql = $crate::store::sql::sql!(
+                    $insert, " ON DUPLICATE KEY UPDATE ", $first, " = VALUES(", $first, ")" $(, ", ", $column, " = VALUES(", $column, ")")*
+                );
+                PLAIN.positional
+            },
+        }
+    };
+}
+
+/// Names with commas between them.
+macro_rules! list {
+    ($first:literal $(, $next:literal)*) => {
+        concat!($first $(, ", ", $next)*)
+    };
+}
+
+pub(crate) use {insert_if_absent, list, sql, upsert};
 
 /// Length of the text once every `$n` has become `?`.
 pub const fn positional_length(text: &str) -> usize {

@@ -4,7 +4,7 @@ use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 
 use super::row::unreadable;
-use super::sql::{insert_if_absent, sql};
+use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 
 /// A counter of failures.
@@ -39,12 +39,14 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn count_attempt(&mut self, id: &str, now: Timestamp, expires_at: Timestamp) -> Result<Throttle, Fault> {
-        self.query(insert_if_absent!(
-            "INSERT INTO throttles (id, failures, blocked_until, expires_at) VALUES ($1, 0, 0, $2)"
+        // Makes the row, or locks the one that is there.
+        self.query(upsert!(
+            "INSERT INTO throttles (id, failures, blocked_until, expires_at) VALUES ($1, 0, 0, $2)",
+            key "id"; set "id"
         ))
         .text(id)
         .bind(expires_at)
-        .insert_if_absent()
+        .execute()
         .await?;
         self.query(sql!(
             "UPDATE throttles SET failures = CASE WHEN expires_at <= $1 THEN 1 ELSE failures + 1 END, \

@@ -1,7 +1,7 @@
 //! Stylesheet, logo and the one script, inside the binary.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 
 use super::call::Call;
 use super::error::Error;
@@ -17,6 +17,15 @@ pub async fn stylesheet(call: Call) -> Result<HttpResponse, Error> {
 /// The logo.
 pub async fn logo(call: Call) -> Result<HttpResponse, Error> {
     Ok(asset(&call, "image/svg+xml", include_str!("../../static/gatehouse.svg")))
+}
+
+/// The logo at the address that browsers guess, which has no version in it.
+pub async fn favicon(call: Call) -> Result<HttpResponse, Error> {
+    let mut response = logo(call).await?;
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=86400"));
+    Ok(response)
 }
 
 /// The script that sends the form of `response_mode=form_post`.

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::HttpRequest;
+use actix_web::cookie::Cookie;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Bytes;
 use ipnet::IpNet;
@@ -86,6 +87,19 @@ impl Call {
         Origin {
             address: client_address(&self.http, &self.app.config.trusted_proxies),
             user_agent: self.header(USER_AGENT).unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// Which browser this is, and the cookie to set when it is a new one.
+    #[must_use]
+    pub fn browser(&self) -> (BrowserId, Option<Cookie<'static>>) {
+        match cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie)) {
+            Some(known) => (known, None),
+            None => {
+                let new = BrowserId::new(&self.app);
+                let cookie = cookies::set_browser(&self.app, new.as_str().to_owned());
+                (new, Some(cookie))
+            }
         }
     }
 

@@ -32,7 +32,7 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
     }
 }
 
-/// `/dev/seed?profile=demo|mcp`: users and clients to play with; doing it twice changes nothing.
+/// `/dev/seed?profile=demo|mcp`: users and clients to play with; doing it twice makes no second one.
 pub async fn seed(call: Call) -> Result<HttpResponse, Error> {
     require_admin(&call).await?;
     let parameters = parameters(&call)?;

@@ -1,18 +1,22 @@
 //! What happens around every handler, in one place.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use futures_util::FutureExt;
+
 use crate::app::App;
 use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
 
 use super::call::Call;
 use super::error::{self, Error};
@@ -32,7 +36,9 @@ pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payloa
     let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {
         preflight(route)
     } else {
-        match handle(route, &app, http, payload).await {
+        // A bug must cost one request, not the worker with everybody else's.
+        let outcome = AssertUnwindSafe(handle(route, &app, http, payload)).catch_unwind().await;
+        match outcome.unwrap_or_else(|_| Err(Error::Fault(Fault::internal("a handler panicked")))) {
             Ok(response) => response,
             Err(error) => error::render(&app, &error, route.audience, &request_id),
         }
@@ -108,7 +114,6 @@ fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
         }
     };
     default(CACHE_CONTROL, "no-store");
-    default(PRAGMA, "no-cache");
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(REFERRER_POLICY, "no-referrer");
     default(X_FRAME_OPTIONS, "DENY");

@@ -31,8 +31,6 @@ pub enum Error {
     NotAdmin,
     /// Set-up was done before.
     SetupDone,
-    /// Too many failures; the seconds until the next attempt.
-    Throttled(i64),
     /// No such path.
     NotFound,
     /// Not with this method; the ones that are allowed.
@@ -168,18 +166,8 @@ fn answer(error: &Error) -> Answer {
             ErrorCode::InvalidRequest,
             "set-up was completed before",
             "This server is set up",
-            Some("If the admin token is lost, run `gatehouse admin-token reset` on the server."),
+            Some("If the admin token is lost, run the command gatehouse admin-token reset on the server."),
         ),
-        Error::Throttled(seconds) => Answer {
-            retry_after: Some(*seconds),
-            ..Answer::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                ErrorCode::TemporarilyUnavailable,
-                "too many failed attempts",
-                "Too many attempts",
-                Some("Wait a little, then try again."),
-            )
-        },
         Error::NotFound => Answer::new(
             StatusCode::NOT_FOUND,
             ErrorCode::InvalidRequest,

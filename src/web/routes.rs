@@ -241,7 +241,7 @@ pub static ROUTES: &[Route] = &[
     Route {
         path: "/favicon.ico",
         body_limit: NO_BODY,
-        handler: handler!(assets::logo),
+        handler: handler!(assets::favicon),
         ..PAGE
     },
     // health
@@ -287,6 +287,10 @@ impl Route {
     pub fn paths(&self, issuer_path: &str) -> Vec<String> {
         let mut paths = vec![format!("{issuer_path}{}", self.path)];
         if !issuer_path.is_empty() {
+            if self.path == "/" {
+                // The issuer itself, without a slash at the end.
+                paths.push(issuer_path.to_owned());
+            }
             match self.mount {
                 Mount::Issuer => {}
                 Mount::WellKnown => paths.push(format!("{}{issuer_path}", self.path)),

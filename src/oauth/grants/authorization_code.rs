@@ -5,6 +5,7 @@ use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::grant::Grant;
 use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::oauth::grants::{Recalled, recall};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::machine::CodeRedemption;
 use crate::protocol::error::{Refusal, invalid_grant};
@@ -25,41 +26,38 @@ pub async fn redeem(
     redirect_uri: Option<&str>,
     code_verifier: Option<&str>,
 ) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let mut connection = app.store.read().await?;
-    let parsed = AuthorizationCode::parse(code);
-    let found = match &parsed {
-        Some(parsed) => connection.grant(&parsed.grant_id()).await?,
+    let recalled = match AuthorizationCode::parse(code) {
+        Some(parsed) => recall(app, &parsed.grant_id()).await?,
         None => None,
     };
-    let grant = found.filter(|grant| equal(sha256_text(code).as_bytes(), grant.code_hash.as_bytes()));
+    let recalled = recalled.filter(|found| equal(sha256_text(code).as_bytes(), found.grant.code_hash.as_bytes()));
+    let grant = recalled.as_ref().map(|found| &found.grant);
     let now = app.now();
     // The machine compares client, redirect URI and time.
-    let bound_uri = match (&grant, redirect_uri) {
-        (_, Some(redirect_uri)) => redirect_uri,
-        (Some(grant), None) => grant.redirect_uri.as_str(),
-        (None, None) => "http://localhost/",
+    let bound_uri = redirect_uri
+        .or(grant.map(|grant| grant.redirect_uri.as_str()))
+        .unwrap_or("http://localhost/");
+    let redemption = match CodeRedemption::start(&client.id, code, bound_uri)? {
+        Ok(redemption) => redemption,
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let redeemable = match CodeRedemption::start(&client.id, code, bound_uri)? {
-        Ok(redemption) => match &grant {
-            // A replay must be seen even when the code has expired meanwhile.
-            Some(grant) if is_replay(grant, client) => return replayed(app, grant).await,
-            grant => redemption.recovered(grant.as_ref(), now)?,
-        },
-        Err(refusal) => Err(refusal),
+    // A replay must be seen even when the code has expired meanwhile.
+    if let Some(grant) = grant.filter(|grant| is_replay(grant, client)) {
+        return replayed(app, grant).await;
+    }
+    let redeemable = match redemption.recovered(grant, now)? {
+        Ok(redeemable) => redeemable,
+        Err(refusal) => return Ok(Err(refusal)),
     };
-    let (redeemable, grant) = match (redeemable, grant) {
-        (Ok(redeemable), Some(grant)) => (redeemable, grant),
-        (Err(refusal), _) => return Ok(Err(refusal)),
-        (Ok(_), None) => return Ok(Err(invalid_grant("the code is unknown"))),
+    let Some(Recalled { grant, user, catalog }) = recalled else {
+        return Ok(Err(invalid_grant("the code is unknown")));
     };
     if let Err(refusal) = check_binding(&grant, redirect_uri, code_verifier) {
         return Ok(Err(refusal));
     }
-    let Some(user) = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled) else {
+    let Some(user) = user else {
         return Ok(Err(invalid_grant("the account of this grant has ended")));
     };
-    let catalog = connection.scopes().await?;
-    drop(connection);
 
     let generation = client.allows(GrantType::RefreshToken).then_some(1);
     let lives = app.config.lifetimes;

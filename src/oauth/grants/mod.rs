@@ -7,3 +7,29 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod refresh_token;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::model::grant::Grant;
+use crate::model::scope::ScopeCatalog;
+use crate::model::user::User;
+
+/// A grant with everything that is needed to issue tokens under it.
+struct Recalled {
+    grant: Grant,
+    /// Who gave it, unless the account has ended
+    user: Option<User>,
+    catalog: ScopeCatalog,
+}
+
+/// Reads a grant. The connection is given back before anything is written: a request that held one
+/// while it waits for another would, in a crowd, wait for itself.
+async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
+    let mut connection = app.store.read().await?;
+    let Some(grant) = connection.grant(grant_id).await? else {
+        return Ok(None);
+    };
+    let user = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled);
+    let catalog = connection.scopes().await?;
+    Ok(Some(Recalled { grant, user, catalog }))
+}

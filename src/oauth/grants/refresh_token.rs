@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::grant::{Grant, Presented};
 use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::oauth::grants::{Recalled, recall};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::{machine, verify};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
@@ -26,8 +27,7 @@ pub async fn refresh(
     let Some(token) = verify::refresh_token(app, presented) else {
         return Ok(Err(DEAD));
     };
-    let mut connection = app.store.read().await?;
-    let Some(grant) = connection.grant(&token.grant_id()).await? else {
+    let Some(Recalled { grant, user, catalog }) = recall(app, &token.grant_id()).await? else {
         return Ok(Err(DEAD));
     };
     if grant.client_id != client.id {
@@ -44,11 +44,9 @@ pub async fn refresh(
         Ok(refreshable) => refreshable,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(user) = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled) else {
+    let Some(user) = user else {
         return Ok(Err(invalid_grant("the account of this grant has ended")));
     };
-    let catalog = connection.scopes().await?;
-    drop(connection);
     // What the person or the client has lost since the consent is not handed out again.
     let scope = catalog.of_user(&refreshable.scope, &user).intersection(&client.scope);
     if scope.is_empty() {

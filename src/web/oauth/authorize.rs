@@ -4,12 +4,15 @@ use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 
 use crate::app::App;
+use crate::base::fault::Fault;
+use crate::identity::form_token::BrowserId;
 use crate::oauth::authorize::{self, AuthorizationResponse, Decision};
 use crate::oauth::interaction::Interaction;
 use crate::protocol::authorization_request::ResponseMode;
 use crate::protocol::redirect_uri::with_query;
 
 use crate::web::call::Call;
+use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::pages;
 
@@ -21,13 +24,18 @@ pub async fn authorize(call: Call) -> Result<HttpResponse, Error> {
         call.query()?
     };
     let visitor = call.visitor().await?;
-    let decision = authorize::begin(&call.app, &parameters, visitor.as_ref()).await?;
-    carry_out(&call.app, decision)
+    let (browser, cookie) = call.browser();
+    let decision = authorize::begin(&call.app, &parameters, &browser, visitor.as_ref()).await?;
+    let mut response = carry_out(&call.app, decision)?;
+    if let Some(cookie) = cookie {
+        response.add_cookie(&cookie).map_err(|error| Error::Fault(Fault::internal(error)))?;
+    }
+    Ok(response)
 }
 
 /// `/authorize/continue`: the person has signed in or chosen; the same request again.
 pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
-    let interaction = opened(&call.app, call.query()?.get("interaction")?)?;
+    let interaction = opened(&call, call.query()?.get("interaction")?)?;
     let visitor = call.visitor().await?;
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     carry_out(&call.app, decision)
@@ -36,11 +44,13 @@ pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
 /// The interaction that a page or form carries.
 ///
 /// # Errors
-/// [`Error::StaleInteraction`] when it is missing, too old or not ours.
-pub fn opened(app: &App, sealed: Option<&str>) -> Result<Interaction, Error> {
-    sealed
-        .and_then(|sealed| Interaction::open(app, sealed))
-        .ok_or(Error::StaleInteraction)
+/// [`Error::StaleInteraction`] when it is missing, too old, not ours, or of another browser.
+pub fn opened(call: &Call, sealed: Option<&str>) -> Result<Interaction, Error> {
+    let browser = cookies::browser(call).and_then(|cookie| BrowserId::parse(&cookie));
+    match (sealed, browser) {
+        (Some(sealed), Some(browser)) => Interaction::open(&call.app, sealed, &browser).ok_or(Error::StaleInteraction),
+        _ => Err(Error::StaleInteraction),
+    }
 }
 
 /// Sends the person where the engine decided.
@@ -53,7 +63,15 @@ pub fn carry_out(app: &App, decision: Decision) -> Result<HttpResponse, Error> {
         Decision::Respond(response) => respond(app, &response),
         Decision::SignIn { interaction, .. } => to_page(app, "/login", &interaction),
         Decision::SelectAccount { interaction, .. } => to_page(app, "/select-account", &interaction),
-        Decision::AskConsent(question) => to_page(app, "/consent", &question.interaction),
+        // Only the page itself can say that something was shown.
+        Decision::AskConsent(question) => to_page(
+            app,
+            "/consent",
+            &Interaction {
+                shown: None,
+                ..question.interaction
+            },
+        ),
     }
 }
 

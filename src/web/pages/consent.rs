@@ -34,7 +34,7 @@ pub async fn consent(call: Call) -> Result<HttpResponse, Error> {
 
 async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
-    let interaction = opened(&call.app, call.query()?.get("interaction")?)?;
+    let interaction = opened(&call, call.query()?.get("interaction")?)?;
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     let question = match (decision, &visitor) {
         (Decision::AskConsent(question), Some(_)) => question,
@@ -62,7 +62,7 @@ async fn answer(call: Call) -> Result<HttpResponse, Error> {
         Some("deny") => Answer::Deny,
         _ => return Err(invalid_request("the decision must be allow or deny").into()),
     };
-    let interaction = opened(&call.app, fields.get("interaction")?)?;
+    let interaction = opened(&call, fields.get("interaction")?)?;
     carry_out(
         &call.app,
         authorize::resume(&call.app, interaction, visitor.as_ref(), Some(answer)).await?,

@@ -6,7 +6,6 @@ use actix_web::http::header::RETRY_AFTER;
 use askama::Template;
 use secrecy::SecretString;
 
-use crate::app::App;
 use crate::identity::form_token::Form;
 use crate::identity::session::SignedIn;
 use crate::identity::sign_in::{self, Outcome, SignIn};
@@ -50,25 +49,26 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let sealed = call.query()?.get("interaction")?.map(str::to_owned);
     let purpose = match sealed {
-        Some(sealed) => match purpose(&call.app, &sealed, visitor.as_ref()).await? {
+        Some(sealed) => match purpose(&call, &sealed, visitor.as_ref()).await? {
             Ok(purpose) => Some(purpose),
             Err(decision) => return carry_out(&call.app, decision),
         },
         None if visitor.is_some() => return Ok(see_other(&call.app, "/").finish()),
         None => None,
     };
+    let wants_other = purpose.as_ref().is_some_and(|purpose| purpose.interaction.wants_other);
     let username = match (&visitor, purpose.as_ref().and_then(|purpose| purpose.login_hint.clone())) {
         (_, Some(hint)) => hint,
-        (Some(visitor), None) => visitor.user.username.clone(),
-        (None, None) => String::new(),
+        (Some(visitor), None) if !wants_other => visitor.user.username.clone(),
+        _ => String::new(),
     };
     form(&call, visitor.as_ref(), purpose.as_ref(), username, None, StatusCode::OK)
 }
 
 /// Asks the engine again: the page is for requests that still need somebody to sign in.
-async fn purpose(app: &App, sealed: &str, visitor: Option<&SignedIn>) -> Result<Result<Purpose, Decision>, Error> {
-    let interaction = opened(app, Some(sealed))?;
-    let decision = authorize::resume(app, interaction, visitor, None).await?;
+async fn purpose(call: &Call, sealed: &str, visitor: Option<&SignedIn>) -> Result<Result<Purpose, Decision>, Error> {
+    let interaction = opened(call, Some(sealed))?;
+    let decision = authorize::resume(&call.app, interaction, visitor, None).await?;
     Ok(match decision {
         Decision::SignIn {
             interaction,
@@ -81,18 +81,6 @@ async fn purpose(app: &App, sealed: &str, visitor: Option<&SignedIn>) -> Result<
             client,
             redirect_uri,
             login_hint,
-        }),
-        // Somebody who wants to change the account comes here although they are signed in.
-        Decision::SelectAccount {
-            interaction,
-            client,
-            redirect_uri,
-        } => Ok(Purpose {
-            sealed: sealed.to_owned(),
-            interaction,
-            client,
-            redirect_uri,
-            login_hint: None,
         }),
         other => Err(other),
     })
@@ -114,7 +102,7 @@ fn form(
         client: purpose.map(|purpose| ClientView::from(purpose.client.as_ref())),
         username,
         error,
-        reauthenticate: visitor.is_some(),
+        reauthenticate: visitor.is_some() && purpose.is_none_or(|purpose| !purpose.interaction.wants_other),
     };
     let client = purpose.map(|purpose| purpose.client.as_ref());
     client_page(status, &page, token, client, purpose.map(|purpose| purpose.redirect_uri.as_str()))
@@ -126,7 +114,7 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
     let username = fields.get("username")?.unwrap_or_default().to_owned();
     let password = SecretString::from(fields.get("password")?.unwrap_or_default());
     let purpose = match fields.get("interaction")? {
-        Some(sealed) => match purpose(&call.app, sealed, visitor.as_ref()).await? {
+        Some(sealed) => match purpose(&call, sealed, visitor.as_ref()).await? {
             Ok(purpose) => Some(purpose),
             Err(decision) => return carry_out(&call.app, decision),
         },

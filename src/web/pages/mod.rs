@@ -18,13 +18,12 @@ use askama::Template;
 
 use crate::app::App;
 use crate::base::fault::Fault;
-use crate::identity::form_token::{self, BrowserId, Form};
+use crate::identity::form_token::{self, Form};
 use crate::identity::session::SignedIn;
 use crate::model::client::Client;
 use crate::protocol::redirect_uri::csp_source;
 
 use super::call::Call;
-use super::cookies;
 use super::error::Error;
 
 /// What pages may load: our own stylesheet, logo and script, nothing inline, nothing from elsewhere.
@@ -81,13 +80,11 @@ pub struct FormToken {
 
 impl FormToken {
     fn new(call: &Call, form: Form, visitor: Option<&SignedIn>) -> Self {
-        let known = cookies::browser(call).and_then(|cookie| BrowserId::parse(&cookie));
-        let is_new = known.is_none();
-        let browser = known.unwrap_or_else(|| BrowserId::new(&call.app));
+        let (browser, cookie) = call.browser();
         let session_id = visitor.map(|visitor| visitor.session.id.as_str());
         Self {
             token: form_token::token(&call.app, form, &browser, session_id),
-            cookie: is_new.then(|| cookies::set_browser(&call.app, browser.as_str().to_owned())),
+            cookie,
         }
     }
 }

@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::identity::form_token::Form;
 use crate::oauth::authorize::{self, Decision};
+use crate::oauth::interaction::Interaction;
 use crate::web::call::Call;
 use crate::web::error::Error;
 use crate::web::oauth::authorize::{carry_out, opened};
@@ -33,7 +34,10 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let query = call.query()?;
     let sealed = query.get("interaction")?;
-    let interaction = opened(&call.app, sealed)?;
+    let interaction = opened(&call, sealed)?;
+    if query.get("choice")? == Some("other") {
+        return other(&call, interaction);
+    }
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     let (Decision::SelectAccount { client, redirect_uri, .. }, Some(visitor)) = (&decision, &visitor) else {
         return carry_out(&call.app, decision);
@@ -54,15 +58,24 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
 async fn choose(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let fields = call.own_form(Form::SelectAccount, visitor.as_ref())?;
-    let mut interaction = opened(&call.app, fields.get("interaction")?)?;
+    let mut interaction = opened(&call, fields.get("interaction")?)?;
     match (fields.get("choice")?, &visitor) {
         (Some("continue"), Some(visitor)) => {
             interaction.chosen_session = Some(visitor.session.id.clone());
             carry_out(&call.app, authorize::resume(&call.app, interaction, Some(visitor), None).await?)
         }
-        _ => {
-            let location = format!("/login?interaction={}", interaction.seal(&call.app)?);
-            Ok(see_other(&call.app, &location).finish())
-        }
+        _ => other(&call, interaction),
     }
+}
+
+/// To the sign-in page, for somebody else than who is signed in.
+fn other(call: &Call, interaction: Interaction) -> Result<HttpResponse, Error> {
+    let interaction = Interaction {
+        wants_other: true,
+        chosen_session: None,
+        shown: None,
+        ..interaction
+    };
+    let location = format!("/login?interaction={}", interaction.seal(&call.app)?);
+    Ok(see_other(&call.app, &location).finish())
 }

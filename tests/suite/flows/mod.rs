@@ -1,1 +1,12 @@
-//! Filled in by the tests of this area.
+//! The flows of the protocol, each on every database.
+
+mod authorization;
+mod client_credentials;
+mod code;
+mod consent;
+mod metadata;
+mod refresh;
+mod revocation;
+mod scopes;
+mod sessions;
+mod userinfo;

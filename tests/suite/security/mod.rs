@@ -1,1 +1,6 @@
-//! Filled in by the tests of this area.
+//! What bad input gets: a registered error, and nothing lost or leaked.
+
+mod bad_input;
+mod exhaustion;
+mod headers;
+mod tokens;

@@ -1,1 +1,43 @@
-//! Filled in by the tests of this area.
+//! What the tests share: the application under test on each of the three databases, a browser
+//! without JavaScript, and a client of the protocol.
+
+pub mod app;
+pub mod browser;
+pub mod client;
+pub mod database;
+pub mod keys;
+
+pub use app::TestApp;
+pub use browser::{Browser, Page};
+pub use client::TestClient;
+pub use database::Database;
+
+/// Runs a test on SQLite, PostgreSQL and MariaDB, each with a fresh database.
+macro_rules! on_every_database {
+    ($(async fn $name:ident($app:ident: TestApp) $body:block)+) => {
+        $(mod $name {
+            use super::*;
+
+            async fn run($app: TestApp) {
+                $body
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                run(TestApp::start($crate::support::Database::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                run(TestApp::start($crate::support::Database::Postgres).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn mysql() {
+                run(TestApp::start($crate::support::Database::MySql).await).await;
+            }
+        })+
+    };
+}
+
+pub(crate) use on_every_database;

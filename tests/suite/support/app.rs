@@ -1,0 +1,223 @@
+//! The application under test: the real server on a loopback port, with a clock and a source of
+//! randomness that the test holds.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use actix_web::dev::ServerHandle;
+use gatehouse::app::App;
+use gatehouse::base::clock::Clock;
+use gatehouse::base::digest::sha256;
+use gatehouse::base::random::Random;
+use gatehouse::config::sources::Sources;
+use gatehouse::identity::account::{self, NewUser};
+use gatehouse::model::client::ConsentPolicy;
+use gatehouse::model::scope::ScopeDefinition;
+use gatehouse::model::user::User;
+use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::scope::Scope;
+use gatehouse::protocol::token_request::GrantType;
+use gatehouse::{installation, web};
+use secrecy::SecretString;
+
+use super::client::TestClient;
+use super::database::{Database, FreshDatabase};
+use super::keys::first_keys;
+
+/// 2027-01-15: when tests begin.
+pub const START: u64 = 1_800_000_000;
+/// The secret of every test server.
+pub const APP_SECRET: &str = "a secret for tests only, of more than 32 characters";
+
+/// A running server.
+pub struct TestApp {
+    pub app: App,
+    pub base: String,
+    millis: Arc<AtomicU64>,
+    handle: ServerHandle,
+    /// Last, so that it goes when nothing uses it any more.
+    pub database: FreshDatabase,
+}
+
+/// How a test server differs from the usual one.
+#[derive(Default)]
+pub struct Options {
+    pub settings: Vec<(&'static str, String)>,
+    /// The machine's clock, for clients that look at theirs
+    pub real_time: bool,
+    /// A path below which the issuer lives
+    pub path: &'static str,
+}
+
+impl TestApp {
+    pub async fn start(kind: Database) -> Self {
+        Self::start_with(kind, Options::default()).await
+    }
+
+    pub async fn start_with(kind: Database, options: Options) -> Self {
+        let database = FreshDatabase::create(kind).await;
+        Self::on(database, options).await
+    }
+
+    /// Starts a server on a database that may hold something already.
+    pub async fn on(database: FreshDatabase, options: Options) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let base = format!("http://127.0.0.1:{port}{}", options.path);
+        let mut flags: BTreeMap<String, String> = [
+            ("listen", format!("127.0.0.1:{port}")),
+            ("issuer", base.clone()),
+            ("database_url", database.url()),
+            ("app_secret", APP_SECRET.to_owned()),
+            ("password_memory", "64".to_owned()),
+            ("password_passes", "1".to_owned()),
+            ("workers", "2".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into();
+        flags.extend(options.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        let sources = Sources {
+            flags,
+            ..Sources::default()
+        };
+        let config = sources.load().expect("a good configuration");
+        let millis = Arc::new(AtomicU64::new(START * 1000));
+        let clock = if options.real_time {
+            Clock::system()
+        } else {
+            let millis = Arc::clone(&millis);
+            Clock::from_millis(move || millis.load(Ordering::SeqCst))
+        };
+        let app = installation::open_with(config, clock, seeded_random(), first_keys)
+            .await
+            .expect("the installation opens");
+        listener.set_nonblocking(true).expect("a socket option");
+        let server = web::server::start(&app, listener).expect("the server starts");
+        let handle = server.handle();
+        tokio::spawn(server);
+        Self {
+            app,
+            base,
+            millis,
+            handle,
+            database,
+        }
+    }
+
+    /// Another node on the same database.
+    pub async fn second_node(&self) -> App {
+        let config = self.app.config.clone();
+        let millis = Arc::clone(&self.millis);
+        let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst));
+        installation::open_with(config, clock, Random::system(), first_keys)
+            .await
+            .expect("the installation opens")
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, seconds: u64) {
+        self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// An account with its name as password, and a profile.
+    pub async fn user(&self, username: &str) -> User {
+        self.user_with(username, |_| {}).await
+    }
+
+    pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut NewUser)) -> User {
+        let mut new = NewUser {
+            username: username.to_owned(),
+            email: Some(format!("{username}@example.com")),
+            email_verified: true,
+            ..NewUser::default()
+        };
+        new.profile.insert("name".to_owned(), format!("{username} example").into());
+        change(&mut new);
+        account::create(&self.app, new, Some(&SecretString::from(username)))
+            .await
+            .expect("the account is made")
+    }
+
+    /// Changes a user in the store.
+    pub async fn update_user(&self, user: &User) {
+        let mut tx = self.app.store.begin().await.expect("a transaction");
+        assert!(tx.update_user(user).await.expect("an update"));
+        tx.commit().await.expect("a commit");
+    }
+
+    /// A public client with PKCE, for `openid profile email offline_access` and the scopes `read` and `write`.
+    pub async fn public_client(&self) -> TestClient {
+        self.client(AuthMethod::None, |_| {}).await
+    }
+
+    /// A client with a secret that may do everything.
+    pub async fn confidential_client(&self) -> TestClient {
+        self.client(AuthMethod::ClientSecretBasic, |new| {
+            new.grant_types.push(GrantType::ClientCredentials)
+        })
+        .await
+    }
+
+    /// A client whose people are not asked, for tests about what comes later.
+    pub async fn trusted_client(&self) -> TestClient {
+        self.client(AuthMethod::None, |new| new.consent_policy = ConsentPolicy::Skip).await
+    }
+
+    pub async fn client(&self, auth_method: AuthMethod, change: impl FnOnce(&mut NewClient)) -> TestClient {
+        self.define_scope("read", &[]).await;
+        self.define_scope("write", &[]).await;
+        let mut new = NewClient::new("Example App", auth_method);
+        new.redirect_uris = vec!["https://app.example/callback".to_owned()];
+        new.scope = Scope::parse("openid profile email phone offline_access read write").expect("a scope");
+        new.grant_types = vec![GrantType::AuthorizationCode, GrantType::RefreshToken];
+        change(&mut new);
+        let registered = clients::register(&self.app, new).await.expect("the client is registered");
+        TestClient::new(self, registered.client, registered.secret)
+    }
+
+    pub async fn define_scope(&self, name: &str, roles: &[&str]) {
+        let now = self.app.now();
+        let mut tx = self.app.store.begin().await.expect("a transaction");
+        tx.insert_scope(&ScopeDefinition {
+            name: name.to_owned(),
+            description: format!("The scope {name}"),
+            claims: Vec::new(),
+            is_default: false,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            created_at: now,
+            updated_at: now,
+        })
+        .await
+        .expect("an insertion");
+        tx.commit().await.expect("a commit");
+    }
+
+    /// The URL of a path of the server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        // The returned future only waits for the workers; asking is enough.
+        drop(self.handle.stop(false));
+    }
+}
+
+/// Bytes that look random and differ between servers of one process.
+fn seeded_random() -> Random {
+    static SEED: AtomicU64 = AtomicU64::new(1);
+    let seed = SEED.fetch_add(1, Ordering::SeqCst);
+    let counter = AtomicU64::new(0);
+    Random::from_fill(move |bytes| {
+        for chunk in bytes.chunks_mut(32) {
+            let number = counter.fetch_add(1, Ordering::SeqCst);
+            let block = sha256(format!("{seed} {number} {}", std::process::id()).as_bytes());
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+    })
+}
