@@ -129,7 +129,7 @@ pub const SETTINGS: &[Setting] = &[
         "Read APP_SECRET from this file",
         |config, text| {
             config.app_secret = Some(secret_file(text, MIN_APP_SECRET)?);
-            config.app_secret_file = Some(text.into())
+            config.app_secret_file = Some(text.into());
         },
         |config| shown_path(config.app_secret_file.as_ref())
     ),
@@ -143,7 +143,7 @@ pub const SETTINGS: &[Setting] = &[
         "Read ADMIN_TOKEN from this file",
         |config, text| {
             config.admin_token = Some(secret_file(text, MIN_ADMIN_TOKEN)?);
-            config.admin_token_file = Some(text.into())
+            config.admin_token_file = Some(text.into());
         },
         |config| shown_path(config.admin_token_file.as_ref())
     ),
@@ -163,7 +163,7 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| {
             text.parse::<Targets>()
                 .map_err(|_| "must be error, warn, info, debug or trace".to_owned())?;
-            config.log_level = text.to_owned()
+            text.clone_into(&mut config.log_level);
         },
         |config| config.log_level.clone()
     ),

@@ -59,7 +59,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let is_known = user.as_ref().is_some_and(|user| device::is_known(app, attempt.device, &user.id));
     let counters = Attempt::new(app, &account, &attempt.origin.address, is_known);
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return throttled(seconds);
+        return Ok(throttled(seconds));
     }
     let stored = user
         .as_ref()
@@ -79,7 +79,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         return Ok(Outcome::Wrong);
     };
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
-        return throttled(seconds);
+        return Ok(throttled(seconds));
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = &verdict {
@@ -106,9 +106,9 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     })
 }
 
-fn throttled(seconds: Seconds) -> Result<Outcome, Fault> {
+fn throttled(seconds: Seconds) -> Outcome {
     tracing::warn!(event = "sign_in_throttled", seconds, "a sign-in was refused: too many failures");
-    Ok(Outcome::Throttled(seconds))
+    Outcome::Throttled(seconds)
 }
 
 /// Finds whoever `typed` names, by one query in every case.

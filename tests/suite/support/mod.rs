@@ -9,7 +9,6 @@ pub mod keys;
 
 pub use app::TestApp;
 pub use browser::{Browser, Page};
-pub use client::TestClient;
 pub use database::Database;
 
 /// Runs a test on SQLite, PostgreSQL and MariaDB, each with a fresh database.
