@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 
 /// Time between two sweeps.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Time between two batches of one sweep, so that requests come first.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 

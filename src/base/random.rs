@@ -3,23 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rand::SecureRandom as _;
 
 use super::encoding::base64url;
 
 /// A source of bytes that nobody can predict.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+/// Fills a buffer.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     /// The cryptographic generator of the library, seeded by the operating system.
     ///
-    /// A machine that cannot give randomness cannot run this server: the call aborts the request
+    /// # Panics
+    /// A machine that cannot give randomness cannot run this server: a fill aborts the request
     /// by a panic rather than hand out predictable bytes.
     #[must_use]
     #[expect(clippy::disallowed_types, reason = "the one place that names the generator")]
     pub fn system() -> Self {
-        let generator = SystemRandom::new();
+        let generator = aws_lc_rs::rand::SystemRandom::new();
         Self::from_fill(move |bytes| {
             assert!(generator.fill(bytes).is_ok(), "the operating system gives no randomness");
         })

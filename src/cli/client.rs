@@ -91,7 +91,7 @@ pub struct Add {
     /// Life of its access tokens in seconds, when it differs from the server's
     #[arg(long, value_name = "SECONDS")]
     token_lifetime: Option<i64>,
-    /// Let it send client_secret in the body instead of the Authorization header (both are accepted)
+    /// Let it send the secret in the body instead of the Authorization header (both are accepted)
     #[arg(long)]
     secret_post: bool,
     /// Do not insist on PKCE; only for a web application that cannot do it

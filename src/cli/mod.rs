@@ -3,6 +3,8 @@
 //! Every setting of `config::registry` is a flag of every command. What a command prints for
 //! programs (`--json`) goes to standard output; errors and logs of commands go to standard error.
 
+#![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
+
 mod admin_token;
 mod client;
 mod config;
@@ -40,6 +42,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Without a command it serves. Without any setting it keeps its data in gatehouse.db in the
 /// current folder and listens on http://127.0.0.1:8000.
 #[derive(Parser)]
+#[expect(clippy::doc_markdown, reason = "a help text, shown as it stands")]
 #[command(name = "gatehouse", version, about, long_about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
@@ -127,10 +130,10 @@ fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
     let mut level = Some(matches);
     while let Some(matches) = level {
         for setting in SETTINGS.iter().filter(|setting| !setting.is_secret) {
-            if matches.value_source(setting.key) == Some(ValueSource::CommandLine) {
-                if let Some(value) = matches.get_one::<String>(setting.key) {
-                    flags.insert(setting.key.to_owned(), value.clone());
-                }
+            if matches.value_source(setting.key) == Some(ValueSource::CommandLine)
+                && let Some(value) = matches.get_one::<String>(setting.key)
+            {
+                flags.insert(setting.key.to_owned(), value.clone());
             }
         }
         level = matches.subcommand().map(|(_, matches)| matches);

@@ -42,13 +42,13 @@ async fn announce(app: &App) -> Result<(), Failure> {
             "the issuer is https, so a proxy must stand in front; set GATEHOUSE_TRUSTED_PROXIES to its address, or all people share one address when sign-ins are throttled"
         );
     }
-    if let Some(token) = &app.config.admin_token {
-        if !admin_token::bootstrap(app, token).await? {
-            tracing::warn!(
-                event = "admin_token_ignored",
-                "ADMIN_TOKEN differs from the admin token that was set up before and is ignored; to change it run: gatehouse admin-token reset"
-            );
-        }
+    if let Some(token) = &app.config.admin_token
+        && !admin_token::bootstrap(app, token).await?
+    {
+        tracing::warn!(
+            event = "admin_token_ignored",
+            "ADMIN_TOKEN differs from the admin token that was set up before and is ignored; to change it run: gatehouse admin-token reset"
+        );
     }
     if admin_token::is_setup_open(app).await? {
         let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));

@@ -120,7 +120,10 @@ pub const SETTINGS: &[Setting] = &[
         |config| format!("{}s", config.database_timeout.as_secs())
     ),
     setting!(secret "app_secret", "APP_SECRET", "TEXT", "The secret that all keys are derived from, 32 characters or more; the same on every node. With SQLite one is made and kept in a file",
-        |config, text| config.app_secret = Some(secret(text, MIN_APP_SECRET)?),
+        |config, text| {
+            config.app_secret = Some(secret(text, MIN_APP_SECRET)?);
+            config.app_secret_file = None;
+        },
         |config| shown_secret(config.app_secret.is_some() && config.app_secret_file.is_none())),
     setting!(
         "app_secret_file",
@@ -129,12 +132,15 @@ pub const SETTINGS: &[Setting] = &[
         "Read APP_SECRET from this file",
         |config, text| {
             config.app_secret = Some(secret_file(text, MIN_APP_SECRET)?);
-            config.app_secret_file = Some(text.into())
+            config.app_secret_file = Some(text.into());
         },
         |config| shown_path(config.app_secret_file.as_ref())
     ),
     setting!(secret "admin_token", "ADMIN_TOKEN", "TEXT", "The admin token to begin with, 16 characters or more; does the same as /setup in a browser",
-        |config, text| config.admin_token = Some(secret(text, MIN_ADMIN_TOKEN)?),
+        |config, text| {
+            config.admin_token = Some(secret(text, MIN_ADMIN_TOKEN)?);
+            config.admin_token_file = None;
+        },
         |config| shown_secret(config.admin_token.is_some() && config.admin_token_file.is_none())),
     setting!(
         "admin_token_file",
@@ -143,7 +149,7 @@ pub const SETTINGS: &[Setting] = &[
         "Read ADMIN_TOKEN from this file",
         |config, text| {
             config.admin_token = Some(secret_file(text, MIN_ADMIN_TOKEN)?);
-            config.admin_token_file = Some(text.into())
+            config.admin_token_file = Some(text.into());
         },
         |config| shown_path(config.admin_token_file.as_ref())
     ),
@@ -162,7 +168,7 @@ pub const SETTINGS: &[Setting] = &[
         "error, warn, info, debug or trace; or pairs such as gatehouse=debug,actix_server=warn",
         |config, text| {
             log_level(text)?;
-            config.log_level = text.to_owned()
+            text.clone_into(&mut config.log_level);
         },
         |config| config.log_level.clone()
     ),

@@ -59,12 +59,12 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return throttled(seconds);
+        return Ok(throttled(seconds));
     }
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return throttled(seconds);
+        return Ok(throttled(seconds));
     }
     let stored = user
         .as_ref()
@@ -79,7 +79,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let mut tx = app.store.begin().await?;
     // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
-        return throttled(seconds);
+        return Ok(throttled(seconds));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
         return wrong(&counters, tx, attempt, now).await;
@@ -121,9 +121,9 @@ async fn wrong(counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timest
     Ok(Outcome::Wrong)
 }
 
-fn throttled(seconds: Seconds) -> Result<Outcome, Fault> {
+fn throttled(seconds: Seconds) -> Outcome {
     tracing::warn!(event = "sign_in_throttled", seconds, "a sign-in was refused: too many failures");
-    Ok(Outcome::Throttled(seconds))
+    Outcome::Throttled(seconds)
 }
 
 /// Finds whoever `typed` names, by one query in every case.

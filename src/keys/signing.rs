@@ -3,7 +3,6 @@
 //! The `rsa` crate makes RSA keys and does nothing else here (RUSTSEC-2023-0071 concerns its private
 //! key operations); aws-lc-rs makes the others and signs with all of them.
 
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 use jsonwebtoken::jwk::Jwk;
@@ -55,7 +54,8 @@ pub fn generate(algorithm: SigningAlgorithm, random: &Random) -> Result<Generate
             (der.as_bytes().to_vec(), members.to_vec())
         }
         SigningAlgorithm::Es256 => {
-            let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).map_err(refused)?;
+            let document =
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &aws_lc_rs::rand::SystemRandom::new()).map_err(refused)?;
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref()).map_err(Fault::internal)?;
             // An uncompressed point: 04, then 32 bytes of x and 32 of y (SEC 1 §2.3.3).
             let point = pair.public_key().as_ref();
@@ -71,7 +71,7 @@ pub fn generate(algorithm: SigningAlgorithm, random: &Random) -> Result<Generate
             (document.as_ref().to_vec(), members.to_vec())
         }
         SigningAlgorithm::EdDsa => {
-            let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(refused)?;
+            let document = Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new()).map_err(refused)?;
             let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(Fault::internal)?;
             let x = base64url(pair.public_key().as_ref());
             (
@@ -184,12 +184,17 @@ impl KeyPair {
         let signature = match &self.private {
             Private::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
-                    .map_err(refused)?;
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &aws_lc_rs::rand::SystemRandom::new(),
+                    token.as_bytes(),
+                    &mut signature,
+                )
+                .map_err(refused)?;
                 signature
             }
             Private::Ecdsa(pair) => pair
-                .sign(&SystemRandom::new(), token.as_bytes())
+                .sign(&aws_lc_rs::rand::SystemRandom::new(), token.as_bytes())
                 .map_err(refused)?
                 .as_ref()
                 .to_vec(),

@@ -42,7 +42,8 @@ pub async fn authenticate(
         None => {
             // The same work as for a known client.
             let digest = sha256_text(presented);
-            equal(digest.as_bytes(), digest.as_bytes()) && false
+            std::hint::black_box(equal(digest.as_bytes(), digest.as_bytes()));
+            false
         }
     };
     Ok(match client {

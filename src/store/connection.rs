@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments};
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::{AnyConnection, Encode, Transaction, Type};
@@ -67,7 +68,7 @@ impl Connection {
     /// Tells the lane that a statement broke in a way that may have undone more than itself.
     fn note(&mut self, error: &sqlx::Error) {
         if let Source::Lane(lane) = &mut self.source {
-            let harmless = error.as_database_error().is_some_and(|error| error.is_unique_violation());
+            let harmless = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
             if !harmless {
                 lane.poison();
             }
@@ -126,7 +127,7 @@ impl Statement<'_> {
     pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
         match limited(self.query.execute(self.connection.raw()?)).await {
             Ok(done) => Ok(done.rows_affected() == 1),
-            Err(error) if error.as_database_error().is_some_and(|error| error.is_unique_violation()) => Ok(false),
+            Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => Ok(false),
             Err(error) => {
                 self.connection.note(&error);
                 Err(fault(error))
@@ -199,7 +200,6 @@ impl fmt::Debug for Tx {
 }
 
 /// Sorts an error of sqlx: the database is away (try again), or we are wrong.
-#[expect(clippy::needless_pass_by_value, reason = "used as map_err(fault)")]
 pub(super) fn fault(error: sqlx::Error) -> Fault {
     use sqlx::Error;
     let away = match &error {

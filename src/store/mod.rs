@@ -71,7 +71,7 @@ impl Store {
             .max_connections(options.pool_size)
             .min_connections(0)
             .acquire_timeout(options.acquire_timeout)
-            .idle_timeout(Duration::from_secs(600))
+            .idle_timeout(Duration::from_mins(10))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     for statement in dialect.reader_settings() {

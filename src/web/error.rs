@@ -95,6 +95,7 @@ const DATABASE_RETRY: i64 = 5;
 
 const ASK_THE_APP: &str = "Go back to the application and try again. If it happens again, its developer has to correct it.";
 
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each error")]
 fn answer(error: &Error) -> Answer {
     match error {
         Error::RejectedAuthorization(refusal) => Answer::new(

@@ -1,17 +1,17 @@
 //! HTTP: parse, call, render, and nothing else.
 //!
 //! `routes` is the table of endpoints. `dispatch` does for every one of them what none may forget:
-//! methods, CORS, limits, headers, request ids. Handlers take a [`call::Call`] and return an answer
-//! or an [`error::Error`]; which status code that is, only `error` knows.
+//! methods, CORS, limits, headers, request ids. Handlers take a `call::Call` and return an answer
+//! or an `error::Error`; which status code that is, only `error` knows.
 
-pub mod assets;
-pub mod call;
-pub mod cookies;
-pub mod dev;
-pub mod dispatch;
-pub mod error;
-pub mod health;
-pub mod oauth;
-pub mod pages;
-pub mod routes;
+mod assets;
+mod call;
+mod cookies;
+mod dev;
+mod dispatch;
+mod error;
+mod health;
+mod oauth;
+mod pages;
+mod routes;
 pub mod server;

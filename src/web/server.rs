@@ -49,18 +49,18 @@ pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
     let tls = app.config.tls().map(|files| tls_config(&files)).transpose()?;
     let workers = app.config.workers;
     let served = app.clone();
-    let server = HttpServer::new(move || {
+    let http = HttpServer::new(move || {
         let served = served.clone();
         ActixApp::new().configure(move |services| mount(&served, services))
     })
     .workers(workers)
     .client_request_timeout(HEADER_PATIENCE)
     .shutdown_timeout(SHUTDOWN_PATIENCE);
-    let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
-        None => server.listen(listener)?,
+    let bound = match tls {
+        Some(tls) => http.listen_rustls_0_23(listener, tls)?,
+        None => http.listen(listener)?,
     };
-    Ok(server.run())
+    Ok(bound.run())
 }
 
 /// Reads certificate and key for the TLS listener.

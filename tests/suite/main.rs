@@ -1,5 +1,19 @@
 //! One test binary: a folder per area, `support/` for what they share.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and what it prints is shown then"
+)]
+#![allow(
+    clippy::large_futures,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    reason = "a test tells one story from beginning to end"
+)]
+
 mod architecture;
 mod cli;
 mod docs;

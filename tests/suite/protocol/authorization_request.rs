@@ -5,6 +5,7 @@ use gatehouse::protocol::authorization_request::{
 };
 use gatehouse::protocol::error::ErrorCode;
 use gatehouse::protocol::parameters::Parameters;
+use gatehouse::protocol::pkce::CodeChallenge;
 use proptest::prelude::*;
 
 use super::{code, encoded, is_speakable, parameters};
@@ -64,7 +65,7 @@ fn a_full_request() {
     assert_eq!(parsed.id_token_hint.as_deref(), Some("a.b.c"));
     assert_eq!(parsed.acr_values, ["urn:a", "urn:b"]);
     assert_eq!(parsed.claims.names(), ["email"]);
-    assert_eq!(parsed.code_challenge.as_ref().map(|challenge| challenge.as_str()), Some(CHALLENGE));
+    assert_eq!(parsed.code_challenge.as_ref().map(CodeChallenge::as_str), Some(CHALLENGE));
     assert_eq!(parsed.resource, ["https://api.example", "https://other.example"]);
 }
 

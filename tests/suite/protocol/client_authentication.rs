@@ -13,8 +13,8 @@ fn basic(userid_and_password: &str) -> String {
     format!("Basic {}", STANDARD.encode(userid_and_password))
 }
 
-/// What was presented, as `method client_id secret`.
-fn presented(authorization: Option<&str>, body: &str) -> Result<(AuthMethod, String, Option<String>), ErrorCode> {
+/// What was presented.
+fn presented(authorization: Option<&str>, body: &str) -> Result<Credentials, ErrorCode> {
     ClientCredentials::parse(authorization, &parameters(body))
         .map(|credentials| {
             let secret = credentials.secret.map(|secret| secret.expose_secret().to_owned());
@@ -23,7 +23,11 @@ fn presented(authorization: Option<&str>, body: &str) -> Result<(AuthMethod, Str
         .map_err(|refusal| refusal.code)
 }
 
-fn by(method: AuthMethod, client_id: &str, secret: Option<&str>) -> Result<(AuthMethod, String, Option<String>), ErrorCode> {
+/// Method, `client_id` and secret.
+type Credentials = (AuthMethod, String, Option<String>);
+
+#[expect(clippy::unnecessary_wraps, reason = "what is expected of `presented`")]
+fn by(method: AuthMethod, client_id: &str, secret: Option<&str>) -> Result<Credentials, ErrorCode> {
     Ok((method, client_id.to_owned(), secret.map(str::to_owned)))
 }
 

@@ -281,7 +281,47 @@ fn secrets_can_be_read_from_files() {
         .as_ref()
         .map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
     assert_eq!(secret.as_deref(), Some(SECRET));
-    assert_eq!(shown(&config, "app_secret_file"), "REDACTED");
+    // The file is shown in its place.
+    assert_eq!(shown(&config, "app_secret"), "");
+    assert_eq!(shown(&config, "app_secret_file"), path.to_str().unwrap());
+}
+
+/// The file of a weaker source is no longer in force, and is not shown.
+#[test]
+fn a_secret_in_the_environment_replaces_the_file_of_a_weaker_source() {
+    let mut given = given("");
+    let path = given.file("secret", "another secret, also longer than 32 characters");
+    given.sources.file = Some(given.file(
+        "with_file.toml",
+        &format!("app_secret_file = {path:?}\nadmin_token_file = {path:?}"),
+    ));
+    let config = given.env("APP_SECRET", SECRET).env("ADMIN_TOKEN", SECRET).load();
+    let exposed = |secret: &Option<secrecy::SecretString>| {
+        secret
+            .as_ref()
+            .map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned())
+    };
+    for (key, secret) in [("app_secret", &config.app_secret), ("admin_token", &config.admin_token)] {
+        assert_eq!(exposed(secret).as_deref(), Some(SECRET));
+        assert_eq!(
+            (shown(&config, key).as_str(), shown(&config, &format!("{key}_file")).as_str()),
+            ("REDACTED", "")
+        );
+    }
+}
+
+/// Kubernetes makes such variables for a Service that is called `gatehouse`.
+#[test]
+fn service_links_are_not_settings() {
+    for name in ["GATEHOUSE_PORT", "GATEHOUSE_PORT_8000_TCP_ADDR", "GATEHOUSE_SERVICE_HOST"] {
+        given("").env(name, "tcp://10.0.0.1:8000").load();
+    }
+    assert!(
+        given("")
+            .env("GATEHOUSE_PORTS", "1")
+            .problem()
+            .starts_with("unknown environment variable GATEHOUSE_PORTS")
+    );
 }
 
 #[test]

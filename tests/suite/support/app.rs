@@ -39,7 +39,7 @@ pub struct TestApp {
     millis: Arc<AtomicU64>,
     handle: ServerHandle,
     /// Last, so that it goes when nothing uses it any more.
-    pub database: FreshDatabase,
+    _database: FreshDatabase,
 }
 
 /// How a test server differs from the usual one.
@@ -103,7 +103,7 @@ impl TestApp {
             base,
             millis,
             handle,
-            database,
+            _database: database,
         }
     }
 

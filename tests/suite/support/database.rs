@@ -1,7 +1,5 @@
 //! A fresh database for each test, removed with it.
 
-use std::path::PathBuf;
-
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 
@@ -46,14 +44,6 @@ impl FreshDatabase {
         match self {
             Self::File { folder } => format!("sqlite://{}", folder.path().join("gatehouse.db").display()),
             Self::Server { url, .. } => url.clone(),
-        }
-    }
-
-    /// The SQLite file.
-    pub fn file(&self) -> Option<PathBuf> {
-        match self {
-            Self::File { folder } => Some(folder.path().join("gatehouse.db")),
-            Self::Server { .. } => None,
         }
     }
 }

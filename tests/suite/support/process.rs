@@ -20,7 +20,7 @@ use captured::Captured;
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_gatehouse");
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// A secret as operators choose it.
 pub const APP_SECRET: &str = "an-application-secret-of-more-than-32-characters";
 
