@@ -61,6 +61,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
         return Ok(throttled(seconds));
     }
+    // Kept until a failure is counted: no more guesses are on their way than there are turns.
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {

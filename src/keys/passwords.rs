@@ -114,16 +114,17 @@ impl Passwords {
         drop(place);
         Ok(Turn {
             passwords: self.clone(),
-            permit,
+            permit: Arc::new(permit),
         })
     }
 }
 
-/// The right to compute one hash.
+/// The right to compute a hash. The next in line has to wait until it is dropped.
 #[derive(Debug)]
 pub struct Turn {
     passwords: Passwords,
-    permit: OwnedSemaphorePermit,
+    /// Shared with the computation: a client that hangs up must not free a place whose memory is in use.
+    permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl Turn {
@@ -131,7 +132,7 @@ impl Turn {
     ///
     /// # Errors
     /// When the stored hash cannot be read.
-    pub async fn verify(self, password: &SecretString, stored: Option<&str>) -> Result<Verdict, Fault> {
+    pub async fn verify(&self, password: &SecretString, stored: Option<&str>) -> Result<Verdict, Fault> {
         let password = password.clone();
         let is_known = stored.is_some();
         let stored = stored.unwrap_or(&self.passwords.0.decoy).to_owned();
@@ -155,11 +156,11 @@ impl Turn {
         .await
     }
 
-    async fn run<T: Send + 'static>(self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-        // The permit goes with the work: it is given back when the memory is, not when the client hangs up.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+        let (passwords, permit) = (self.passwords.clone(), Arc::clone(&self.permit));
         tokio::task::spawn_blocking(move || {
-            let outcome = work(&self.passwords.0);
-            drop(self.permit);
+            let outcome = work(&passwords.0);
+            drop(permit);
             outcome
         })
         .await

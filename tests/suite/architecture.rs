@@ -64,13 +64,6 @@ const SUCCESS: [&str; 12] = [
 /// The longest file, in lines.
 const MAX_LINES: usize = 500;
 
-/// Longer files, how long they may become, and why.
-const LONG_FILES: [(&str, usize, &str); 1] = [(
-    "src/oauth/authorize.rs",
-    620,
-    "the one road of an authorization, from the client to the code, read from top to bottom",
-)];
-
 /// A file of `src/` as the rules see it.
 struct Source {
     /// `src/oauth/token.rs`
@@ -341,12 +334,8 @@ fn files_stay_short() {
     let mut violations = Vec::new();
     for source in sources() {
         let lines = source.text.lines().count();
-        let most = LONG_FILES
-            .iter()
-            .find(|(path, ..)| *path == source.path)
-            .map_or(MAX_LINES, |(_, most, _)| *most);
-        if lines > most {
-            violations.push(format!("{}: {lines} lines, at most {most}: split it", source.path));
+        if lines > MAX_LINES {
+            violations.push(format!("{}: {lines} lines, at most {MAX_LINES}: split it", source.path));
         }
     }
     expect_none("files stay short", &violations);

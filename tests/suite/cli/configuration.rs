@@ -100,7 +100,7 @@ fn secrets_come_from_files_too() {
     assert!(sandbox.run(&["config"]).refused().contains("APP_SECRET_FILE"));
     sandbox.write("secret", &format!("{APP_SECRET}\n"));
     let shown = config(&sandbox, &[]);
-    assert_eq!(shown["app_secret"], "REDACTED");
+    assert_eq!(shown["app_secret_file"], "secret");
     assert!(!shown.to_string().contains(APP_SECRET));
 }
 

@@ -64,7 +64,8 @@ fn register(sandbox: &Sandbox) -> String {
 
 /// Claims the server by its link; wrong codes first.
 async fn set_up(sandbox: &Sandbox, server: &Server, secrets: &mut Secrets) {
-    let link = server.await_line("/setup?code=").trim().to_owned();
+    // Standard output is for log collectors here, and the code is not for them.
+    let link = server.await_notice("/setup?code=").trim().to_owned();
     let browser = browser();
     let page = browser.get(&link).send().await.unwrap().text().await.unwrap();
     let (csrf, code) = (hidden(&page, "csrf"), hidden(&page, "code"));

@@ -241,6 +241,13 @@ impl Server {
             .unwrap_or_else(|| panic!("no line with {text:?}: {}", self.output()))
     }
 
+    /// As [`Self::await_line`], on standard error.
+    pub fn await_notice(&self, text: &str) -> String {
+        self.stderr
+            .await_line(text)
+            .unwrap_or_else(|| panic!("no notice with {text:?}: {}", self.output()))
+    }
+
     /// Everything that it printed so far.
     pub fn output(&self) -> String {
         format!("{}{}", self.stdout.text(), self.stderr.text())

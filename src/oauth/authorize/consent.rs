@@ -1,0 +1,251 @@
+//! The end of the road: the scope that is left, the person's consent, and the grant with its code.
+
+use crate::base::clock::Timestamp;
+use crate::base::digest::sha256_text;
+use crate::base::fault::Fault;
+use crate::base::id::new_id;
+use crate::identity::session::SignedIn;
+use crate::model::client::{Client, ConsentPolicy};
+use crate::model::consent::Consent;
+use crate::model::grant::Grant;
+use crate::model::scope::ScopeCatalog;
+use crate::oauth::interaction::{Interaction, Shown};
+use crate::oauth::machine;
+use crate::protocol::authorization_request::AuthorizationRequest;
+use crate::protocol::error::{ErrorCode, Refusal};
+use crate::protocol::scope::Scope;
+use crate::protocol::tokens::AuthorizationCode;
+
+use super::{Answer, AskedScope, AuthorizationResponse, ConsentQuestion, Decision, Destination, Road};
+
+/// What the end of the road has to write down.
+struct Granted {
+    request: AuthorizationRequest,
+    scope: Scope,
+    claims: Vec<String>,
+    is_new_consent: bool,
+}
+
+impl Road<'_> {
+    /// Grants what may be granted, once the person has said yes as the client's policy demands.
+    pub(super) async fn consent(
+        &self,
+        destination: Destination,
+        request: AuthorizationRequest,
+        catalog: &ScopeCatalog,
+        requested: &Scope,
+        visitor: &SignedIn,
+    ) -> Result<Result<Decision, (Destination, Refusal)>, Fault> {
+        let client = &destination.client;
+        let effective = catalog.of_user(requested, &visitor.user);
+        if effective.is_empty() {
+            let refusal = Refusal::new(ErrorCode::AccessDenied, "this person may not grant any of the requested scopes");
+            return Ok(Err((destination, refusal)));
+        }
+        let claims = releasable_claims(&request, catalog, client, visitor);
+        let before = self.app.store.read().await?.consent(&visitor.user.id, &client.id).await?;
+        let is_answered = self
+            .interaction
+            .shown
+            .as_ref()
+            .is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims));
+        let answer = self.answer.filter(|_| is_answered);
+        match answer {
+            Some(Answer::Deny) => {
+                return Ok(Err((destination, Refusal::new(ErrorCode::AccessDenied, "the person said no"))));
+            }
+            Some(Answer::Allow) => {}
+            None => {
+                let is_covered = before.as_ref().is_some_and(|consent| consent.covers(&effective, &claims));
+                let must_ask = request.prompt.consent
+                    || match client.consent_policy {
+                        ConsentPolicy::Always => true,
+                        ConsentPolicy::Once => !is_covered,
+                        ConsentPolicy::Skip => false,
+                    };
+                if must_ask && request.prompt.none {
+                    return Ok(Err((
+                        destination,
+                        Refusal::new(ErrorCode::ConsentRequired, "the person has to give consent"),
+                    )));
+                }
+                if must_ask {
+                    let question = self.question(destination, catalog, &effective, claims, before.as_ref(), visitor);
+                    return Ok(Ok(Decision::AskConsent(Box::new(question))));
+                }
+            }
+        }
+        let granted = match machine::authorize(
+            &client.id,
+            &destination.redirect_uri,
+            requested,
+            &effective,
+            request.response.state.as_deref(),
+        )? {
+            Ok(granted) => granted,
+            Err(refusal) => return Ok(Err((destination, refusal))),
+        };
+        let granted = Granted {
+            request,
+            scope: granted,
+            claims,
+            is_new_consent: answer.is_some(),
+        };
+        let Some(response) = self.grant(&destination, granted, visitor).await? else {
+            // The session ended a moment ago.
+            return Ok(Ok(Decision::SignIn {
+                interaction: self.interaction.clone(),
+                client: Box::new(destination.client),
+                login_hint: None,
+                redirect_uri: destination.redirect_uri,
+            }));
+        };
+        Ok(Ok(Decision::Respond(response)))
+    }
+
+    fn question(
+        &self,
+        destination: Destination,
+        catalog: &ScopeCatalog,
+        effective: &Scope,
+        claims: Vec<String>,
+        before: Option<&Consent>,
+        visitor: &SignedIn,
+    ) -> ConsentQuestion {
+        let mut scopes: Vec<AskedScope> = effective
+            .iter()
+            .filter_map(|token| catalog.definition(token))
+            .map(|definition| AskedScope {
+                name: definition.name.clone(),
+                description: definition.description.clone(),
+                claims: definition.claims.clone(),
+                is_new: before.is_some_and(|consent| !consent.scope.contains(&definition.name)),
+            })
+            .collect();
+        let released = catalog.claims(effective);
+        let single: Vec<String> = claims.iter().filter(|claim| !released.contains(&claim.as_str())).cloned().collect();
+        if !single.is_empty() {
+            let is_new = before.is_some_and(|consent| single.iter().any(|claim| !consent.claims.contains(claim)));
+            scopes.push(AskedScope {
+                name: "claims".to_owned(),
+                description: "See these details about you".to_owned(),
+                claims: single,
+                is_new,
+            });
+        }
+        let shown = Shown {
+            session_id: visitor.session.id.clone(),
+            scope: effective.to_string(),
+            claims,
+        };
+        ConsentQuestion {
+            client: destination.client,
+            redirect_uri: destination.redirect_uri,
+            scopes,
+            interaction: Interaction {
+                shown: Some(shown),
+                ..self.interaction.clone()
+            },
+        }
+    }
+
+    /// Writes the grant, and the consent if one was given, and makes the answer with the code. `None`
+    /// when the session ended meanwhile: the row is held, so that signing out everywhere either sees
+    /// this grant or comes first.
+    async fn grant(&self, destination: &Destination, granted: Granted, visitor: &SignedIn) -> Result<Option<AuthorizationResponse>, Fault> {
+        let Granted {
+            request,
+            scope,
+            claims,
+            is_new_consent,
+        } = granted;
+        let app = self.app;
+        let now = app.now();
+        let id = new_id(&app.clock, &app.random);
+        let code = AuthorizationCode::new(&id, app.random.bytes())
+            .ok_or_else(|| Fault::internal("a new id is not an id"))?
+            .to_text();
+        let mut requested_claims = request.claims;
+        let is_releasable = |name: &String| claims.contains(name);
+        requested_claims.userinfo.retain(|name, _| is_releasable(name));
+        requested_claims.id_token.retain(|name, _| is_releasable(name));
+        let code_expires_at = now + app.config.lifetimes.code;
+        let mut tx = app.store.begin().await?;
+        if !tx.hold_session(&visitor.session.id).await? {
+            return Ok(None);
+        }
+        if is_new_consent {
+            let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
+            tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now))
+                .await?;
+        }
+        let ends_with_session = scope.contains("openid") && !scope.contains("offline_access");
+        tx.insert_grant(&Grant {
+            id,
+            client_id: destination.client.id.clone(),
+            user_id: visitor.user.id.clone(),
+            session_id: visitor.session.id.clone(),
+            scope,
+            claims: requested_claims,
+            redirect_uri: destination.redirect_uri.clone(),
+            is_redirect_uri_explicit: self.parameters.get("redirect_uri").ok().flatten().is_some(),
+            nonce: request.nonce,
+            auth_time: visitor.session.auth_time,
+            amr: visitor.session.amr.clone(),
+            code_hash: sha256_text(&code),
+            code_challenge: request.code_challenge,
+            code_expires_at,
+            code_consumed_at: None,
+            generation: 0,
+            rotated_at: now,
+            idle_expires_at: code_expires_at,
+            ends_at: code_expires_at,
+            expires_at: code_expires_at,
+            created_at: now,
+            revoked_at: None,
+            ends_with_session,
+        })
+        .await?;
+        tx.commit().await?;
+        tracing::debug!(
+            event = "code_issued",
+            client = destination.client.id,
+            user = visitor.user.id,
+            "a code was issued"
+        );
+        Ok(Some(self.respond(destination, vec![("code", code)])))
+    }
+}
+
+/// Of the claims asked for by name, those that some scope of this client could release: `claims`
+/// narrows what is asked for, it opens no door that the operator closed.
+fn releasable_claims(request: &AuthorizationRequest, catalog: &ScopeCatalog, client: &Client, visitor: &SignedIn) -> Vec<String> {
+    let reachable = catalog.reachable_claims(client, &visitor.user);
+    request
+        .claims
+        .names()
+        .into_iter()
+        .filter(|name| *name != "sub" && reachable.contains(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What the person has allowed so far, and what they allow now.
+fn widened(before: Option<Consent>, visitor: &SignedIn, client: &Client, scope: &Scope, claims: Vec<String>, now: Timestamp) -> Consent {
+    let mut consent = before.unwrap_or_else(|| Consent {
+        user_id: visitor.user.id.clone(),
+        client_id: client.id.clone(),
+        scope: Scope::default(),
+        claims: Vec::new(),
+        created_at: now,
+        updated_at: now,
+    });
+    consent.scope = consent.scope.union(scope);
+    for claim in claims {
+        if !consent.claims.contains(&claim) {
+            consent.claims.push(claim);
+        }
+    }
+    consent.updated_at = now;
+    consent
+}
