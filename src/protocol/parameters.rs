@@ -42,10 +42,15 @@ impl Parameters {
     }
 
     /// Adds the parameters of `other`, as when a POST also carries a query.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    ///
+    /// # Errors
+    /// `invalid_request` when both together are more than [`MAX_PARAMETERS`].
+    pub fn and(mut self, other: Self) -> Result<Self, Refusal> {
         self.pairs.extend(other.pairs);
-        self
+        if self.pairs.len() > MAX_PARAMETERS {
+            return Err(invalid_request("too many parameters"));
+        }
+        Ok(self)
     }
 
     /// The value of `name`; `None` when it was not sent or is empty.

@@ -7,6 +7,7 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
 
+use super::connection::Statement;
 use super::row::{Row, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
@@ -84,33 +85,19 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
-        self.query(insert_if_absent!(
-            "INSERT INTO clients (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
-        ))
-        .text(&client.id)
-        .text(&client.name)
-        .maybe_text(client.secret_hash.as_deref())
-        .text(client.auth_method.as_str())
-        .bind(json(&client.redirect_uris)?)
-        .bind(grant_types(client)?)
-        .bind(client.scope.to_string())
-        .text(client.consent_policy.as_str())
-        .text(client.access_token_format.as_str())
-        .text(client.signing_algorithm.as_str())
-        .flag(client.requires_pkce)
-        .bind(client.access_token_lifetime)
-        .maybe_text(client.logo_uri.as_deref())
-        .maybe_text(client.client_uri.as_deref())
-        .maybe_text(client.policy_uri.as_deref())
-        .maybe_text(client.tos_uri.as_deref())
-        .flag(client.is_disabled)
-        .bind(client.created_at)
-        .bind(client.updated_at)
-        .flag(client.may_introspect)
-        .insert_if_absent()
-        .await
+        let statement = self
+            .query(insert_if_absent!(
+                "INSERT INTO clients (",
+                columns!(),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+            ))
+            .text(&client.id);
+        bind_facts(statement, client)?
+            .bind(client.created_at)
+            .bind(client.updated_at)
+            .flag(client.may_introspect)
+            .insert_if_absent()
+            .await
     }
 
     /// Replaces everything about a client but its id and age; false when there is none.
@@ -118,29 +105,13 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn update_client(&mut self, client: &Client) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!(
-                "UPDATE clients SET name = $1, secret_hash = $2, auth_method = $3, redirect_uris = $4, grant_types = $5, \
+        let statement = self.query(sql!(
+            "UPDATE clients SET name = $1, secret_hash = $2, auth_method = $3, redirect_uris = $4, grant_types = $5, \
                  scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
                  access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
                  is_disabled = $16, updated_at = $17, may_introspect = $18 WHERE id = $19"
-            ))
-            .text(&client.name)
-            .maybe_text(client.secret_hash.as_deref())
-            .text(client.auth_method.as_str())
-            .bind(json(&client.redirect_uris)?)
-            .bind(grant_types(client)?)
-            .bind(client.scope.to_string())
-            .text(client.consent_policy.as_str())
-            .text(client.access_token_format.as_str())
-            .text(client.signing_algorithm.as_str())
-            .flag(client.requires_pkce)
-            .bind(client.access_token_lifetime)
-            .maybe_text(client.logo_uri.as_deref())
-            .maybe_text(client.client_uri.as_deref())
-            .maybe_text(client.policy_uri.as_deref())
-            .maybe_text(client.tos_uri.as_deref())
-            .flag(client.is_disabled)
+        ));
+        let updated = bind_facts(statement, client)?
             .bind(client.updated_at)
             .flag(client.may_introspect)
             .text(&client.id)
@@ -194,6 +165,27 @@ impl Tx {
             .await?;
         Ok(self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await? == 1)
     }
+}
+
+/// Binds everything between id and age, in the order of the columns.
+fn bind_facts<'c>(statement: Statement<'c>, client: &Client) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&client.name)
+        .maybe_text(client.secret_hash.as_deref())
+        .text(client.auth_method.as_str())
+        .bind(json(&client.redirect_uris)?)
+        .bind(grant_types(client)?)
+        .bind(client.scope.to_string())
+        .text(client.consent_policy.as_str())
+        .text(client.access_token_format.as_str())
+        .text(client.signing_algorithm.as_str())
+        .flag(client.requires_pkce)
+        .bind(client.access_token_lifetime)
+        .maybe_text(client.logo_uri.as_deref())
+        .maybe_text(client.client_uri.as_deref())
+        .maybe_text(client.policy_uri.as_deref())
+        .maybe_text(client.tos_uri.as_deref())
+        .flag(client.is_disabled))
 }
 
 /// A list as JSON.

@@ -8,6 +8,7 @@ use crate::model::user::User;
 use crate::protocol::scope::Scope;
 
 use super::clients::json;
+use super::connection::Statement;
 use super::row::{Row, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
@@ -37,6 +38,20 @@ fn user(row: Row<'_>) -> Result<User, Fault> {
         created_at: row.integer(10)?,
         updated_at: row.integer(11)?,
     })
+}
+
+/// Binds everything between id and age, in the order of the columns.
+fn bind_facts<'c>(statement: Statement<'c>, user: &User) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&user.username)
+        .maybe_text(user.email.as_deref())
+        .flag(user.email_verified)
+        .maybe_text(user.password_hash.as_deref())
+        .bind(json(&user.profile)?)
+        .bind(json(&user.extra_claims)?)
+        .bind(json(&user.roles)?)
+        .bind(user.allowed_scope.as_ref().map(ToString::to_string))
+        .flag(user.is_disabled))
 }
 
 impl Connection {
@@ -105,25 +120,18 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
-        self.query(insert_if_absent!(
-            "INSERT INTO users (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        ))
-        .text(&user.id)
-        .text(&user.username)
-        .maybe_text(user.email.as_deref())
-        .flag(user.email_verified)
-        .maybe_text(user.password_hash.as_deref())
-        .bind(json(&user.profile)?)
-        .bind(json(&user.extra_claims)?)
-        .bind(json(&user.roles)?)
-        .bind(user.allowed_scope.as_ref().map(ToString::to_string))
-        .flag(user.is_disabled)
-        .bind(user.created_at)
-        .bind(user.updated_at)
-        .insert_if_absent()
-        .await
+        let statement = self
+            .query(insert_if_absent!(
+                "INSERT INTO users (",
+                columns!(),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+            ))
+            .text(&user.id);
+        bind_facts(statement, user)?
+            .bind(user.created_at)
+            .bind(user.updated_at)
+            .insert_if_absent()
+            .await
     }
 
     /// Replaces everything about a user but the id and age; false when there is none.
@@ -131,24 +139,11 @@ impl Tx {
     /// # Errors
     /// When the database fails, or the name or the address is taken.
     pub async fn update_user(&mut self, user: &User) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!(
-                "UPDATE users SET username = $1, email = $2, is_email_verified = $3, password_hash = $4, profile = $5, \
+        let statement = self.query(sql!(
+            "UPDATE users SET username = $1, email = $2, is_email_verified = $3, password_hash = $4, profile = $5, \
                  extra_claims = $6, roles = $7, allowed_scope = $8, is_disabled = $9, updated_at = $10 WHERE id = $11"
-            ))
-            .text(&user.username)
-            .maybe_text(user.email.as_deref())
-            .flag(user.email_verified)
-            .maybe_text(user.password_hash.as_deref())
-            .bind(json(&user.profile)?)
-            .bind(json(&user.extra_claims)?)
-            .bind(json(&user.roles)?)
-            .bind(user.allowed_scope.as_ref().map(ToString::to_string))
-            .flag(user.is_disabled)
-            .bind(user.updated_at)
-            .text(&user.id)
-            .execute()
-            .await?;
+        ));
+        let updated = bind_facts(statement, user)?.bind(user.updated_at).text(&user.id).execute().await?;
         Ok(updated == 1)
     }
 

@@ -26,7 +26,7 @@ async fn require_admin(call: &Call) -> Result<(), Error> {
 
 fn parameters(call: &Call) -> Result<Parameters, Refusal> {
     if call.is_post() && !call.body.is_empty() {
-        Ok(call.form()?.and(call.query()?))
+        call.form()?.and(call.query()?)
     } else {
         call.query()
     }

@@ -19,7 +19,7 @@ use crate::web::pages;
 /// `/authorize`, GET or POST (OpenID Connect Core §3.1.2.1).
 pub async fn authorize(call: Call) -> Result<HttpResponse, Error> {
     let parameters = if call.is_post() {
-        call.form()?.and(call.query()?)
+        call.form()?.and(call.query()?)?
     } else {
         call.query()?
     };

@@ -65,7 +65,7 @@ fn resource_may_be_repeated() {
 
 #[test]
 fn a_post_with_a_query_cannot_smuggle_a_second_value() {
-    let both = parameters("client_id=a").and(parameters("client_id=b"));
+    let both = parameters("client_id=a").and(parameters("client_id=b")).unwrap();
     assert_eq!(code(both.get("client_id")), Some(ErrorCode::InvalidRequest));
 }
 
