@@ -5,7 +5,7 @@ use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::grant::Grant;
 use crate::oauth::client_authentication::AuthenticatedClient;
-use crate::oauth::grants::{Recalled, recall};
+use crate::oauth::grants::{Recalled, recall, revoke_replayed};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::machine::CodeRedemption;
 use crate::protocol::error::{Refusal, invalid_grant};
@@ -111,16 +111,7 @@ fn is_replay(grant: &Grant, client: &AuthenticatedClient) -> bool {
 
 /// Revokes what came of the first redemption. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let mut tx = app.store.begin().await?;
-    tx.revoke_grant(&grant.id, app.now()).await?;
-    tx.commit().await?;
-    tracing::warn!(
-        event = "code_replayed",
-        client = grant.client_id,
-        user = grant.user_id,
-        grant = grant.id,
-        "a code was presented twice: the grant is revoked"
-    );
+    revoke_replayed(app, grant, "code_replayed").await?;
     Ok(Err(invalid_grant(
         "the code is unknown, expired, used, or was issued to another client or redirect URI",
     )))

@@ -33,3 +33,18 @@ async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
     let catalog = connection.scopes().await?;
     Ok(Some(Recalled { grant, user, catalog }))
 }
+
+/// Ends a grant of which a code or token was presented twice; `event` says which, for the log.
+async fn revoke_replayed(app: &App, grant: &Grant, event: &'static str) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.revoke_grant(&grant.id, app.now()).await?;
+    tx.commit().await?;
+    tracing::warn!(
+        event,
+        client = grant.client_id,
+        user = grant.user_id,
+        grant = grant.id,
+        "something was presented twice: the grant is revoked"
+    );
+    Ok(())
+}

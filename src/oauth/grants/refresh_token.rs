@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::grant::{Grant, Presented};
 use crate::oauth::client_authentication::AuthenticatedClient;
-use crate::oauth::grants::{Recalled, recall};
+use crate::oauth::grants::{Recalled, recall, revoke_replayed};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::{machine, verify};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
@@ -127,15 +127,6 @@ async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64
 /// A token from before the current one, after the grace window: somebody has a copy, and it cannot
 /// be told who is the thief. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let mut tx = app.store.begin().await?;
-    tx.revoke_grant(&grant.id, app.now()).await?;
-    tx.commit().await?;
-    tracing::warn!(
-        event = "refresh_token_replayed",
-        client = grant.client_id,
-        user = grant.user_id,
-        grant = grant.id,
-        "an old refresh token was presented: the grant is revoked"
-    );
+    revoke_replayed(app, grant, "refresh_token_replayed").await?;
     Ok(Err(DEAD))
 }
