@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use crate::identity::form_token::Form;
+use crate::identity::session::SignedIn;
 use crate::oauth::authorize::{self, Decision};
 use crate::oauth::interaction::Interaction;
 use crate::web::call::Call;
@@ -36,7 +37,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
     let sealed = query.get("interaction")?;
     let interaction = opened(&call, sealed)?;
     if query.get("choice")? == Some("other") {
-        return other(&call, interaction);
+        return other(&call, interaction, visitor.as_ref());
     }
     let decision = authorize::resume(&call.app, interaction, visitor.as_ref(), None).await?;
     let (Decision::SelectAccount { client, redirect_uri, .. }, Some(visitor)) = (&decision, &visitor) else {
@@ -64,14 +65,15 @@ async fn choose(call: Call) -> Result<HttpResponse, Error> {
             interaction.chosen_session = Some(visitor.session.id.clone());
             carry_out(&call.app, authorize::resume(&call.app, interaction, Some(visitor), None).await?)
         }
-        _ => other(&call, interaction),
+        _ => other(&call, interaction, visitor.as_ref()),
     }
 }
 
-/// To the sign-in page, for somebody else than who is signed in.
-fn other(call: &Call, interaction: Interaction) -> Result<HttpResponse, Error> {
+/// To the sign-in page, for somebody else than who is signed in, however recently.
+fn other(call: &Call, interaction: Interaction, visitor: Option<&SignedIn>) -> Result<HttpResponse, Error> {
     let interaction = Interaction {
         wants_other: true,
+        first_session: visitor.map(|visitor| visitor.session.id.clone()),
         chosen_session: None,
         shown: None,
         ..interaction

@@ -83,6 +83,25 @@ on_every_database! {
         assert!(asks(&bob.follow(page).await));
     }
 
+    async fn not_you_leads_to_another_account_with_the_same_request(app: TestApp) {
+        app.user("alice").await;
+        let bob = app.user("bob").await;
+        let client = app.public_client().await;
+        let browser = Browser::new();
+        let page = browser.visit(&client.authorize_url(&[])).await;
+        let page = browser.sign_in(&page, "alice", "alice").await;
+        let start = page.body.find("/select-account?").expect("a link");
+        let link = page.body[start..].split('"').next().unwrap().replace("&amp;", "&");
+        let page = browser.visit(&app.url(&link)).await;
+        assert!(page.body.contains("name=\"password\""), "{} {}", page.url, page.body);
+        assert_eq!(page.field("username"), "");
+        let page = browser.sign_in(&page, "bob", "bob").await;
+        let page = browser.decide(&page, "allow").await;
+        assert_eq!(page.answer("state").unwrap(), "the state");
+        let tokens = client.redeem(&page.answer("code").unwrap()).await;
+        assert_eq!(crate::support::client::claims(tokens.text("id_token"))["sub"], bob.id);
+    }
+
     async fn the_claims_parameter_is_shown_and_remembered(app: TestApp) {
         app.user_with("alice", |new| { new.profile.insert("phone_number".to_owned(), "+49 1".into()); }).await;
         let client = app.public_client().await;
