@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::identity::admin_token;
 
 use super::Failure;
+use super::output::say;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -18,7 +19,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::Reset => {
             let token = admin_token::reset(app).await?;
-            println!("{}", token.expose_secret());
+            say!("{}", token.expose_secret());
             Ok(())
         }
     }

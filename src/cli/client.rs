@@ -11,6 +11,7 @@ use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(Subcommand)]
@@ -71,7 +72,7 @@ pub struct Add {
     /// Where answers may be sent; repeat for several. For loopback hosts any port matches
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// The most that it may ask for, separated by spaces
+    /// The most that it may ask for, separated by spaces; a service has none unless it is given
     #[arg(
         long,
         value_name = "SCOPES",
@@ -126,7 +127,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::List { json } => list(app, json).await,
         Command::Secret { client_id } => {
             let client = find(app, &client_id).await?;
-            println!("{}", clients::replace_secret(app, &client).await?);
+            say!("{}", clients::replace_secret(app, &client).await?);
             Ok(())
         }
         Command::Disable { client_id } => set_disabled(app, &client_id, true).await,
@@ -136,7 +137,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let mut tx = app.store.begin().await?;
             tx.delete_client(&client.id).await?;
             tx.commit().await?;
-            println!("{} is removed.", client.id);
+            say!("{} is removed.", client.id);
             Ok(())
         }
     }
@@ -148,6 +149,9 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
         (_, true) => AuthMethod::ClientSecretPost,
         (_, false) => AuthMethod::ClientSecretBasic,
     };
+    if auth_method == AuthMethod::None && (add.introspect || add.without_pkce || add.secret_post) {
+        return Err("--introspect, --without-pkce and --secret-post need a client with a secret: --kind web or service".into());
+    }
     let mut new = NewClient::new(&add.name, auth_method);
     new.grant_types = match add.kind {
         Kind::Service => vec![GrantType::ClientCredentials],
@@ -175,9 +179,9 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
         shown["client_secret"] = json!(registered.secret);
         return output::json(&shown);
     }
-    println!("client_id:     {}", registered.client.id);
+    say!("client_id:     {}", registered.client.id);
     if let Some(secret) = registered.secret {
-        println!("client_secret: {secret}   (shown once)");
+        say!("client_secret: {secret}   (shown once)");
     }
     Ok(())
 }
@@ -192,7 +196,7 @@ async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Fail
     let mut tx = app.store.begin().await?;
     tx.set_client_disabled(&client.id, is_disabled, app.now()).await?;
     tx.commit().await?;
-    println!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
+    say!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
 }
 
@@ -244,9 +248,9 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
             ]
         })
         .collect();
-    println!(
+    say!(
         "{}",
-        output::table(&["CLIENT ID", "NAME", "KIND", "SCOPE", "CONSENT", "STATE"], &rows)
+        output::table(&["CLIENT ID", "NAME", "TYPE", "SCOPE", "CONSENT", "STATE"], &rows)
     );
     Ok(())
 }

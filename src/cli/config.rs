@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::config::registry::SETTINGS;
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(clap::Args)]
@@ -23,6 +24,6 @@ pub fn run(config: &Config, args: &Args) -> Result<(), Failure> {
         .iter()
         .map(|setting| vec![setting.key.to_owned(), (setting.show)(config), setting.env.to_owned()])
         .collect();
-    println!("{}", output::table(&["SETTING", "VALUE", "ENVIRONMENT"], &rows));
+    say!("{}", output::table(&["SETTING", "VALUE", "ENVIRONMENT"], &rows));
     Ok(())
 }

@@ -13,6 +13,7 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::store::{Dialect, Setting, Store};
 use crate::web::server::tls_config;
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(clap::Args)]
@@ -81,7 +82,7 @@ pub async fn run(config: Config, args: &Args) -> Result<ExitCode, Failure> {
                 State::Warning => "warning",
                 State::Error => "ERROR  ",
             };
-            println!("{mark}  {:<9}  {}", finding.check, finding.message);
+            say!("{mark}  {:<9}  {}", finding.check, finding.message);
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use crate::config::Config;
 
 use super::Failure;
+use super::output::say;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,7 +24,7 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     stream.set_write_timeout(Some(PATIENCE))?;
     let status = if config.tls().is_some() { ask(tls(stream)?)? } else { ask(stream)? };
     if status == 200 {
-        println!("healthy");
+        say!("healthy");
         return Ok(());
     }
     Err(format!("{address} answers with status {status}").into())

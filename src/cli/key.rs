@@ -8,6 +8,7 @@ use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::keys::rotation::{self, PUBLISH_LEAD};
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(Subcommand)]
@@ -49,7 +50,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                     MAX_TOKEN_LIFETIME,
                 )
                 .await?;
-                println!(
+                say!(
                     "{algorithm}: {} signs from {}; {} key(s) retire then",
                     rotated.new.id,
                     output::instant(rotated.new.active_at),
@@ -103,7 +104,7 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
             ]
         })
         .collect();
-    println!(
+    say!(
         "{}",
         output::table(
             &["KEY ID", "ALGORITHM", "STATE", "SIGNS FROM", "SIGNS UNTIL", "VERIFIES UNTIL"],

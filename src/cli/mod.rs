@@ -142,6 +142,9 @@ fn flags(matches: &ArgMatches) -> BTreeMap<String, String> {
 }
 
 fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
+    if matches!(command, Command::Client(client::Command::Add(_))) && sources.flags.contains_key("access_token_lifetime") {
+        return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
+    }
     let config = sources.load()?;
     let is_server = matches!(command, Command::Serve);
     logging::init(&config, is_server)?;

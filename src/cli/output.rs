@@ -5,6 +5,20 @@ use time::macros::format_description;
 
 use crate::base::clock::Timestamp;
 
+/// Prints a line; like `println!`, but a reader that has gone away (`| head`) is no reason to panic.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::output::line(format_args!($($text)*))
+    };
+}
+pub(super) use say;
+
+/// What [`say!`] does.
+pub fn line(text: std::fmt::Arguments<'_>) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// A table with aligned columns.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = header.iter().map(|title| title.len()).collect();
@@ -40,6 +54,6 @@ pub fn maybe_instant(at: Option<Timestamp>) -> String {
 
 /// Prints JSON.
 pub fn json(value: &impl serde::Serialize) -> Result<(), super::Failure> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::model::scope::ScopeDefinition;
 use crate::protocol::scope::is_scope_token;
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(Subcommand)]
@@ -68,7 +69,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 return Err(format!("the scope {} is defined already", scope.name).into());
             }
             tx.commit().await?;
-            println!("{} is defined.", scope.name);
+            say!("{} is defined.", scope.name);
             Ok(())
         }
         Command::List { json } => list(app, json).await,
@@ -78,7 +79,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 return Err(format!("there is no scope {name}; see them with: gatehouse scope list").into());
             }
             tx.commit().await?;
-            println!("{name} is removed.");
+            say!("{name} is removed.");
             Ok(())
         }
     }
@@ -113,6 +114,6 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
             vec![scope.name, default, roles, scope.description]
         })
         .collect();
-    println!("{}", output::table(&["SCOPE", "DEFAULT", "ROLES", "DESCRIPTION"], &rows));
+    say!("{}", output::table(&["SCOPE", "DEFAULT", "ROLES", "DESCRIPTION"], &rows));
     Ok(())
 }

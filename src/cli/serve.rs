@@ -9,6 +9,7 @@ use crate::jobs;
 use crate::web::server;
 
 use super::Failure;
+use super::output::say;
 
 pub async fn run(app: App) -> Result<(), Failure> {
     let listen = app.config.listen;
@@ -54,7 +55,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
         let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));
         let notice = format!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
         match app.config.log_format {
-            LogFormat::Text => println!("{notice}"),
+            LogFormat::Text => say!("{notice}"),
             // Standard output is for log collectors then, which must neither stumble over it nor keep the code.
             LogFormat::Json => eprintln!("{notice}"),
         }

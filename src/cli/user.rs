@@ -12,6 +12,7 @@ use crate::model::user::{User, normalize_username};
 use crate::protocol::claims::PROFILE_CLAIMS;
 use crate::protocol::scope::Scope;
 
+use super::output::say;
 use super::{Failure, output};
 
 #[derive(Subcommand)]
@@ -96,7 +97,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let password = obtain(app, &password)?;
             account::set_password(app, &user, &password.secret).await?;
             report_password(&password);
-            println!("The password of {} is changed; all sessions and grants are ended.", user.username);
+            say!("The password of {} is changed; all sessions and grants are ended.", user.username);
             Ok(())
         }
         Command::Disable { username } => set_disabled(app, &username, true).await,
@@ -106,7 +107,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             let mut tx = app.store.begin().await?;
             tx.delete_user(&user.id).await?;
             tx.commit().await?;
-            println!("{} is removed.", user.username);
+            say!("{} is removed.", user.username);
             Ok(())
         }
     }
@@ -141,7 +142,7 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
         }
         return output::json(&shown);
     }
-    println!("{} is added; sub: {}", user.username, user.id);
+    say!("{} is added; sub: {}", user.username, user.id);
     report_password(&password);
     Ok(())
 }
@@ -189,7 +190,7 @@ fn obtain(app: &App, source: &PasswordSource) -> Result<Password, Failure> {
 
 fn report_password(password: &Password) {
     if password.is_generated {
-        println!("Password, shown once: {}", password.secret.expose_secret());
+        say!("Password, shown once: {}", password.secret.expose_secret());
     }
 }
 
@@ -202,13 +203,13 @@ async fn find(app: &App, username: &str) -> Result<User, Failure> {
 async fn set_disabled(app: &App, username: &str, is_disabled: bool) -> Result<(), Failure> {
     let user = find(app, username).await?;
     account::set_disabled(app, &user, is_disabled).await?;
-    println!("{} is {}.", user.username, if is_disabled { "disabled" } else { "enabled" });
+    say!("{} is {}.", user.username, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
 }
 
 fn view(user: &User) -> Value {
     json!({
-        "id": user.id,
+        "sub": user.id,
         "username": user.username,
         "email": user.email,
         "email_verified": user.email_verified,
@@ -250,7 +251,7 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
             ]
         })
         .collect();
-    println!(
+    say!(
         "{}",
         output::table(&["USERNAME", "E-MAIL", "ROLES", "MAY GRANT", "STATE", "SUB"], &rows)
     );

@@ -104,7 +104,7 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<String>, Fault> {
+pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<Session>, Fault> {
     let Some((id, secret)) = parse_cookie(cookie) else {
         return Ok(None);
     };
@@ -114,7 +114,7 @@ pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<String>, Fault> {
     if !equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes()) {
         return Ok(None);
     }
-    Ok(tx.delete_session(&id).await?.then_some(id))
+    Ok(tx.delete_session(&id).await?.then_some(session))
 }
 
 /// Signs a browser out, and ends the grants that were not meant to outlive the session.
@@ -124,12 +124,12 @@ pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<String>, Fault> {
 pub async fn sign_out(app: &App, cookie: &str) -> Result<(), Fault> {
     let mut tx = app.store.begin().await?;
     let ended = end(&mut tx, cookie).await?;
-    if let Some(session_id) = &ended {
-        tx.revoke_grants_of_session(session_id, app.now()).await?;
+    if let Some(session) = &ended {
+        tx.revoke_grants_of_session(&session.id, app.now()).await?;
     }
     tx.commit().await?;
     if let Some(session) = ended {
-        tracing::info!(event = "signed_out", session, "a session was ended by its owner");
+        tracing::info!(event = "signed_out", session = session.id, "a session was ended by its owner");
     }
     Ok(())
 }

@@ -59,13 +59,13 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds));
+        return Ok(throttled(seconds, attempt));
     }
     // Kept until a failure is counted: no more guesses are on their way than there are turns.
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds));
+        return Ok(throttled(seconds, attempt));
     }
     let stored = user
         .as_ref()
@@ -80,7 +80,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let mut tx = app.store.begin().await?;
     // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
-        return Ok(throttled(seconds));
+        return Ok(throttled(seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
         return wrong(&counters, tx, attempt, now).await;
@@ -94,10 +94,16 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         tx.upgrade_password_hash(&user.id, &stored, &new).await?;
         user.password_hash = Some(new);
     }
-    if let Some(cookie) = attempt.replaces {
-        session::end(&mut tx, cookie).await?;
-    }
     let session = session::new_session(app, &user.id, &[AMR_PASSWORD], attempt.origin)?;
+    if let Some(cookie) = attempt.replaces
+        && let Some(replaced) = session::end(&mut tx, cookie).await?
+    {
+        if replaced.user_id == user.id {
+            tx.move_grants(&replaced.id, &session.session.id).await?;
+        } else {
+            tx.revoke_grants_of_session(&replaced.id, now).await?;
+        }
+    }
     tx.insert_session(&session.session).await?;
     tx.commit().await?;
     tracing::info!(
@@ -122,8 +128,13 @@ async fn wrong(counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timest
     Ok(Outcome::Wrong)
 }
 
-fn throttled(seconds: Seconds) -> Outcome {
-    tracing::warn!(event = "sign_in_throttled", seconds, "a sign-in was refused: too many failures");
+fn throttled(seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+    tracing::warn!(
+        event = "sign_in_throttled",
+        seconds,
+        address = attempt.origin.address,
+        "a sign-in was refused: too many failures"
+    );
     Outcome::Throttled(seconds)
 }
 

@@ -128,6 +128,12 @@ impl Client {
         self.requires_pkce || self.is_public()
     }
 
+    /// How long its access tokens live, where the server's usual time is `usual`.
+    #[must_use]
+    pub fn token_lifetime(&self, usual: Seconds) -> Seconds {
+        self.access_token_lifetime.unwrap_or(usual)
+    }
+
     /// Whether it may use a grant type.
     #[must_use]
     pub fn allows(&self, grant_type: GrantType) -> bool {

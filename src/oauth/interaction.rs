@@ -94,8 +94,8 @@ impl Interaction {
 
     /// Whether it may go on in this browser, and is not too old.
     #[must_use]
-    pub fn may_go_on(&self, app: &App, browser: Option<&BrowserId>) -> bool {
-        let is_same_browser = browser.is_some_and(|browser| equal(self.browser.as_bytes(), browser.as_str().as_bytes()));
+    pub fn may_go_on(&self, app: &App, browser: &BrowserId) -> bool {
+        let is_same_browser = equal(self.browser.as_bytes(), browser.as_str().as_bytes());
         is_same_browser && app.now() - self.created_at <= LIFETIME
     }
 

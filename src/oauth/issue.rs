@@ -92,7 +92,7 @@ pub struct OnBehalf<'a> {
 pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBehalf<'_>>) -> Result<TokenResponse, Fault> {
     let now = app.now();
     let key = signer(app, client.signing_algorithm, now)?;
-    let lifetime = client.access_token_lifetime.unwrap_or(app.config.lifetimes.access_token);
+    let lifetime = client.token_lifetime(app.config.lifetimes.access_token);
     let access_token = access_token(app, &key, client, scope, on_behalf.map(|person| person.grant), now + lifetime, now)?;
     let (refresh_token, id_token) = match on_behalf {
         Some(person) => (
@@ -120,7 +120,7 @@ pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBe
 fn signer(app: &App, algorithm: SigningAlgorithm, now: Timestamp) -> Result<std::sync::Arc<KeyPair>, Fault> {
     app.keys.current().signer(algorithm, now).cloned().ok_or_else(|| {
         Fault::internal(format!(
-            "there is no {algorithm} key to sign with: run `gatehouse key rotate --algorithm {algorithm}`"
+            "there is no {algorithm} key to sign with: run gatehouse key rotate --now --algorithm {algorithm}"
         ))
     })
 }

@@ -12,9 +12,6 @@ use super::row::{Row, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
-/// A page of clients.
-pub type ClientList = Vec<Client>;
-
 macro_rules! columns {
     () => {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
@@ -70,7 +67,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn clients(&mut self, after: &str, limit: u16) -> Result<ClientList, Fault> {
+    pub async fn clients(&mut self, after: &str, limit: u16) -> Result<Vec<Client>, Fault> {
         self.query(sql!("SELECT ", columns!(), " FROM clients WHERE id > $1 ORDER BY id LIMIT $2"))
             .text(after)
             .bind(i64::from(limit))

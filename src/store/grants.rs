@@ -241,6 +241,20 @@ impl Tx {
         .await
     }
 
+    /// Lets the grants that end with a session go on in the one that replaces it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn move_grants(&mut self, from_session: &str, to_session: &str) -> Result<u64, Fault> {
+        self.query(sql!(
+            "UPDATE grants SET session_id = $1 WHERE session_id = $2 AND ends_with_session = 1 AND revoked_at IS NULL"
+        ))
+        .text(to_session)
+        .text(from_session)
+        .execute()
+        .await
+    }
+
     /// Ends a grant and every token under it; false when it had ended.
     ///
     /// # Errors

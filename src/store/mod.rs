@@ -31,7 +31,6 @@ use sqlx::{AnyPool, Executor};
 
 use crate::base::fault::Fault;
 
-pub use clients::ClientList;
 pub use connection::{Connection, Tx};
 pub use grants::{Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};

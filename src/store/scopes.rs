@@ -55,26 +55,6 @@ impl Tx {
         .await
     }
 
-    /// Changes what a scope means; false when it is not defined.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn update_scope(&mut self, scope: &ScopeDefinition) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!(
-                "UPDATE scopes SET description = $1, claims = $2, is_default = $3, roles = $4, updated_at = $5 WHERE name = $6"
-            ))
-            .text(&scope.description)
-            .bind(json(&scope.claims)?)
-            .flag(scope.is_default)
-            .bind(json(&scope.roles)?)
-            .bind(scope.updated_at)
-            .text(&scope.name)
-            .execute()
-            .await?;
-        Ok(updated == 1)
-    }
-
     /// Removes a scope; no token is issued with it any more. False when it is not defined.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ pub async fn pkce(call: Call) -> Result<HttpResponse, Error> {
 }
 
 /// `/dev/clients`: a ready client in one call. Parameters, all optional: `name`, `redirect_uri`
-/// (repeated with spaces between), `scope`, `type` (`public` or `confidential`).
+/// (several, with spaces between), `scope`, `type` (`public` or `confidential`).
 pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
     require_admin(&call).await?;
     let parameters = parameters(&call)?;

@@ -25,8 +25,10 @@ pub enum Error {
     Fault(Fault),
     /// A form that we did not serve to this browser, or long ago.
     StaleForm,
-    /// An interaction that is too old or not ours.
+    /// An interaction that is missing or not ours.
     StaleInteraction,
+    /// A page that needs our cookie, in a browser that did not send it.
+    NoCookie,
     /// An interaction that cannot go on here, and where it begins anew.
     Restart(String),
     /// The admin token is missing or wrong.
@@ -153,9 +155,16 @@ fn answer(error: &Error) -> Answer {
         Error::StaleInteraction | Error::Restart(_) => Answer::new(
             StatusCode::BAD_REQUEST,
             ErrorCode::InvalidRequest,
-            "this sign-in was begun too long ago, or its address is incomplete",
+            "the address of this sign-in is incomplete, or is not from this server",
             "Please start again",
             Some("Go back to the application and sign in from there."),
+        ),
+        Error::NoCookie => Answer::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest,
+            "this browser did not send back the cookie of this site",
+            "Cookies are needed to sign in",
+            Some("Allow cookies for this site, then go back to the application and sign in from there."),
         ),
         Error::NotAdmin => Answer::new(
             StatusCode::UNAUTHORIZED,

@@ -85,6 +85,7 @@ impl Road<'_> {
             Ok(granted) => granted,
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
+        let is_silent = request.prompt.none;
         let granted = Granted {
             request,
             scope: granted,
@@ -93,6 +94,10 @@ impl Road<'_> {
         };
         let Some(response) = self.grant(&destination, granted, visitor).await? else {
             // The session ended a moment ago.
+            if is_silent {
+                let refusal = Refusal::new(ErrorCode::LoginRequired, "the person has to sign in");
+                return Ok(Err((destination, refusal)));
+            }
             return Ok(Ok(Decision::SignIn {
                 interaction: self.interaction.clone(),
                 client: Box::new(destination.client),

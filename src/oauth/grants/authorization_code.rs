@@ -14,6 +14,9 @@ use crate::protocol::token_request::GrantType;
 use crate::protocol::tokens::AuthorizationCode;
 use crate::store::Redemption;
 
+/// The one answer for a code that is worth nothing, whatever the reason.
+const USELESS: Refusal = invalid_grant("the code is unknown, expired, used, or was issued to another client or redirect URI");
+
 /// Redeems a code, once. A second redemption revokes everything that came of the first
 /// (RFC 6749 §4.1.2, RFC 9700 §2.1.1).
 ///
@@ -50,7 +53,7 @@ pub async fn redeem(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Some(Recalled { grant, user, catalog }) = recalled else {
-        return Ok(Err(invalid_grant("the code is unknown")));
+        return Ok(Err(USELESS));
     };
     if let Err(refusal) = check_binding(&grant, redirect_uri, code_verifier) {
         return Ok(Err(refusal));
@@ -61,7 +64,7 @@ pub async fn redeem(
 
     let generation = client.allows(GrantType::RefreshToken).then_some(1);
     let lives = app.config.lifetimes;
-    let tokens_end = now + client.access_token_lifetime.unwrap_or(lives.access_token);
+    let tokens_end = now + client.token_lifetime(lives.access_token);
     let refresh_ends = grant.created_at + lives.refresh_token;
     let idle_expires_at = (now + lives.refresh_token_idle).min(refresh_ends);
     let redemption = Redemption {
@@ -77,8 +80,13 @@ pub async fn redeem(
     };
     let mut tx = app.store.begin().await?;
     if !tx.consume_code(&grant.id, &redemption).await? {
+        // Somebody was first: with the same code, or by revoking the grant.
+        let current = tx.grant(&grant.id).await?;
         drop(tx);
-        return replayed(app, &grant).await;
+        return match current {
+            Some(current) if is_replay(&current, client) => replayed(app, &current).await,
+            _ => Ok(Err(USELESS)),
+        };
     }
     tx.commit().await?;
     tracing::debug!(
@@ -112,9 +120,7 @@ fn is_replay(grant: &Grant, client: &AuthenticatedClient) -> bool {
 /// Revokes what came of the first redemption. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
     revoke_replayed(app, grant, "code_replayed").await?;
-    Ok(Err(invalid_grant(
-        "the code is unknown, expired, used, or was issued to another client or redirect URI",
-    )))
+    Ok(Err(USELESS))
 }
 
 /// The redirect URI byte by byte, and PKCE. Without PKCE a redirect URI that was sent in the

@@ -98,7 +98,7 @@ enum Outcome {
 async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
     let lives = app.config.lifetimes;
     let idle_expires_at = (now + lives.refresh_token_idle).min(grant.ends_at);
-    let tokens_end = now + client.access_token_lifetime.unwrap_or(lives.access_token);
+    let tokens_end = now + client.token_lifetime(lives.access_token);
     let rotation = Rotation {
         now,
         idle_expires_at,

@@ -49,11 +49,14 @@ pub fn opened(call: &Call, sealed: Option<&str>) -> Result<Interaction, Error> {
     let interaction = sealed
         .and_then(|sealed| Interaction::open(&call.app, sealed))
         .ok_or(Error::StaleInteraction)?;
-    let browser = cookies::browser(call).and_then(|cookie| BrowserId::parse(&cookie));
-    if interaction.may_go_on(&call.app, browser.as_ref()) {
+    // A browser that keeps no cookie would begin anew for ever.
+    let browser = cookies::browser(call)
+        .and_then(|cookie| BrowserId::parse(&cookie))
+        .ok_or(Error::NoCookie)?;
+    if interaction.may_go_on(&call.app, &browser) {
         return Ok(interaction);
     }
-    // Too old, or begun before the browser had its cookie: the request itself is still good, so it begins anew.
+    // Too old, or of another browser: the request itself is still good, so it begins anew.
     Err(Error::Restart(format!(
         "{}/authorize?{}",
         call.app.issuer.path(),

@@ -197,6 +197,23 @@ on_every_database! {
         assert_eq!(client.refresh(plain.text("refresh_token")).await.status, 200, "no OpenID Connect, no offline_access");
     }
 
+    async fn signing_in_again_takes_the_grants_along_and_somebody_else_ends_them(app: TestApp) {
+        app.user("alice").await;
+        app.user("bob").await;
+        let client = app.trusted_client().await;
+        for (next, survives_sign_in) in [("alice", true), ("bob", false)] {
+            let browser = Browser::new();
+            let page = client.authorize(&browser, "alice", &[("scope", "openid")]).await;
+            let before = client.redeem(&page.answer("code").unwrap()).await;
+            let page = browser.visit(&client.authorize_url(&[("scope", "openid"), ("prompt", "login")])).await;
+            browser.sign_in(&page, next, next).await;
+            assert_eq!(client.userinfo(before.text("access_token")).await.status == 200, survives_sign_in, "{next}");
+            let page = browser.visit(&app.url("/logout")).await;
+            browser.submit(&page, &[]).await;
+            assert_eq!(client.userinfo(before.text("access_token")).await.status, 401, "{next}");
+        }
+    }
+
     async fn a_device_cookie_ends_with_the_password(app: TestApp) {
         let user = app.user("alice").await;
         let owner = Browser::new();

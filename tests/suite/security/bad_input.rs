@@ -115,12 +115,19 @@ async fn interactions_that_are_not_ours() {
         }
         // In another browser the request begins anew there; nothing of this one goes along.
         let stranger = Browser::new();
+        stranger.get(&app.url("/login")).await;
         let page = stranger.get(&app.url(&format!("{path}?interaction={right}"))).await;
         assert!(
             page.location().unwrap().starts_with(&app.url("/authorize?")),
             "{path} in another browser"
         );
     }
+    // A browser that keeps no cookies is told so, instead of being sent around for ever.
+    let page = http().get(client.authorize_url(&[])).send().await.unwrap();
+    let login = page.headers()["location"].to_str().unwrap().to_owned();
+    let answer = http().get(app.url(&login)).header("accept", "text/html").send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    assert!(answer.text().await.unwrap().contains("Cookies are needed"));
     app.advance(3601);
     let page = browser.get(&app.url(&format!("/login?interaction={right}"))).await;
     assert!(page.location().unwrap().starts_with(&app.url("/authorize?")), "an hour is over");
