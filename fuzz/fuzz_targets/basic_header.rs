@@ -19,7 +19,9 @@ fuzz_target!(|raw: &[u8]| {
 
 fn check(credentials: Option<ClientCredentials>) {
     if let Some(credentials) = credentials {
-        assert!(credentials.method == AuthMethod::ClientSecretBasic && credentials.secret.is_some());
+        // An empty secret is none (RFC 6749 §2.3.1); nothing in a header makes it any other method.
+        let expected = if credentials.secret.is_some() { AuthMethod::ClientSecretBasic } else { AuthMethod::None };
+        assert!(credentials.method == expected);
         assert!(!credentials.client_id.is_empty() && !credentials.client_id.contains('\0'));
     }
 }

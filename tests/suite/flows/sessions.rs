@@ -214,6 +214,31 @@ on_every_database! {
         }
     }
 
+    async fn a_new_password_does_not_enable_an_account_that_was_disabled_meanwhile(app: TestApp) {
+        use gatehouse::identity::account;
+        // As an operator's command holds it while it waits for the password to be typed.
+        let read_before = app.user("alice").await;
+        account::set_disabled(&app.app, &read_before, true).await.unwrap();
+        account::set_password(&app.app, &read_before, &"another password".into()).await.unwrap();
+        assert_eq!(sign_in(&app, &Browser::new(), "alice", "another password").await.status, 401);
+        account::set_disabled(&app.app, &read_before, false).await.unwrap();
+        assert_eq!(sign_in(&app, &Browser::new(), "alice", "another password").await.status, 303, "and the other way round");
+    }
+
+    async fn a_grant_that_idled_out_leaves_no_row(app: TestApp) {
+        app.user("alice").await;
+        let client = app.trusted_client().await;
+        let tokens = client.tokens("alice", &[]).await;
+        let id = gatehouse::protocol::tokens::RefreshToken::parse(tokens.text("refresh_token")).unwrap().grant_id();
+        let is_there = || async { app.app.store.read().await.unwrap().grant(&id).await.unwrap().is_some() };
+        app.advance(30 * 86_400 - 1);
+        gatehouse::jobs::sweep(&app.app, std::time::Duration::ZERO).await.unwrap();
+        assert!(is_there().await);
+        app.advance(1);
+        gatehouse::jobs::sweep(&app.app, std::time::Duration::ZERO).await.unwrap();
+        assert!(!is_there().await, "not kept for the year that it could have been refreshed");
+    }
+
     async fn a_device_cookie_ends_with_the_password(app: TestApp) {
         let user = app.user("alice").await;
         let owner = Browser::new();

@@ -65,3 +65,10 @@ proptest! {
         prop_assert!(is_speakable(&Refusal::quoting(ErrorCode::InvalidRequest, &text)));
     }
 }
+
+/// Peers must not be able to write the log full.
+#[test]
+fn what_the_log_gets_is_cut() {
+    let refusal = gatehouse::protocol::error::invalid_request("too long").with_detail("ä".repeat(60_000));
+    assert_eq!(refusal.detail.map(|detail| detail.chars().count()), Some(200));
+}
