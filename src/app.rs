@@ -4,17 +4,34 @@ use std::sync::Arc;
 
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::fault::Fault;
+use crate::base::id::new_id;
 use crate::base::random::Random;
 use crate::config::Config;
 use crate::keys::passwords::Passwords;
 use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
+use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
-/// The application. Cheap to clone.
+/// The application, on behalf of one request. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct App(Arc<Parts>);
+pub struct App {
+    parts: Arc<Parts>,
+    context: Arc<Context>,
+}
+
+/// On whose behalf the application works: what every event of the audit log says, without anybody
+/// having to remember it.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// `X-Request-Id`
+    pub request_id: Option<String>,
+    /// The address of the peer
+    pub address: Option<String>,
+    /// Who asks, as far as it is known
+    pub actor: Actor,
+}
 
 /// The parts of [`App`].
 #[derive(Debug)]
@@ -46,7 +63,7 @@ impl App {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
         let issuer = config.issuer();
-        Ok(Self(Arc::new(Parts {
+        let parts = Arc::new(Parts {
             config,
             issuer,
             store,
@@ -55,7 +72,54 @@ impl App {
             passwords,
             clock,
             random,
-        })))
+        });
+        let context = Arc::new(Context {
+            actor: Actor::System,
+            ..Context::default()
+        });
+        Ok(Self { parts, context })
+    }
+
+    /// The same application, on behalf of a request.
+    #[must_use]
+    pub fn within(&self, context: Context) -> Self {
+        Self {
+            parts: Arc::clone(&self.parts),
+            context: Arc::new(context),
+        }
+    }
+
+    /// The same application and request, now that it is known who asks.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        self.within(Context {
+            actor,
+            ..(*self.context).clone()
+        })
+    }
+
+    /// On whose behalf it works.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// An event that happens now, in this request.
+    #[must_use]
+    pub fn event(&self, kind: EventKind) -> Event {
+        Event {
+            id: new_id(&self.clock, &self.random),
+            at: self.now(),
+            kind,
+            outcome: Outcome::Success,
+            actor: self.context.actor.clone(),
+            subject: None,
+            client_id: None,
+            target: None,
+            address: self.context.address.clone(),
+            request_id: self.context.request_id.clone(),
+            detail: serde_json::Map::new(),
+        }
     }
 
     /// Seconds since the epoch.
@@ -68,6 +132,6 @@ impl App {
 impl std::ops::Deref for App {
     type Target = Parts;
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }

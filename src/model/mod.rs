@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod consent;
+pub mod event;
 pub mod grant;
 pub mod scope;
 pub mod session;

@@ -8,6 +8,7 @@
 mod clients;
 mod connection;
 mod consents;
+mod events;
 mod grants;
 mod lane;
 mod migrate;

@@ -14,11 +14,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use futures_util::FutureExt;
 
-use crate::app::App;
+use crate::app::{App, Context};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 
-use super::call::Call;
+use super::call::{Call, client_address};
 use super::error::{self, Error};
 use super::pages::CONTENT_POLICY;
 use super::routes::{Audience, Cors, Route};
@@ -31,6 +31,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Serves one request to a route of the table.
 pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
     let request_id = base64url(&app.random.bytes::<9>());
+    let app = app.within(Context {
+        request_id: Some(request_id.clone()),
+        address: Some(client_address(&http, &app.config.trusted_proxies)),
+        ..Context::default()
+    });
     let method = http.method().clone();
     let path = http.path().to_owned();
     let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {

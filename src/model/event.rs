@@ -1,0 +1,244 @@
+//! An event of the audit log: who did what to whom, from where, and what came of it.
+//!
+//! Events are for the operator and, where they are the subject, for the person. They never carry a
+//! secret: [`Event::detail`] replaces the values of fields with telling names.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::base::clock::Timestamp;
+
+/// Who did something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Actor {
+    /// Somebody who has not said or proved who they are
+    #[default]
+    Anonymous,
+    /// The server itself: jobs, start-up
+    System,
+    /// The operator at the command line
+    Command,
+    /// Whoever holds the admin token
+    AdminToken,
+    /// A user, by id
+    User(String),
+    /// A client, by id
+    Client(String),
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::System => f.write_str("system"),
+            Self::Command => f.write_str("command"),
+            Self::AdminToken => f.write_str("admin_token"),
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Client(id) => write!(f, "client:{id}"),
+        }
+    }
+}
+
+impl Actor {
+    /// Reads what [`std::fmt::Display`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "anonymous" => Self::Anonymous,
+            "system" => Self::System,
+            "command" => Self::Command,
+            "admin_token" => Self::AdminToken,
+            _ => match text.split_once(':')? {
+                ("user", id) => Self::User(id.to_owned()),
+                ("client", id) => Self::Client(id.to_owned()),
+                _ => return None,
+            },
+        })
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal: $text:literal,)+) => {
+        /// What happened. The names are stable: collectors filter by them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind {
+            $(#[doc = $text] $variant,)+
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable name.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// For people.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    SignedIn = "session.started": "Signed in",
+    SignInFailed = "session.refused": "Sign-in failed",
+    SignInThrottled = "session.throttled": "Sign-in refused after too many failures",
+    SignedOut = "session.ended": "Signed out",
+    SessionRevoked = "session.revoked": "Session ended by somebody else or from another browser",
+    ConsentGiven = "consent.given": "Consent given",
+    ConsentDenied = "consent.denied": "Consent denied",
+    ConsentWithdrawn = "consent.withdrawn": "Consent withdrawn",
+    CodeRedeemed = "code.redeemed": "Authorization code redeemed",
+    CodeReplayed = "code.replayed": "Authorization code presented twice",
+    RefreshReplayed = "refresh_token.replayed": "Old refresh token presented",
+    GrantRevoked = "grant.revoked": "Grant revoked",
+    TokenRevoked = "token.revoked": "Access token revoked",
+    UserCreated = "user.created": "Account made",
+    UserChanged = "user.changed": "Account changed",
+    UserDeleted = "user.deleted": "Account deleted",
+    UserSignedOut = "user.signed_out": "Signed out everywhere",
+    PasswordChanged = "password.changed": "Password changed",
+    PasswordRefused = "password.refused": "Password change refused: wrong current password",
+    ClientCreated = "client.created": "Client registered",
+    ClientChanged = "client.changed": "Client changed",
+    ClientDeleted = "client.deleted": "Client deleted",
+    ClientSecretReplaced = "client.secret_replaced": "Client got a new secret",
+    ScopeCreated = "scope.created": "Scope defined",
+    ScopeChanged = "scope.changed": "Scope changed",
+    ScopeDeleted = "scope.deleted": "Scope deleted",
+    KeyRotated = "signing_key.rotated": "Signing key rotated",
+    KeyRetired = "signing_key.retired": "Signing key retired",
+    SettingsChanged = "settings.changed": "Settings changed",
+    SetupCompleted = "setup.completed": "Set-up completed",
+    SetupRefused = "setup.refused": "Set-up tried with a wrong code",
+    AdminTokenReplaced = "admin_token.replaced": "Admin token replaced",
+    AdminSignedIn = "admin.signed_in": "Signed in with the admin token",
+    AdminRefused = "admin.refused": "Admin access refused",
+}
+
+impl EventKind {
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Whether it was done or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Done
+    Success,
+    /// Refused
+    Failure,
+}
+
+impl Outcome {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+
+    /// The outcome of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Success, Self::Failure].into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// One event. `App::event` makes it with time, address, request and actor filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Grows with time
+    pub id: String,
+    /// When
+    pub at: Timestamp,
+    /// What
+    pub kind: EventKind,
+    /// With what result
+    pub outcome: Outcome,
+    /// Who did it
+    pub actor: Actor,
+    /// The user whom it concerns, by id
+    pub subject: Option<String>,
+    /// The client that it concerns
+    pub client_id: Option<String>,
+    /// What else it concerns: the id of a grant, session, key, or the name of a scope
+    pub target: Option<String>,
+    /// From where
+    pub address: Option<String>,
+    /// In which request (`X-Request-Id`)
+    pub request_id: Option<String>,
+    /// More, without secrets: for changes, `before` and `after`
+    pub detail: Map<String, Value>,
+}
+
+/// Fields whose values are never kept, wherever they stand in a detail.
+const SECRET_FIELDS: [&str; 5] = ["code", "token", "secret", "password", "state"];
+
+impl Event {
+    /// The user whom it concerns.
+    #[must_use]
+    pub fn subject(mut self, user_id: &str) -> Self {
+        self.subject = Some(user_id.to_owned());
+        self
+    }
+
+    /// The client that it concerns.
+    #[must_use]
+    pub fn client(mut self, client_id: &str) -> Self {
+        self.client_id = Some(client_id.to_owned());
+        self
+    }
+
+    /// What else it concerns.
+    #[must_use]
+    pub fn target(mut self, id: &str) -> Self {
+        self.target = Some(id.to_owned());
+        self
+    }
+
+    /// Who did it, where the request does not say so.
+    #[must_use]
+    pub fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// It was refused.
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.outcome = Outcome::Failure;
+        self
+    }
+
+    /// Adds a fact. Values of fields that are called `code`, `token`, `secret`, `password` or `state`, at
+    /// any depth, are replaced.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let mut value = value.into();
+        redact(name, &mut value);
+        self.detail.insert(name.to_owned(), value);
+        self
+    }
+}
+
+fn redact(name: &str, value: &mut Value) {
+    let is_secret = |name: &str| SECRET_FIELDS.contains(&name) || SECRET_FIELDS.iter().any(|field| name.ends_with(&format!("_{field}")));
+    match value {
+        _ if is_secret(name) && !value.is_null() && !value.is_boolean() => *value = Value::from("[redacted]"),
+        Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| redact(name, value)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact("", item)),
+        _ => {}
+    }
+}
