@@ -18,9 +18,9 @@ use crate::config::Config;
 use crate::keys::rotation::{generate_all, insert_first_keys};
 use crate::keys::secrets::{MIN_APP_SECRET, Secrets};
 use crate::keys::signing::GeneratedKey;
-use crate::model::scope::ScopeDefinition;
+use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::model::signing_key::SigningAlgorithm;
-use crate::protocol::claims::STANDARD_SCOPES;
+use crate::protocol::claims::{ADMIN_SCOPES, STANDARD_SCOPES};
 use crate::store::{Setting, Store};
 
 /// Why an installation does not open.
@@ -172,13 +172,22 @@ where
     let mut tx = store.begin().await?;
     if tx.insert_setting(Setting::Initialized, "1", now).await? {
         insert_first_keys(&mut tx, &keys, &secrets.signing_key, random, now).await?;
-        for scope in &STANDARD_SCOPES {
+        let standard = STANDARD_SCOPES
+            .iter()
+            .map(|scope| (scope.name, scope.description, scope.claims, scope.is_default));
+        let administration = ADMIN_SCOPES
+            .iter()
+            .map(|(name, description)| (*name, *description, [].as_slice(), false));
+        for (name, description, claims, is_default) in standard.chain(administration) {
             tx.insert_scope(&ScopeDefinition {
-                name: scope.name.to_owned(),
-                description: scope.description.to_owned(),
-                claims: scope.claims.iter().map(|claim| (*claim).to_owned()).collect(),
-                is_default: scope.is_default,
-                roles: Vec::new(),
+                name: name.to_owned(),
+                settings: ScopeSettings {
+                    description: description.to_owned(),
+                    claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+                    is_default,
+                    roles: Vec::new(),
+                },
+                version: 1,
                 created_at: now,
                 updated_at: now,
             })

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
-use crate::identity::account::{self, AccountError, NewUser};
+use crate::identity::account::{self, AccountError};
 use crate::model::client::ConsentPolicy;
-use crate::model::scope::ScopeDefinition;
+use crate::model::scope::{ScopeDefinition, ScopeSettings};
+use crate::model::user::UserSettings;
 use crate::oauth::clients::{self, ClientError, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::scope::Scope;
@@ -155,10 +156,11 @@ async fn define_mcp_scopes(app: &App) -> Result<(), Fault> {
     ] {
         let scope = ScopeDefinition {
             name: name.to_owned(),
-            description: description.to_owned(),
-            claims: Vec::new(),
-            is_default: false,
-            roles: Vec::new(),
+            settings: ScopeSettings {
+                description: description.to_owned(),
+                ..ScopeSettings::default()
+            },
+            version: 1,
             created_at: now,
             updated_at: now,
         };
@@ -171,30 +173,37 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
     let password = SecretString::from(seeded.password);
     let allowed_scope = seeded.allowed_scope.map(|scope| Scope::parse(scope).unwrap_or_default());
     let existing = app.store.read().await?.user_by_name(seeded.username).await?;
-    if let Some(mut user) = existing {
-        user.allowed_scope = allowed_scope;
-        user.is_disabled = false;
-        let mut tx = app.store.begin().await?;
-        tx.update_user(&user).await?;
-        tx.commit().await?;
+    if let Some(user) = existing {
+        let settings = UserSettings {
+            allowed_scope,
+            is_disabled: false,
+            ..user.settings.clone()
+        };
+        let user = match account::change(app, user, settings).await {
+            Ok(user) => user,
+            Err(error) => return Err(fault(seeded.username, error)),
+        };
         return account::set_password(app, &user, &password).await;
     }
-    let new = NewUser {
+    let new = UserSettings {
         username: seeded.username.to_owned(),
         email: Some(format!("{}@example.com", seeded.username)),
         email_verified: true,
         profile: profile_of(seeded.username),
         allowed_scope,
-        ..NewUser::default()
+        ..UserSettings::default()
     };
     match account::create(app, new, Some(&password)).await {
         Ok(_) => Ok(()),
-        Err(AccountError::Taken) => Err(Fault::internal(format!(
-            "{}@example.com belongs to another account",
-            seeded.username
-        ))),
-        Err(AccountError::Invalid(problem)) => Err(Fault::internal(problem)),
-        Err(AccountError::Fault(fault)) => Err(fault),
+        Err(error) => Err(fault(seeded.username, error)),
+    }
+}
+
+fn fault(username: &str, error: AccountError) -> Fault {
+    match error {
+        AccountError::Fault(fault) => fault,
+        AccountError::Taken => Fault::internal(format!("{username}@example.com belongs to another account")),
+        other => Fault::internal(other),
     }
 }
 
@@ -237,7 +246,7 @@ async fn put_client(app: &App, seeded: &SeededClient) -> Result<(), Fault> {
     }
     match clients::register(app, new).await {
         Ok(_) | Err(ClientError::Taken) => Ok(()),
-        Err(ClientError::Invalid(problem)) => Err(Fault::internal(problem)),
         Err(ClientError::Fault(fault)) => Err(fault),
+        Err(other) => Err(Fault::internal(other)),
     }
 }

@@ -9,4 +9,5 @@ pub mod digest;
 pub mod encoding;
 pub mod fault;
 pub mod id;
+pub mod invalid;
 pub mod random;

@@ -1,10 +1,10 @@
 //! `gatehouse client`
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use crate::model::client::{AccessTokenFormat, Client, ClientKind, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::oauth::clients::{self, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
@@ -24,10 +24,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Give a client a new secret; the old one stops working at once
+    /// Give a client a new secret; the old one stops working at once, or after a while
     Secret {
         /// Client id
         client_id: String,
+        /// For how many seconds the old secret goes on working, so that the application can change over
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        overlap: i64,
     },
     /// Stop a client, and everything that it has been given
     Disable {
@@ -46,40 +49,31 @@ pub enum Command {
     },
 }
 
-/// What kind of application it is.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// A web application with a server that can keep a secret
-    Web,
-    /// A single-page application in the browser: no secret, PKCE
-    Spa,
-    /// A mobile, desktop or command-line application: no secret, PKCE
-    Native,
-    /// A service that acts for itself: client credentials
-    Service,
+/// Reads the name of a kind.
+fn kind(text: &str) -> Result<ClientKind, String> {
+    ClientKind::parse(text).ok_or_else(|| "must be web, spa, native, service or mcp".to_owned())
 }
 
 #[derive(clap::Args)]
 pub struct Add {
     /// Name that people read when they are asked for consent
     name: String,
-    /// What kind of application it is; sets grant types and authentication
-    #[arg(long, value_enum, default_value_t = Kind::Web)]
-    kind: Kind,
+    /// What kind of application it is; sets grant types and authentication.
+    ///
+    /// web: has a server that can keep a secret; spa: runs in the browser; native: mobile, desktop or command
+    /// line; service: acts for itself; mcp: an MCP client or agent
+    #[arg(long, value_name = "web|spa|native|service|mcp", value_parser = kind, default_value = "web")]
+    kind: ClientKind,
     /// Client id; one is made when it is left out
     #[arg(long)]
     id: Option<String>,
     /// Where answers may be sent; repeat for several. For loopback hosts any port matches
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// The most that it may ask for, separated by spaces; a service has none unless it is given
-    #[arg(
-        long,
-        value_name = "SCOPES",
-        default_value = "openid profile email offline_access",
-        default_value_if("kind", "service", "")
-    )]
-    scope: String,
+    /// The most that it may ask for, separated by spaces; unless it is given: openid profile email
+    /// offline_access for people's applications, openid offline_access for mcp, none for a service
+    #[arg(long, value_name = "SCOPES")]
+    scope: Option<String>,
     /// When people are asked: always, once or skip
     #[arg(long, value_name = "POLICY", default_value = "once")]
     consent: String,
@@ -125,18 +119,17 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(add) => register(app, *add).await,
         Command::List { json } => list(app, json).await,
-        Command::Secret { client_id } => {
+        Command::Secret { client_id, overlap } => {
             let client = find(app, &client_id).await?;
-            say!("{}", clients::replace_secret(app, &client).await?);
+            let replaced = clients::replace_secret(app, client, overlap).await?;
+            say!("{}", replaced.secret.unwrap_or_default());
             Ok(())
         }
         Command::Disable { client_id } => set_disabled(app, &client_id, true).await,
         Command::Enable { client_id } => set_disabled(app, &client_id, false).await,
         Command::Delete { client_id } => {
             let client = find(app, &client_id).await?;
-            let mut tx = app.store.begin().await?;
-            tx.delete_client(&client.id).await?;
-            tx.commit().await?;
+            clients::delete(app, &client).await?;
             say!("{} is removed.", client.id);
             Ok(())
         }
@@ -144,31 +137,27 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 async fn register(app: &App, add: Add) -> Result<(), Failure> {
-    let auth_method = match (add.kind, add.secret_post) {
-        (Kind::Spa | Kind::Native, _) => AuthMethod::None,
-        (_, true) => AuthMethod::ClientSecretPost,
-        (_, false) => AuthMethod::ClientSecretBasic,
-    };
-    if auth_method == AuthMethod::None && (add.introspect || add.without_pkce || add.secret_post) {
+    let mut new = NewClient::of_kind(&add.name, add.kind);
+    if new.is_public() && (add.introspect || add.without_pkce || add.secret_post) {
         return Err("--introspect, --without-pkce and --secret-post need a client with a secret: --kind web or service".into());
     }
-    let mut new = NewClient::new(&add.name, auth_method);
-    new.grant_types = match add.kind {
-        Kind::Service => vec![GrantType::ClientCredentials],
-        _ => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-    };
-    if add.client_credentials && add.kind != Kind::Service {
+    if add.secret_post {
+        new.auth_method = AuthMethod::ClientSecretPost;
+    }
+    if add.client_credentials && !new.grant_types.contains(&GrantType::ClientCredentials) {
         new.grant_types.push(GrantType::ClientCredentials);
     }
     new.id = add.id;
     new.redirect_uris = add.redirect_uris;
-    new.scope = Scope::parse(&add.scope).map_err(|refusal| refusal.description.into_owned())?;
+    if let Some(scope) = add.scope {
+        new.scope = Scope::parse(&scope).map_err(|refusal| refusal.description.into_owned())?;
+    }
     new.consent_policy = ConsentPolicy::parse(&add.consent).ok_or("--consent must be always, once or skip")?;
     new.access_token_format = AccessTokenFormat::parse(&add.access_token).ok_or("--access-token must be jwt or opaque")?;
     new.signing_algorithm = SigningAlgorithm::parse(&add.signing_algorithm).ok_or("--signing-algorithm must be RS256, ES256 or EdDSA")?;
     new.access_token_lifetime = add.token_lifetime;
     new.requires_pkce = !add.without_pkce;
-    new.may_introspect = add.introspect || add.kind == Kind::Service;
+    new.may_introspect |= add.introspect;
     new.logo_uri = add.logo_uri;
     new.client_uri = add.client_uri;
     new.policy_uri = add.policy_uri;
@@ -193,31 +182,21 @@ async fn find(app: &App, id: &str) -> Result<Client, Failure> {
 
 async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Failure> {
     let client = find(app, id).await?;
-    let mut tx = app.store.begin().await?;
-    tx.set_client_disabled(&client.id, is_disabled, app.now()).await?;
-    tx.commit().await?;
+    let settings = ClientSettings {
+        is_disabled,
+        ..client.settings.clone()
+    };
+    let client = clients::change(app, client, settings).await?;
     say!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
 }
 
 fn view(client: &Client) -> Value {
-    json!({
-        "client_id": client.id,
-        "client_name": client.name,
-        "token_endpoint_auth_method": client.auth_method.as_str(),
-        "redirect_uris": client.redirect_uris,
-        "grant_types": client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>(),
-        "scope": client.scope.to_string(),
-        "consent_policy": client.consent_policy.as_str(),
-        "access_token_format": client.access_token_format.as_str(),
-        "id_token_signed_response_alg": client.signing_algorithm.as_str(),
-        "require_pkce": client.needs_pkce(),
-        "may_introspect": client.may_introspect,
-        "access_token_lifetime": client.access_token_lifetime,
-        "disabled": client.is_disabled,
-        "created_at": client.created_at,
-        "updated_at": client.updated_at,
-    })
+    let mut shown = json!(client.settings);
+    shown["client_id"] = json!(client.id);
+    shown["created_at"] = json!(client.created_at);
+    shown["updated_at"] = json!(client.updated_at);
+    shown
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Failure> {

@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::app::App;
-use crate::model::scope::ScopeDefinition;
-use crate::protocol::scope::is_scope_token;
+use crate::model::scope::ScopeSettings;
+use crate::oauth::scopes;
 
 use super::output::say;
 use super::{Failure, output};
@@ -51,34 +51,21 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             default,
             roles,
         } => {
-            if !is_scope_token(&name) {
-                return Err("a scope has 1 to 128 printable characters, without spaces, \" and \\".into());
-            }
-            let now = app.now();
-            let scope = ScopeDefinition {
-                name,
+            let settings = ScopeSettings {
                 description,
                 claims,
                 is_default: default,
                 roles,
-                created_at: now,
-                updated_at: now,
             };
-            let mut tx = app.store.begin().await?;
-            if !tx.insert_scope(&scope).await? {
-                return Err(format!("the scope {} is defined already", scope.name).into());
-            }
-            tx.commit().await?;
+            let scope = scopes::define(app, &name, settings).await?;
             say!("{} is defined.", scope.name);
             Ok(())
         }
         Command::List { json } => list(app, json).await,
         Command::Delete { name } => {
-            let mut tx = app.store.begin().await?;
-            if !tx.delete_scope(&name).await? {
-                return Err(format!("there is no scope {name}; see them with: gatehouse scope list").into());
-            }
-            tx.commit().await?;
+            let scope = app.store.read().await?.scope(&name).await?;
+            let scope = scope.ok_or_else(|| format!("there is no scope {name}; see them with: gatehouse scope list"))?;
+            scopes::delete(app, &scope).await?;
             say!("{name} is removed.");
             Ok(())
         }
@@ -111,7 +98,7 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
             } else {
                 scope.roles.join(" ")
             };
-            vec![scope.name, default, roles, scope.description]
+            vec![scope.name, default, roles, scope.settings.description]
         })
         .collect();
     say!("{}", output::table(&["SCOPE", "DEFAULT", "ROLES", "DESCRIPTION"], &rows));

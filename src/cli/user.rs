@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::identity::account::{self, NewUser};
+use crate::identity::account;
+use crate::model::user::UserSettings;
 use crate::model::user::{User, normalize_username};
 use crate::protocol::claims::PROFILE_CLAIMS;
 use crate::protocol::scope::Scope;
@@ -104,9 +105,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Enable { username } => set_disabled(app, &username, false).await,
         Command::Delete { username } => {
             let user = find(app, &username).await?;
-            let mut tx = app.store.begin().await?;
-            tx.delete_user(&user.id).await?;
-            tx.commit().await?;
+            account::delete(app, &user).await?;
             say!("{} is removed.", user.username);
             Ok(())
         }
@@ -114,7 +113,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 async fn create(app: &App, add: Add) -> Result<(), Failure> {
-    let mut new = NewUser {
+    let mut new = UserSettings {
         username: add.username,
         email: add.email,
         email_verified: add.email_verified,
@@ -125,7 +124,7 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
             .map(Scope::parse)
             .transpose()
             .map_err(|refusal| refusal.description.into_owned())?,
-        ..NewUser::default()
+        ..UserSettings::default()
     };
     if let Some(name) = add.name {
         new.profile.insert("name".to_owned(), json!(name));

@@ -1,46 +1,30 @@
 //! Making accounts and setting passwords.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::json;
 
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::invalid::Invalid;
 use crate::keys::passwords::MAX_PASSWORD;
-use crate::model::user::{User, normalize_email, normalize_username};
+use crate::model::event::EventKind;
+use crate::model::user::{User, UserSettings, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
-use crate::protocol::scope::Scope;
 
 /// The fewest characters of a password that a person chooses.
 pub const MIN_PASSWORD: usize = 8;
 
-/// What a new account is made of.
-#[derive(Clone, Debug, Default)]
-pub struct NewUser {
-    /// Name to sign in with
-    pub username: String,
-    /// E-mail address
-    pub email: Option<String>,
-    /// Whether somebody verified it
-    pub email_verified: bool,
-    /// Standard claims
-    pub profile: Map<String, Value>,
-    /// Other claims
-    pub extra_claims: Map<String, Value>,
-    /// Roles
-    pub roles: Vec<String>,
-    /// The only scopes that this user may hand on
-    pub allowed_scope: Option<Scope>,
-}
-
-/// Why an account is not made.
+/// Why an account is not made or changed.
 #[derive(Debug)]
 pub enum AccountError {
-    /// What was given is wrong; the text says what.
-    Invalid(String),
-    /// The name or the address belongs to somebody.
+    /// What was given is wrong
+    Invalid(Invalid),
+    /// The name or the address belongs to somebody
     Taken,
-    /// The server failed.
+    /// Somebody else changed or deleted the account meanwhile
+    Changed,
+    /// The server failed
     Fault(Fault),
 }
 
@@ -53,8 +37,9 @@ impl From<Fault> for AccountError {
 impl std::fmt::Display for AccountError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Invalid(text) => f.write_str(text),
+            Self::Invalid(invalid) => f.write_str(&invalid.message),
             Self::Taken => f.write_str("the user name or the e-mail address belongs to another account"),
+            Self::Changed => f.write_str("somebody else changed the account at the same moment; try again"),
             Self::Fault(fault) => fault.fmt(f),
         }
     }
@@ -82,37 +67,107 @@ pub fn check_password(password: &SecretString) -> Result<(), String> {
 ///
 /// # Errors
 /// See [`AccountError`].
-pub async fn create(app: &App, new: NewUser, password: Option<&SecretString>) -> Result<User, AccountError> {
+pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretString>) -> Result<User, AccountError> {
+    let settings = checked(settings).map_err(AccountError::Invalid)?;
+    let password_hash = match password {
+        Some(password) => Some(app.passwords.hash(password).await?),
+        None => None,
+    };
     let now = app.now();
-    let mut user = User {
+    let user = User {
         id: new_id(&app.clock, &app.random),
-        username: normalize_username(&new.username).map_err(AccountError::Invalid)?,
-        email: new
-            .email
-            .as_deref()
-            .map(normalize_email)
-            .transpose()
-            .map_err(AccountError::Invalid)?,
-        email_verified: new.email_verified,
-        password_hash: None,
-        profile: new.profile,
-        extra_claims: new.extra_claims,
-        roles: new.roles,
-        allowed_scope: new.allowed_scope,
-        is_disabled: false,
+        password_hash,
+        settings,
+        version: 1,
         created_at: now,
         updated_at: now,
     };
-    check_claims(&user).map_err(AccountError::Invalid)?;
-    if let Some(password) = password {
-        user.password_hash = Some(app.passwords.hash(password).await?);
-    }
     let mut tx = app.store.begin().await?;
     if !tx.insert_user(&user).await? {
         return Err(AccountError::Taken);
     }
+    tx.record(
+        app.event(EventKind::UserCreated)
+            .subject(&user.id)
+            .detail("after", json!(user.settings)),
+    )
+    .await?;
     tx.commit().await?;
     Ok(user)
+}
+
+/// Changes what the operator decides about an account, if it is still of the version that `user` was read
+/// with. Disabling it ends every session and grant.
+///
+/// # Errors
+/// See [`AccountError`].
+pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<User, AccountError> {
+    let settings = checked(settings).map_err(AccountError::Invalid)?;
+    if settings == user.settings {
+        return Ok(user);
+    }
+    let now = app.now();
+    let mut changed = User {
+        settings,
+        updated_at: now,
+        ..user.clone()
+    };
+    let mut tx = app.store.begin().await?;
+    match tx.update_user(&changed).await {
+        Ok(true) => {}
+        Ok(false) => return Err(AccountError::Changed),
+        Err(fault) => {
+            drop(tx);
+            let mut connection = app.store.read().await?;
+            let taken = connection
+                .is_login_taken(&user.id, &changed.username, changed.email.as_deref())
+                .await?;
+            return Err(taken.map_or(AccountError::Fault(fault), |_| AccountError::Taken));
+        }
+    }
+    changed.version += 1;
+    if changed.is_disabled && !user.is_disabled {
+        tx.sign_out_everywhere(&user.id, now).await?;
+    }
+    tx.record(
+        app.event(EventKind::UserChanged)
+            .subject(&user.id)
+            .detail("before", json!(user.settings))
+            .detail("after", json!(changed.settings)),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Removes an account with its sessions, grants and consents, if it is still of this version.
+///
+/// # Errors
+/// When it changed meanwhile, or the database fails.
+pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
+    let mut tx = app.store.begin().await?;
+    if !tx.update_user(user).await? || !tx.delete_user(&user.id).await? {
+        return Err(AccountError::Changed);
+    }
+    tx.record(
+        app.event(EventKind::UserDeleted)
+            .subject(&user.id)
+            .detail("before", json!(user.settings)),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Ends every session and grant of an account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_out_everywhere(app: &App, user: &User) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.sign_out_everywhere(&user.id, app.now()).await?;
+    tx.record(app.event(EventKind::UserSignedOut).subject(&user.id)).await?;
+    tx.commit().await
 }
 
 /// Replaces a password and ends every session and grant of the account.
@@ -125,6 +180,7 @@ pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Re
     let mut tx = app.store.begin().await?;
     tx.set_password_hash(&user.id, &hash, now).await?;
     tx.sign_out_everywhere(&user.id, now).await?;
+    tx.record(app.event(EventKind::PasswordChanged).subject(&user.id)).await?;
     tx.commit().await
 }
 
@@ -139,20 +195,59 @@ pub async fn set_disabled(app: &App, user: &User, is_disabled: bool) -> Result<(
     if is_disabled {
         tx.sign_out_everywhere(&user.id, now).await?;
     }
+    tx.record(
+        app.event(EventKind::UserChanged)
+            .subject(&user.id)
+            .detail("after", json!({ "disabled": is_disabled })),
+    )
+    .await?;
     tx.commit().await
 }
 
-/// Standard claims are in `profile`, all others in `extra_claims`, and none poses as the protocol's.
-fn check_claims(user: &User) -> Result<(), String> {
-    if let Some(name) = user.profile.keys().find(|name| !PROFILE_CLAIMS.contains(&name.as_str())) {
-        return Err(format!("{name} is not a standard claim"));
+/// The most roles of an account, and the longest, in characters.
+const MAX_ROLES: usize = 50;
+const MAX_ROLE: usize = 64;
+/// The most that the claims of an account take as JSON, in bytes: they travel in tokens.
+const MAX_CLAIMS: usize = 16_384;
+
+/// The settings in the form in which they are kept, if they can be. Standard claims are in `profile`, all
+/// others in `extra_claims`, and none poses as the protocol's.
+///
+/// # Errors
+/// Names the field at fault.
+pub fn checked(mut settings: UserSettings) -> Result<UserSettings, Invalid> {
+    settings.username = normalize_username(&settings.username).map_err(|problem| Invalid::new("username", problem))?;
+    settings.email = match settings.email.as_deref() {
+        None | Some("") => None,
+        Some(email) => Some(normalize_email(email).map_err(|problem| Invalid::new("email", problem))?),
+    };
+    settings.email_verified &= settings.email.is_some();
+    if let Some(name) = settings.profile.keys().find(|name| !PROFILE_CLAIMS.contains(&name.as_str())) {
+        return Err(Invalid::new(
+            "profile",
+            format!("{name} is not a standard claim; it belongs to extra_claims"),
+        ));
     }
     let computed = ["email", "email_verified", "preferred_username", "updated_at", "roles"];
-    match user.extra_claims.keys().find(|name| {
+    if let Some(name) = settings.extra_claims.keys().find(|name| {
         let name = name.as_str();
         RESERVED_CLAIMS.contains(&name) || PROFILE_CLAIMS.contains(&name) || computed.contains(&name)
     }) {
-        Some(name) => Err(format!("{name} is a claim that the server itself sets")),
-        None => Ok(()),
+        return Err(Invalid::new(
+            "extra_claims",
+            format!("{name} is a claim that the server itself sets"),
+        ));
     }
+    for (field, claims) in [("profile", &settings.profile), ("extra_claims", &settings.extra_claims)] {
+        if json!(claims).to_string().len() > MAX_CLAIMS {
+            return Err(Invalid::new(field, format!("claims take at most {MAX_CLAIMS} bytes")));
+        }
+    }
+    let is_role =
+        |role: &String| (1..=MAX_ROLE).contains(&role.chars().count()) && !role.chars().any(|c| c.is_whitespace() || c.is_control());
+    if settings.roles.len() > MAX_ROLES || !settings.roles.iter().all(is_role) {
+        let message = format!("a user has at most {MAX_ROLES} roles of 1 to {MAX_ROLE} characters without spaces");
+        return Err(Invalid::new("roles", message));
+    }
+    Ok(settings)
 }

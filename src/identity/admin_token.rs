@@ -6,10 +6,15 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
+use crate::base::clock::Seconds;
 use crate::base::digest::equal;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::model::event::EventKind;
 use crate::store::Setting;
+
+use super::operator::OPERATOR;
+use super::throttle::Attempt;
 
 /// What an attempt to complete set-up came to.
 #[derive(Debug)]
@@ -96,6 +101,8 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
     tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now)
         .await?;
     tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+    // Whoever signed in with the old one is out.
+    tx.delete_sessions_of(OPERATOR).await?;
     tx.commit().await?;
     tracing::warn!(event = "admin_token_reset", "the admin token was replaced");
     Ok(token)
@@ -108,6 +115,40 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
 pub async fn verify(app: &App, presented: &str) -> Result<bool, Fault> {
     let stored = app.store.read().await?.setting(Setting::AdminTokenHash).await?;
     Ok(stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())))
+}
+
+/// What presenting an admin token came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the one
+    Right,
+    /// It is not
+    Wrong,
+    /// There were too many wrong ones from this network; try again after so many seconds
+    Throttled(Seconds),
+}
+
+/// As [`verify`], for whoever asks over the network: wrong tokens are counted, and slowed down.
+///
+/// # Errors
+/// When the database fails.
+pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fault> {
+    let address = app.context().address.clone().unwrap_or_default();
+    let attempt = Attempt::with_admin_token(app, &address);
+    let mut connection = app.store.read().await?;
+    if let Some(seconds) = attempt.blocked_for(&mut connection, app.now()).await? {
+        return Ok(Verdict::Throttled(seconds));
+    }
+    let stored = connection.setting(Setting::AdminTokenHash).await?;
+    drop(connection);
+    if stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())) {
+        return Ok(Verdict::Right);
+    }
+    let mut tx = app.store.begin().await?;
+    attempt.failed(&mut tx, app.now()).await?;
+    tx.record(app.event(EventKind::AdminRefused).refused()).await?;
+    tx.commit().await?;
+    Ok(Verdict::Wrong)
 }
 
 fn new_token(app: &App) -> SecretString {

@@ -21,6 +21,12 @@ pub enum Form {
     SignOut,
     /// Set-up
     Setup,
+    /// Signing in with the admin token
+    AdminSignIn,
+    /// Everything at `/admin`
+    Administration,
+    /// Everything at `/account`
+    Account,
 }
 
 impl Form {
@@ -31,6 +37,9 @@ impl Form {
             Self::Consent => b"consent",
             Self::SignOut => b"sign out",
             Self::Setup => b"setup",
+            Self::AdminSignIn => b"admin sign in",
+            Self::Administration => b"administration",
+            Self::Account => b"account",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod account;
 pub mod admin_token;
 pub mod device;
 pub mod form_token;
+pub mod operator;
 pub mod session;
 pub mod sign_in;
 pub mod throttle;

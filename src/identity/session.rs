@@ -70,32 +70,48 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
     })
 }
 
+/// The session that a cookie names, if it is alive and the cookie's secret is right.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn authentic(app: &App, cookie: &str) -> Result<Option<Session>, Fault> {
+    let Some((id, secret)) = parse_cookie(cookie) else {
+        return Ok(None);
+    };
+    let session = app.store.read().await?.session(&id).await?;
+    Ok(session.filter(|session| {
+        let matches = equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes());
+        matches && session.is_alive(app.now())
+    }))
+}
+
+/// Keeps a session that is used from idling out.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn touch(app: &App, session: &Session, idle_lifetime: Seconds) -> Result<(), Fault> {
+    let now = app.now();
+    if now - session.last_seen_at < TOUCH_INTERVAL {
+        return Ok(());
+    }
+    let mut tx = app.store.begin().await?;
+    tx.touch_session(&session.id, now, now + idle_lifetime).await?;
+    tx.commit().await
+}
+
 /// Who the cookie belongs to, if the session is alive and the user may sign in.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
-    let Some((id, secret)) = parse_cookie(cookie) else {
+    let Some(session) = authentic(app, cookie).await? else {
         return Ok(None);
     };
-    let now = app.now();
-    let mut connection = app.store.read().await?;
-    let Some(session) = connection.session(&id).await? else {
+    let user = app.store.read().await?.user(&session.user_id).await?;
+    let Some(user) = user.filter(|user| !user.is_disabled) else {
         return Ok(None);
     };
-    let matches = equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes());
-    if !matches || !session.is_alive(now) {
-        return Ok(None);
-    }
-    let Some(user) = connection.user(&session.user_id).await?.filter(|user| !user.is_disabled) else {
-        return Ok(None);
-    };
-    drop(connection);
-    if now - session.last_seen_at >= TOUCH_INTERVAL {
-        let mut tx = app.store.begin().await?;
-        tx.touch_session(&session.id, now, now + app.config.lifetimes.session_idle).await?;
-        tx.commit().await?;
-    }
+    touch(app, &session, app.config.lifetimes.session_idle).await?;
     Ok(Some(SignedIn { session, user }))
 }
 

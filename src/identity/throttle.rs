@@ -1,6 +1,6 @@
 //! Slowing down those who guess passwords (NIST SP 800-63B §5.2.2, OWASP "device cookies").
 //!
-//! Failures are counted in the database, so that all nodes know, under four names:
+//! Failures are counted in the database, so that all nodes know, under five names:
 //!
 //! | counter | against | allows |
 //! |---|---|---|
@@ -8,6 +8,7 @@
 //! | address | somebody who tries many accounts | 50 in 15 minutes |
 //! | account | many addresses that try one account | 100 in an hour |
 //! | known browser | whoever stole the owner's browser cookie | 10, then as above |
+//! | admin token and address | somebody who tries the admin token | 10, then as above |
 //!
 //! A browser that has signed the owner in before is counted by the last line only, so that strangers
 //! cannot lock the owner out. Counting happens when a password turned out wrong; the counters are read
@@ -59,6 +60,13 @@ const KNOWN_BROWSER: Rule = Rule {
     memory: 3600,
 };
 
+const ADMIN_TOKEN: Rule = Rule {
+    name: b"admin token",
+    limit: 10,
+    first_block: 60,
+    memory: 3600,
+};
+
 /// The counters that one attempt concerns.
 pub struct Attempt {
     counters: Vec<(&'static Rule, String)>,
@@ -78,6 +86,17 @@ impl Attempt {
                 (&ACCOUNT, vec![account]),
             ],
         };
+        Self::of(app, &rules)
+    }
+
+    /// An attempt to present the admin token from `address`.
+    #[must_use]
+    pub fn with_admin_token(app: &App, address: &str) -> Self {
+        let network = network_of(address);
+        Self::of(app, &[(&ADMIN_TOKEN, vec![&network])])
+    }
+
+    fn of(app: &App, rules: &[(&'static Rule, Vec<&str>)]) -> Self {
         let mut counters: Vec<_> = rules
             .iter()
             .map(|(rule, parts)| {

@@ -1,5 +1,10 @@
 //! A client: an application that asks for tokens (RFC 6749 §2, RFC 7591 §2).
 
+use std::ops::{Deref, DerefMut};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
 use crate::protocol::client_authentication::AuthMethod;
@@ -10,7 +15,8 @@ use crate::protocol::token_request::GrantType;
 use super::signing_key::SigningAlgorithm;
 
 /// When the person is asked whether the client may act for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ConsentPolicy {
     /// At every authorization.
     Always,
@@ -42,7 +48,8 @@ impl ConsentPolicy {
 }
 
 /// The form of access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AccessTokenFormat {
     /// A signed JWT (RFC 9068) that resource servers can check alone.
     Jwt,
@@ -70,58 +77,195 @@ impl AccessTokenFormat {
     }
 }
 
-/// A registered client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// `client_id`
-    pub id: String,
-    /// `client_name`: what people read on the consent page
-    pub name: String,
-    /// SHA-256 of the secret that this server made; `None` for public clients
-    pub secret_hash: Option<String>,
-    /// `token_endpoint_auth_method`
-    pub auth_method: AuthMethod,
-    /// `redirect_uris`
-    pub redirect_uris: Vec<String>,
-    /// `grant_types`
-    pub grant_types: Vec<GrantType>,
-    /// `scope`: the most that it may ask for
-    pub scope: Scope,
-    /// When the person is asked
-    pub consent_policy: ConsentPolicy,
-    /// JWT or opaque
-    pub access_token_format: AccessTokenFormat,
-    /// `id_token_signed_response_alg`; JWT access tokens use the same one
-    pub signing_algorithm: SigningAlgorithm,
-    /// Whether a code needs PKCE; public clients always need it
-    pub requires_pkce: bool,
-    /// Lifetime of its access tokens, when it differs from the server's
-    pub access_token_lifetime: Option<Seconds>,
-    /// `logo_uri`
-    pub logo_uri: Option<String>,
-    /// `client_uri`
-    pub client_uri: Option<String>,
-    /// `policy_uri`
-    pub policy_uri: Option<String>,
-    /// `tos_uri`
-    pub tos_uri: Option<String>,
-    /// A resource server: it may introspect tokens that were issued to other clients
-    pub may_introspect: bool,
-    /// A disabled client gets nothing, and what it has is dead
-    pub is_disabled: bool,
-    /// When it was registered
-    pub created_at: Timestamp,
-    /// When it was last changed
-    pub updated_at: Timestamp,
+/// What kind of application it is: the defaults that suit it, so that nobody needs to know grant types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKind {
+    /// A web application with a server that can keep a secret
+    #[default]
+    Web,
+    /// A single-page application in the browser: no secret, PKCE
+    Spa,
+    /// A mobile, desktop or command-line application: no secret, PKCE
+    Native,
+    /// A service that acts for itself: client credentials
+    Service,
+    /// An MCP client or other agent that acts for a person: no secret, PKCE, loopback redirects
+    Mcp,
 }
 
-impl Client {
+impl ClientKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Web, Self::Spa, Self::Native, Self::Service, Self::Mcp];
+
+    /// The name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Spa => "spa",
+            Self::Native => "native",
+            Self::Service => "service",
+            Self::Mcp => "mcp",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// What the operator decides about a client. The names are those of RFC 7591 §2 where it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientSettings {
+    /// What people read on the consent page
+    #[serde(rename = "client_name")]
+    #[schema(example = "Example App", min_length = 1, max_length = 200)]
+    pub name: String,
+    /// How the client proves who it is at the token endpoint
+    #[serde(rename = "token_endpoint_auth_method")]
+    pub auth_method: AuthMethod,
+    /// Where answers may be sent. For loopback hosts any port matches
+    #[schema(example = json!(["https://app.example/callback"]), max_items = 50)]
+    pub redirect_uris: Vec<String>,
+    /// What it may redeem at the token endpoint
+    pub grant_types: Vec<GrantType>,
+    /// The most that it may ask for, separated by spaces
+    #[schema(value_type = String, example = "openid profile email offline_access")]
+    pub scope: Scope,
+    /// When people are asked for consent
+    pub consent_policy: ConsentPolicy,
+    /// The form of its access tokens
+    pub access_token_format: AccessTokenFormat,
+    /// The algorithm of its ID tokens and JWT access tokens
+    #[serde(rename = "id_token_signed_response_alg")]
+    pub signing_algorithm: SigningAlgorithm,
+    /// Whether its authorization codes need PKCE; public clients always need it
+    #[serde(rename = "require_pkce")]
+    pub requires_pkce: bool,
+    /// Life of its access tokens in seconds, when it differs from the server's
+    #[schema(minimum = 10, maximum = 86400)]
+    pub access_token_lifetime: Option<Seconds>,
+    /// Picture for the consent page
+    pub logo_uri: Option<String>,
+    /// Home page
+    pub client_uri: Option<String>,
+    /// Privacy policy
+    pub policy_uri: Option<String>,
+    /// Terms of service
+    pub tos_uri: Option<String>,
+    /// Whether it may introspect tokens that were issued to other clients, as a resource server does
+    pub may_introspect: bool,
+    /// A disabled client gets nothing, and what it has been given is dead
+    #[serde(rename = "disabled")]
+    pub is_disabled: bool,
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self::of_kind(ClientKind::default())
+    }
+}
+
+impl ClientSettings {
+    /// The settings that suit most clients of a kind; the name and the redirect URIs are still missing.
+    #[must_use]
+    pub fn of_kind(kind: ClientKind) -> Self {
+        let is_service = kind == ClientKind::Service;
+        let is_public = matches!(kind, ClientKind::Spa | ClientKind::Native | ClientKind::Mcp);
+        let scope = match kind {
+            ClientKind::Service => "",
+            ClientKind::Mcp => "openid offline_access",
+            ClientKind::Web | ClientKind::Spa | ClientKind::Native => "openid profile email offline_access",
+        };
+        Self {
+            name: String::new(),
+            auth_method: if is_public {
+                AuthMethod::None
+            } else {
+                AuthMethod::ClientSecretBasic
+            },
+            redirect_uris: Vec::new(),
+            grant_types: if is_service {
+                vec![GrantType::ClientCredentials]
+            } else {
+                vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
+            },
+            scope: Scope::parse(scope).unwrap_or_default(),
+            consent_policy: ConsentPolicy::Once,
+            access_token_format: AccessTokenFormat::Jwt,
+            signing_algorithm: SigningAlgorithm::Rs256,
+            requires_pkce: true,
+            access_token_lifetime: None,
+            logo_uri: None,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            may_introspect: is_service,
+            is_disabled: false,
+        }
+    }
+
     /// Whether it has no secret (RFC 6749 §2.1).
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
     }
 
+    /// What kind of application it looks like.
+    #[must_use]
+    pub fn kind(&self) -> ClientKind {
+        let is_web_address = |uri: &String| uri.starts_with("https://");
+        if !self.grant_types.contains(&GrantType::AuthorizationCode) {
+            ClientKind::Service
+        } else if !self.is_public() {
+            ClientKind::Web
+        } else if !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(is_web_address) {
+            ClientKind::Spa
+        } else {
+            ClientKind::Native
+        }
+    }
+}
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// `client_id`
+    pub id: String,
+    /// SHA-256 of the secret that this server made; `None` for public clients
+    pub secret_hash: Option<String>,
+    /// SHA-256 of the secret before it, while both are valid
+    pub previous_secret_hash: Option<String>,
+    /// Until when the secret before it is valid
+    pub previous_secret_expires_at: Option<Timestamp>,
+    /// What the operator decides; its fields can be read from the client itself
+    pub settings: ClientSettings,
+    /// Grows with every change
+    pub version: i64,
+    /// When it was registered
+    pub created_at: Timestamp,
+    /// When it was last changed
+    pub updated_at: Timestamp,
+}
+
+impl Deref for Client {
+    type Target = ClientSettings;
+    fn deref(&self) -> &ClientSettings {
+        &self.settings
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut ClientSettings {
+        &mut self.settings
+    }
+}
+
+impl Client {
     /// Whether a code of this client needs a challenge (OAuth 2.1 §7.5).
     #[must_use]
     pub fn needs_pkce(&self) -> bool {
@@ -140,12 +284,16 @@ impl Client {
         self.grant_types.contains(&grant_type)
     }
 
-    /// Whether `presented` is its secret, in constant time.
+    /// Whether `presented` is its secret, or the one before it while that is still valid; in constant time.
     #[must_use]
-    pub fn has_secret(&self, presented: &str) -> bool {
+    pub fn has_secret(&self, presented: &str, now: Timestamp) -> bool {
         let digest = sha256_text(presented);
-        let stored = self.secret_hash.as_deref().unwrap_or(NO_SECRET);
-        equal(digest.as_bytes(), stored.as_bytes()) && self.secret_hash.is_some()
+        let is_right = |stored: Option<&str>| equal(digest.as_bytes(), stored.unwrap_or(NO_SECRET).as_bytes()) & stored.is_some();
+        let previous = self
+            .previous_secret_hash
+            .as_deref()
+            .filter(|_| self.previous_secret_expires_at.is_some_and(|expires_at| now < expires_at));
+        is_right(self.secret_hash.as_deref()) | is_right(previous)
     }
 
     /// The redirect URI of a request, if it is registered. One that was not sent is the only

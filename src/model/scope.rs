@@ -1,28 +1,53 @@
 //! A scope as the operator defines it: its meaning, the claims it releases, who may have it.
 
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::base::clock::Timestamp;
 use crate::protocol::scope::Scope;
 
 use super::client::Client;
 use super::user::User;
 
+/// What the operator decides about a scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScopeSettings {
+    /// What it means, in words for the person who is asked for consent
+    #[schema(example = "Read your calendar", max_length = 500)]
+    pub description: String,
+    /// The claims it releases
+    #[schema(example = json!(["department"]))]
+    pub claims: Vec<String>,
+    /// Whether a request that names no scope gets it
+    #[serde(rename = "default")]
+    pub is_default: bool,
+    /// The roles of which a user needs one; empty: everybody
+    pub roles: Vec<String>,
+}
+
 /// A scope that this server knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeDefinition {
-    /// The scope token.
+    /// The scope token
     pub name: String,
-    /// What it means, for the consent page.
-    pub description: String,
-    /// The claims it releases.
-    pub claims: Vec<String>,
-    /// Whether a request that names no scope gets it.
-    pub is_default: bool,
-    /// The roles of which a user needs one; empty: everybody.
-    pub roles: Vec<String>,
-    /// When it was defined.
+    /// What the operator decides; its fields can be read from the scope itself
+    pub settings: ScopeSettings,
+    /// Grows with every change
+    pub version: i64,
+    /// When it was defined
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When it was last changed
     pub updated_at: Timestamp,
+}
+
+impl Deref for ScopeDefinition {
+    type Target = ScopeSettings;
+    fn deref(&self) -> &ScopeSettings {
+        &self.settings
+    }
 }
 
 /// All scopes that are defined, and the rule of what is granted.

@@ -1,38 +1,77 @@
 //! A user: a person who can sign in.
 
+use std::ops::{Deref, DerefMut};
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::base::clock::Timestamp;
 use crate::protocol::scope::Scope;
+
+/// What the operator decides about an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserSettings {
+    /// Name to sign in with, in lower case; `preferred_username`
+    #[schema(example = "alice", min_length = 1, max_length = 64)]
+    pub username: String,
+    /// E-mail address, in lower case
+    #[schema(example = "alice@example.com")]
+    pub email: Option<String>,
+    /// Whether somebody made sure that the address is theirs; only then it can be used to sign in
+    pub email_verified: bool,
+    /// Standard claims (OpenID Connect Core §5.1), such as `name`, `given_name` and `picture`
+    #[schema(value_type = Object, example = json!({"name": "Alice Adams"}))]
+    pub profile: Map<String, Value>,
+    /// Claims beyond the standard
+    #[schema(value_type = Object, example = json!({"department": "sales"}))]
+    pub extra_claims: Map<String, Value>,
+    /// Roles: for scopes that are limited to some; `admin` and `auditor` open the administration
+    #[schema(example = json!(["admin"]))]
+    pub roles: Vec<String>,
+    /// The only scopes that this user may hand on, separated by spaces; `null`: no limit
+    #[schema(value_type = Option<String>)]
+    pub allowed_scope: Option<Scope>,
+    /// A disabled user cannot sign in, and tokens that act for them are dead
+    #[serde(rename = "disabled")]
+    pub is_disabled: bool,
+}
 
 /// A person's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// `sub`: never reused, never changed
     pub id: String,
-    /// Name to sign in with, in lower case; `preferred_username`
-    pub username: String,
-    /// `email`, in lower case
-    pub email: Option<String>,
-    /// `email_verified`
-    pub email_verified: bool,
     /// Argon2id as a PHC string; `None`: no password sign-in
     pub password_hash: Option<String>,
-    /// Standard claims without a column of their own (OpenID Connect Core §5.1)
-    pub profile: Map<String, Value>,
-    /// Claims beyond the standard
-    pub extra_claims: Map<String, Value>,
-    /// Roles, for scopes that are limited to some
-    pub roles: Vec<String>,
-    /// The only scopes that this user may hand on; `None`: no limit
-    pub allowed_scope: Option<Scope>,
-    /// A disabled user cannot sign in, and tokens that act for them are dead
-    pub is_disabled: bool,
+    /// What the operator decides; its fields can be read from the user itself
+    pub settings: UserSettings,
+    /// Grows with every change
+    pub version: i64,
     /// When the account was made
     pub created_at: Timestamp,
     /// `updated_at`
     pub updated_at: Timestamp,
 }
+
+impl Deref for User {
+    type Target = UserSettings;
+    fn deref(&self) -> &UserSettings {
+        &self.settings
+    }
+}
+
+impl DerefMut for User {
+    fn deref_mut(&mut self) -> &mut UserSettings {
+        &mut self.settings
+    }
+}
+
+/// The role that may change everything at `/admin` and in the admin API.
+pub const ADMIN_ROLE: &str = "admin";
+/// The role that may see everything there, and change nothing.
+pub const AUDITOR_ROLE: &str = "auditor";
 
 impl User {
     /// The value of a claim about this user, if there is one (OpenID Connect Core §5.1).

@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 
+use crate::base::clock::Timestamp;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::client::Client;
@@ -27,6 +28,7 @@ impl std::ops::Deref for AuthenticatedClient {
 pub async fn authenticate(
     connection: &mut Connection,
     credentials: &ClientCredentials,
+    now: Timestamp,
 ) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
     let client = connection.client(&credentials.client_id).await?;
     let presented = credentials.secret.as_ref().map_or("", ExposeSecret::expose_secret);
@@ -36,7 +38,7 @@ pub async fn authenticate(
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
                 // Which of the two ways a secret travels makes no difference to its worth, and
                 // libraries disagree about the default; a public client has none that could be right.
-                client.has_secret(presented) && !client.is_public()
+                client.has_secret(presented, now) && !client.is_public()
             }
         },
         None => {

@@ -1,12 +1,15 @@
 //! Registering clients: the rules that every way of registration shares (RFC 7591 §2).
 
+use serde_json::json;
+
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
+use crate::base::invalid::Invalid;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
-use crate::model::signing_key::SigningAlgorithm;
+use crate::model::client::{Client, ClientKind, ClientSettings};
+use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
@@ -17,63 +20,46 @@ use crate::protocol::token_request::GrantType;
 pub struct NewClient {
     /// `client_id`; one is made when it is missing
     pub id: Option<String>,
-    /// Name for people
-    pub name: String,
-    /// How it authenticates
-    pub auth_method: AuthMethod,
-    /// Where answers may go
-    pub redirect_uris: Vec<String>,
-    /// What it may redeem
-    pub grant_types: Vec<GrantType>,
-    /// The most that it may ask for
-    pub scope: Scope,
-    /// When people are asked
-    pub consent_policy: ConsentPolicy,
-    /// Form of its access tokens
-    pub access_token_format: AccessTokenFormat,
-    /// Algorithm of its tokens
-    pub signing_algorithm: SigningAlgorithm,
-    /// Whether its codes need PKCE
-    pub requires_pkce: bool,
-    /// Lifetime of its access tokens
-    pub access_token_lifetime: Option<Seconds>,
-    /// Whether it may introspect tokens of other clients
-    pub may_introspect: bool,
     /// A secret to use instead of a new one
     pub secret: Option<String>,
-    /// `logo_uri`
-    pub logo_uri: Option<String>,
-    /// `client_uri`
-    pub client_uri: Option<String>,
-    /// `policy_uri`
-    pub policy_uri: Option<String>,
-    /// `tos_uri`
-    pub tos_uri: Option<String>,
+    /// Everything else; its fields can be read and set on this itself
+    pub settings: ClientSettings,
+}
+
+impl std::ops::Deref for NewClient {
+    type Target = ClientSettings;
+    fn deref(&self) -> &ClientSettings {
+        &self.settings
+    }
+}
+
+impl std::ops::DerefMut for NewClient {
+    fn deref_mut(&mut self) -> &mut ClientSettings {
+        &mut self.settings
+    }
 }
 
 impl NewClient {
+    /// A client with the defaults that suit its kind.
+    #[must_use]
+    pub fn of_kind(name: &str, kind: ClientKind) -> Self {
+        Self {
+            id: None,
+            secret: None,
+            settings: ClientSettings {
+                name: name.to_owned(),
+                ..ClientSettings::of_kind(kind)
+            },
+        }
+    }
+
     /// A client with the defaults that suit most: code with PKCE, refresh, JWTs by RS256, consent once.
     #[must_use]
     pub fn new(name: &str, auth_method: AuthMethod) -> Self {
-        Self {
-            id: None,
-            name: name.to_owned(),
-            auth_method,
-            redirect_uris: Vec::new(),
-            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-            scope: Scope::default(),
-            consent_policy: ConsentPolicy::Once,
-            access_token_format: AccessTokenFormat::Jwt,
-            signing_algorithm: SigningAlgorithm::Rs256,
-            requires_pkce: true,
-            access_token_lifetime: None,
-            may_introspect: false,
-            secret: None,
-            logo_uri: None,
-            client_uri: None,
-            policy_uri: None,
-            tos_uri: None,
-        }
+        let mut new = Self::of_kind(name, ClientKind::Web);
+        new.auth_method = auth_method;
+        new.scope = Scope::default();
+        new
     }
 }
 
@@ -85,14 +71,16 @@ pub struct Registered {
     pub secret: Option<String>,
 }
 
-/// Why a client is not registered.
+/// Why a client is not registered or changed.
 #[derive(Debug)]
 pub enum ClientError {
-    /// What was given is wrong; the text says what.
-    Invalid(String),
-    /// The id is taken.
+    /// What was given is wrong
+    Invalid(Invalid),
+    /// The id is taken
     Taken,
-    /// The server failed.
+    /// Somebody else changed or deleted the client meanwhile
+    Changed,
+    /// The server failed
     Fault(Fault),
 }
 
@@ -105,8 +93,9 @@ impl From<Fault> for ClientError {
 impl std::fmt::Display for ClientError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Invalid(text) => f.write_str(text),
+            Self::Invalid(invalid) => f.write_str(&invalid.message),
             Self::Taken => f.write_str("a client with this id is registered already"),
+            Self::Changed => f.write_str("somebody else changed the client at the same moment; try again"),
             Self::Fault(fault) => fault.fmt(f),
         }
     }
@@ -119,29 +108,23 @@ impl std::error::Error for ClientError {}
 /// # Errors
 /// See [`ClientError`].
 pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientError> {
-    check(&new).map_err(ClientError::Invalid)?;
+    if let Some(id) = &new.id {
+        check_id(id).map_err(ClientError::Invalid)?;
+    }
+    if new.secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET) {
+        let message = format!("a client secret has at least {MIN_SECRET} characters; leave it out to have one made");
+        return Err(ClientError::Invalid(Invalid::new("client_secret", message)));
+    }
+    let settings = checked(new.settings).map_err(ClientError::Invalid)?;
     let now = app.now();
-    let is_public = new.auth_method == AuthMethod::None;
-    let secret = (!is_public).then(|| new.secret.clone().unwrap_or_else(|| format!("ghs_{}", app.random.secret())));
+    let secret = (!settings.is_public()).then(|| new.secret.unwrap_or_else(|| new_secret(app)));
     let client = Client {
         id: new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random)),
-        name: new.name.trim().to_owned(),
         secret_hash: secret.as_deref().map(sha256_text),
-        auth_method: new.auth_method,
-        redirect_uris: new.redirect_uris,
-        grant_types: new.grant_types,
-        scope: new.scope,
-        consent_policy: new.consent_policy,
-        access_token_format: new.access_token_format,
-        signing_algorithm: new.signing_algorithm,
-        requires_pkce: new.requires_pkce || is_public,
-        access_token_lifetime: new.access_token_lifetime,
-        logo_uri: new.logo_uri,
-        client_uri: new.client_uri,
-        policy_uri: new.policy_uri,
-        tos_uri: new.tos_uri,
-        may_introspect: new.may_introspect && !is_public,
-        is_disabled: false,
+        previous_secret_hash: None,
+        previous_secret_expires_at: None,
+        settings,
+        version: 1,
         created_at: now,
         updated_at: now,
     };
@@ -149,83 +132,202 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
     if !tx.insert_client(&client).await? {
         return Err(ClientError::Taken);
     }
+    tx.record(
+        app.event(EventKind::ClientCreated)
+            .client(&client.id)
+            .detail("after", json!(client.settings)),
+    )
+    .await?;
     tx.commit().await?;
-    tracing::info!(event = "client_registered", client = client.id, "a client was registered");
     Ok(Registered { client, secret })
 }
 
-/// Gives a client a new secret; the old one is dead.
+/// Changes what the operator decides about a client, if it is still of the version that `client` was read
+/// with. A client that becomes public loses its secrets.
 ///
 /// # Errors
-/// When the client is public or the database fails.
-pub async fn replace_secret(app: &App, client: &Client) -> Result<String, ClientError> {
-    if client.is_public() {
-        return Err(ClientError::Invalid("a public client has no secret".to_owned()));
+/// See [`ClientError`].
+pub async fn change(app: &App, client: Client, settings: ClientSettings) -> Result<Client, ClientError> {
+    let settings = checked(settings).map_err(ClientError::Invalid)?;
+    if settings == client.settings {
+        return Ok(client);
     }
-    let secret = format!("ghs_{}", app.random.secret());
+    let mut changed = Client {
+        settings,
+        updated_at: app.now(),
+        ..client.clone()
+    };
+    if changed.is_public() {
+        changed.secret_hash = None;
+        changed.previous_secret_hash = None;
+        changed.previous_secret_expires_at = None;
+    }
     let mut tx = app.store.begin().await?;
-    tx.set_client_secret_hash(&client.id, &sha256_text(&secret), app.now()).await?;
+    if !tx.update_client(&changed).await? {
+        return Err(ClientError::Changed);
+    }
+    changed.version += 1;
+    tx.record(
+        app.event(EventKind::ClientChanged)
+            .client(&client.id)
+            .detail("before", json!(client.settings))
+            .detail("after", json!(changed.settings)),
+    )
+    .await?;
     tx.commit().await?;
-    tracing::info!(event = "client_secret_replaced", client = client.id, "a client got a new secret");
-    Ok(secret)
+    Ok(changed)
+}
+
+/// The longest time in which an old secret may go on working beside the new one, in seconds.
+pub const MAX_OVERLAP: Seconds = 30 * 86_400;
+
+/// Gives a client a new secret. The old one works for `overlap` more seconds, so that the application can
+/// change over without a break; with 0 it is dead at once, and so is one that was still on its way out.
+///
+/// # Errors
+/// When the client is public, or changed meanwhile, or the overlap is out of bounds, or the database fails.
+pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Result<Registered, ClientError> {
+    if client.is_public() {
+        let message = "a public client has no secret";
+        return Err(ClientError::Invalid(Invalid::new("token_endpoint_auth_method", message)));
+    }
+    if !(0..=MAX_OVERLAP).contains(&overlap) {
+        let message = "the old secret may go on working for 0 to 2592000 seconds (30 days)";
+        return Err(ClientError::Invalid(Invalid::new("overlap", message)));
+    }
+    let now = app.now();
+    let secret = new_secret(app);
+    let mut client = Client {
+        previous_secret_hash: client.secret_hash.clone().filter(|_| overlap > 0),
+        previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
+        secret_hash: Some(sha256_text(&secret)),
+        updated_at: now,
+        ..client
+    };
+    let mut tx = app.store.begin().await?;
+    if !tx.update_client(&client).await? {
+        return Err(ClientError::Changed);
+    }
+    client.version += 1;
+    tx.record(
+        app.event(EventKind::ClientSecretReplaced)
+            .client(&client.id)
+            .detail("overlap", overlap),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(Registered {
+        client,
+        secret: Some(secret),
+    })
+}
+
+/// Removes a client with its grants and consents, if it is still of this version. Every token that it has
+/// is dead.
+///
+/// # Errors
+/// When it changed meanwhile, or the database fails.
+pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
+    let mut tx = app.store.begin().await?;
+    if !tx.update_client(client).await? || !tx.delete_client(&client.id).await? {
+        return Err(ClientError::Changed);
+    }
+    tx.record(
+        app.event(EventKind::ClientDeleted)
+            .client(&client.id)
+            .detail("before", json!(client.settings)),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn new_secret(app: &App) -> String {
+    format!("ghs_{}", app.random.secret())
 }
 
 /// The fewest characters of a secret that the server did not make: it is stored as a plain digest,
 /// so it must be as hard to guess as one that it did.
 const MIN_SECRET: usize = 32;
 
-fn check(new: &NewClient) -> Result<(), String> {
-    if let Some(id) = &new.id {
-        let is_fine = (1..=200).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b':'));
-        if !is_fine {
-            return Err("a client id has 1 to 200 characters: letters, digits and signs other than \" \\ and :".to_owned());
-        }
+fn check_id(id: &str) -> Result<(), Invalid> {
+    let is_fine = (1..=200).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b':'));
+    if is_fine && id != "." && id != ".." {
+        return Ok(());
     }
-    let name = new.name.trim();
+    let message = "a client id has 1 to 200 characters: letters, digits and signs other than \" \\ and :";
+    Err(Invalid::new("client_id", message))
+}
+
+/// The settings in the form in which they are kept, if they can be.
+///
+/// # Errors
+/// Names the field at fault.
+pub fn checked(mut settings: ClientSettings) -> Result<ClientSettings, Invalid> {
+    let is_public = settings.is_public();
+    settings.name = settings.name.trim().to_owned();
+    settings.requires_pkce |= is_public;
+    settings.may_introspect &= !is_public;
+    for uri in [
+        &mut settings.logo_uri,
+        &mut settings.client_uri,
+        &mut settings.policy_uri,
+        &mut settings.tos_uri,
+    ] {
+        *uri = uri.take().filter(|uri| !uri.is_empty());
+    }
+    check(&settings)?;
+    Ok(settings)
+}
+
+fn check(settings: &ClientSettings) -> Result<(), Invalid> {
+    let invalid = |field, message: &str| Err(Invalid::new(field, message));
+    let name = &settings.name;
     if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err("a client name has 1 to 200 characters".to_owned());
+        return invalid("client_name", "a client name has 1 to 200 characters");
     }
-    if new.secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET) {
-        return Err(format!(
-            "a client secret has at least {MIN_SECRET} characters; leave it out to have one made"
-        ));
+    if settings.redirect_uris.len() > 50 {
+        return invalid("redirect_uris", "a client has at most 50 redirect URIs");
     }
-    if new.redirect_uris.len() > 50 {
-        return Err("a client has at most 50 redirect URIs".to_owned());
+    for uri in &settings.redirect_uris {
+        redirect_uri::validate(uri).map_err(|problem| Invalid::new("redirect_uris", format!("redirect URI {uri}: {problem}")))?;
     }
-    for uri in &new.redirect_uris {
-        redirect_uri::validate(uri).map_err(|problem| format!("redirect URI {uri}: {problem}"))?;
+    if settings.grant_types.is_empty() {
+        return invalid("grant_types", "a client needs a grant type");
     }
-    if new.grant_types.is_empty() {
-        return Err("a client needs a grant type".to_owned());
+    let has = |grant_type| settings.grant_types.contains(&grant_type);
+    if GrantType::ALL
+        .into_iter()
+        .any(|one| settings.grant_types.iter().filter(|listed| **listed == one).count() > 1)
+    {
+        return invalid("grant_types", "a grant type is listed twice");
     }
-    let has = |grant_type| new.grant_types.contains(&grant_type);
-    if has(GrantType::AuthorizationCode) && new.redirect_uris.is_empty() {
-        return Err("a client with the authorization code grant needs a redirect URI".to_owned());
+    if has(GrantType::AuthorizationCode) && settings.redirect_uris.is_empty() {
+        return invalid("redirect_uris", "a client with the authorization code grant needs a redirect URI");
     }
     if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) {
-        return Err("the refresh token grant needs the authorization code grant".to_owned());
+        return invalid("grant_types", "the refresh token grant needs the authorization code grant");
     }
-    if has(GrantType::ClientCredentials) && new.auth_method == AuthMethod::None {
-        return Err("the client credentials grant needs a client with a secret".to_owned());
+    if has(GrantType::ClientCredentials) && settings.is_public() {
+        return invalid("grant_types", "the client credentials grant needs a client with a secret");
     }
-    if new
+    if settings
         .access_token_lifetime
         .is_some_and(|lifetime| !(10..=MAX_TOKEN_LIFETIME).contains(&lifetime))
     {
-        return Err("an access token lives from 10 seconds to 1 day".to_owned());
+        return invalid("access_token_lifetime", "an access token lives from 10 seconds to 1 day");
     }
-    for (name, uri) in [
-        ("logo_uri", &new.logo_uri),
-        ("client_uri", &new.client_uri),
-        ("policy_uri", &new.policy_uri),
-        ("tos_uri", &new.tos_uri),
+    for (field, uri) in [
+        ("logo_uri", &settings.logo_uri),
+        ("client_uri", &settings.client_uri),
+        ("policy_uri", &settings.policy_uri),
+        ("tos_uri", &settings.tos_uri),
     ] {
         if let Some(uri) = uri {
-            check_link(uri).map_err(|problem| format!("{name}: {problem}"))?;
+            check_link(uri).map_err(|problem| Invalid::new(field, format!("{field}: {problem}")))?;
         }
     }
     Ok(())

@@ -49,7 +49,7 @@ pub struct Introspection {
 /// # Errors
 /// When the database fails.
 pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<Introspection, Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials).await? {
+    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
         Ok(client) if client.is_public() => {
             return Ok(Err(Refusal::new(
                 ErrorCode::InvalidClient,
@@ -72,7 +72,7 @@ pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str)
 async fn access_token(app: &App, live: verify::LiveToken) -> Result<Introspection, Fault> {
     let claims = live.claims;
     let username = match claims.grant_id() {
-        Some(_) => app.store.read().await?.user(&claims.sub).await?.map(|user| user.username),
+        Some(_) => app.store.read().await?.user(&claims.sub).await?.map(|user| user.settings.username),
         None => None,
     };
     Ok(Introspection {

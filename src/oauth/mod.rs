@@ -23,6 +23,7 @@ pub mod issue;
 mod machine;
 pub mod metadata;
 pub mod revoke;
+pub mod scopes;
 pub mod token;
 pub mod userinfo;
 pub mod verify;

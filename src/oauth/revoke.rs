@@ -17,7 +17,7 @@ const SKEW: i64 = 300;
 /// # Errors
 /// When the database fails.
 pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<(), Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials).await? {
+    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -32,7 +32,7 @@ pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRe
 }
 
 async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials).await? {
+    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
     };

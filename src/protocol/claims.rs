@@ -67,6 +67,18 @@ pub const STANDARD_SCOPES: [StandardScope; 6] = [
     },
 ];
 
+/// The scope that lets a client read the admin API.
+pub const ADMIN_READ: &str = "admin:read";
+/// The scope that lets a client change things through the admin API.
+pub const ADMIN_WRITE: &str = "admin:write";
+
+/// Scopes of the administration: name and description. No person can hand them on, and metadata does not
+/// announce them.
+pub const ADMIN_SCOPES: [(&str, &str); 2] = [
+    (ADMIN_READ, "See everything in the administration of this server"),
+    (ADMIN_WRITE, "Change everything in the administration of this server"),
+];
+
 /// Claims that a user record keeps in its free part; the others have columns or are computed.
 pub const PROFILE_CLAIMS: [&str; 15] = [
     "name",

@@ -4,6 +4,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::base::encoding::from_base64;
 
@@ -11,7 +12,7 @@ use super::error::{ErrorCode, Refusal, invalid_request};
 use super::parameters::{Parameters, decode_value};
 
 /// A method of the IANA registry "OAuth Token Endpoint Authentication Methods".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthMethod {
     /// `Authorization: Basic`

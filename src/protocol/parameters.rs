@@ -83,6 +83,11 @@ impl Parameters {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The names that were sent, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Refuses every repeated parameter, known or not (OAuth 2.1 §3.1, §3.2).
     ///
     /// # Errors

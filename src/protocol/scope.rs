@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::error::{ErrorCode, Refusal};
 
 /// The most tokens in one scope.
@@ -84,6 +86,20 @@ impl Scope {
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.is_subset(other) && other.is_subset(self)
+    }
+}
+
+/// As a text with spaces between the tokens, the way the protocol writes it.
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(|refusal| serde::de::Error::custom(refusal.description))
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
-use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use crate::model::client::{AccessTokenFormat, Client, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
 
 use super::connection::Statement;
-use super::row::{Row, unreadable};
+use super::row::{Row, escape_like, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
@@ -16,7 +16,8 @@ macro_rules! columns {
     () => {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
          access_token_format, signing_algorithm, requires_pkce, access_token_lifetime, logo_uri, \
-         client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at, may_introspect"
+         client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at, may_introspect, previous_secret_hash, \
+         previous_secret_expires_at, search_name, version"
     };
 }
 
@@ -24,28 +25,33 @@ fn client(row: Row<'_>) -> Result<Client, Fault> {
     let grant_types: Vec<String> = row.json(5)?;
     Ok(Client {
         id: row.text(0)?,
-        name: row.text(1)?,
         secret_hash: row.maybe_text(2)?,
-        auth_method: row.named(3, AuthMethod::parse)?,
-        redirect_uris: row.json(4)?,
-        grant_types: grant_types
-            .iter()
-            .map(|name| GrantType::parse(name).ok_or_else(|| unreadable("unknown grant type")))
-            .collect::<Result<_, _>>()?,
-        scope: row.scope(6)?,
-        consent_policy: row.named(7, ConsentPolicy::parse)?,
-        access_token_format: row.named(8, AccessTokenFormat::parse)?,
-        signing_algorithm: row.named(9, SigningAlgorithm::parse)?,
-        requires_pkce: row.flag(10)?,
-        access_token_lifetime: row.maybe_integer(11)?,
-        logo_uri: row.maybe_text(12)?,
-        client_uri: row.maybe_text(13)?,
-        policy_uri: row.maybe_text(14)?,
-        tos_uri: row.maybe_text(15)?,
-        is_disabled: row.flag(16)?,
+        previous_secret_hash: row.maybe_text(20)?,
+        previous_secret_expires_at: row.maybe_integer(21)?,
+        settings: ClientSettings {
+            name: row.text(1)?,
+            auth_method: row.named(3, AuthMethod::parse)?,
+            redirect_uris: row.json(4)?,
+            grant_types: grant_types
+                .iter()
+                .map(|name| GrantType::parse(name).ok_or_else(|| unreadable("unknown grant type")))
+                .collect::<Result<_, _>>()?,
+            scope: row.scope(6)?,
+            consent_policy: row.named(7, ConsentPolicy::parse)?,
+            access_token_format: row.named(8, AccessTokenFormat::parse)?,
+            signing_algorithm: row.named(9, SigningAlgorithm::parse)?,
+            requires_pkce: row.flag(10)?,
+            access_token_lifetime: row.maybe_integer(11)?,
+            logo_uri: row.maybe_text(12)?,
+            client_uri: row.maybe_text(13)?,
+            policy_uri: row.maybe_text(14)?,
+            tos_uri: row.maybe_text(15)?,
+            may_introspect: row.flag(19)?,
+            is_disabled: row.flag(16)?,
+        },
+        version: row.integer(23)?,
         created_at: row.integer(17)?,
         updated_at: row.integer(18)?,
-        may_introspect: row.flag(19)?,
     })
 }
 
@@ -74,6 +80,41 @@ impl Connection {
             .all(client)
             .await
     }
+
+    /// Up to `limit` clients by name after the one of this name in lower case and this id; with
+    /// `search`, only those with it somewhere in their name or id, whatever the case.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clients_by_name(&mut self, search: &str, after: (&str, &str), limit: u16) -> Result<Vec<Client>, Fault> {
+        let part = format!("%{}%", escape_like(&search.to_lowercase()));
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE (search_name > $1 OR (search_name = $2 AND id > $3)) \
+               AND (search_name LIKE $4 ESCAPE '!' OR LOWER(id) LIKE $5 ESCAPE '!') ORDER BY search_name, id LIMIT $6"
+        ))
+        .text(after.0)
+        .text(after.0)
+        .text(after.1)
+        .text(&part)
+        .text(&part)
+        .bind(i64::from(limit))
+        .all(client)
+        .await
+    }
+
+    /// How many clients there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_clients(&mut self) -> Result<i64, Fault> {
+        let count = self
+            .query(sql!("SELECT COUNT(*) FROM clients"))
+            .optional(|row| row.integer(0))
+            .await?;
+        Ok(count.unwrap_or_default())
+    }
 }
 
 impl Tx {
@@ -86,18 +127,23 @@ impl Tx {
             .query(insert_if_absent!(
                 "INSERT INTO clients (",
                 columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
             ))
             .text(&client.id);
         bind_facts(statement, client)?
             .bind(client.created_at)
             .bind(client.updated_at)
             .flag(client.may_introspect)
+            .maybe_text(client.previous_secret_hash.as_deref())
+            .bind(client.previous_secret_expires_at)
+            .bind(client.name.to_lowercase())
+            .bind(client.version)
             .insert_if_absent()
             .await
     }
 
-    /// Replaces everything about a client but its id and age; false when there is none.
+    /// Replaces everything about a client but its id and age, if it is still of the version that `client`
+    /// was read with. False when somebody changed or deleted it meanwhile.
     ///
     /// # Errors
     /// When the database fails.
@@ -106,27 +152,17 @@ impl Tx {
             "UPDATE clients SET name = $1, secret_hash = $2, auth_method = $3, redirect_uris = $4, grant_types = $5, \
                  scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
                  access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
-                 is_disabled = $16, updated_at = $17, may_introspect = $18 WHERE id = $19"
+                 is_disabled = $16, updated_at = $17, may_introspect = $18, previous_secret_hash = $19, \
+                 previous_secret_expires_at = $20, search_name = $21, version = version + 1 WHERE id = $22 AND version = $23"
         ));
         let updated = bind_facts(statement, client)?
             .bind(client.updated_at)
             .flag(client.may_introspect)
+            .maybe_text(client.previous_secret_hash.as_deref())
+            .bind(client.previous_secret_expires_at)
+            .bind(client.name.to_lowercase())
             .text(&client.id)
-            .execute()
-            .await?;
-        Ok(updated == 1)
-    }
-
-    /// Sets the digest of a client's secret and nothing else; false when there is no such client.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn set_client_secret_hash(&mut self, id: &str, secret_hash: &str, now: Timestamp) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!("UPDATE clients SET secret_hash = $1, updated_at = $2 WHERE id = $3"))
-            .text(secret_hash)
-            .bind(now)
-            .text(id)
+            .bind(client.version)
             .execute()
             .await?;
         Ok(updated == 1)
@@ -138,7 +174,9 @@ impl Tx {
     /// When the database fails.
     pub async fn set_client_disabled(&mut self, id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
         let updated = self
-            .query(sql!("UPDATE clients SET is_disabled = $1, updated_at = $2 WHERE id = $3"))
+            .query(sql!(
+                "UPDATE clients SET is_disabled = $1, updated_at = $2, version = version + 1 WHERE id = $3"
+            ))
             .flag(is_disabled)
             .bind(now)
             .text(id)
@@ -183,11 +221,6 @@ fn bind_facts<'c>(statement: Statement<'c>, client: &Client) -> Result<Statement
         .maybe_text(client.policy_uri.as_deref())
         .maybe_text(client.tos_uri.as_deref())
         .flag(client.is_disabled))
-}
-
-/// A list as JSON.
-pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(Fault::internal)
 }
 
 fn grant_types(client: &Client) -> Result<String, Fault> {

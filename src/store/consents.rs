@@ -3,8 +3,7 @@
 use crate::base::fault::Fault;
 use crate::model::consent::Consent;
 
-use super::clients::json;
-use super::row::Row;
+use super::row::{Row, json};
 use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 

@@ -9,8 +9,7 @@ use crate::model::grant::Grant;
 use crate::protocol::claims_request::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
 
-use super::clients::json;
-use super::row::{Row, unreadable};
+use super::row::{Row, json, unreadable};
 use super::sql::sql;
 use super::{Connection, Tx};
 

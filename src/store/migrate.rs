@@ -2,8 +2,8 @@
 //!
 //! sqlx's own migrator does the work and holds an advisory lock on PostgreSQL while it does. On MySQL
 //! it asks for `GET_LOCK` without a time limit in a way that MariaDB answers with a warning and no
-//! lock, so there we hold a lock of our own. A file whose text must differ between databases carries the
-//! dialect as a suffix, and `Text::PerDialect` names all three.
+//! lock, so there we hold a lock of our own. A file that is for one database only carries its
+//! name as a suffix.
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
@@ -14,10 +14,39 @@ use crate::base::fault::Fault;
 use super::connection::fault;
 use super::options::Dialect;
 
-/// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "foundation", include_str!("../../migrations/0001_foundation.sql"))];
+/// The text of a migration.
+enum Text {
+    /// The same for all databases
+    Same(&'static str),
+    /// Only for PostgreSQL; the others have nothing to do
+    PostgresOnly(&'static str),
+}
 
-fn migrator() -> Migrator {
+/// Version, what it is about, and its text. Files are never changed once released.
+const MIGRATIONS: [(i64, &str, Text); 3] = [
+    (1, "foundation", Text::Same(include_str!("../../migrations/0001_foundation.sql"))),
+    (
+        3,
+        "administration",
+        Text::Same(include_str!("../../migrations/0003_administration.sql")),
+    ),
+    (
+        4,
+        "search order",
+        Text::PostgresOnly(include_str!("../../migrations/0004_search_order.postgres.sql")),
+    ),
+];
+
+impl Text {
+    fn of(&self, dialect: Dialect) -> &'static str {
+        match (self, dialect) {
+            (Self::Same(text), _) | (Self::PostgresOnly(text), Dialect::Postgres) => text,
+            (Self::PostgresOnly(_), Dialect::Sqlite | Dialect::MySql) => "SELECT 1",
+        }
+    }
+}
+
+fn migrator(dialect: Dialect) -> Migrator {
     let migrations = MIGRATIONS
         .iter()
         .map(|(version, description, text)| {
@@ -25,7 +54,7 @@ fn migrator() -> Migrator {
                 *version,
                 (*description).into(),
                 MigrationType::Simple,
-                (*text).into_sql_str(),
+                text.of(dialect).into_sql_str(),
                 false,
             )
         })
@@ -59,7 +88,7 @@ pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions) -> Result
     let mut attempts = 0;
     let outcome = loop {
         attempts += 1;
-        match migrator().run(&mut connection).await {
+        match migrator(dialect).run(&mut connection).await {
             Err(_) if dialect == Dialect::Sqlite && attempts < 5 => {
                 let _ = connection.close().await;
                 connection = AnyConnection::connect_with(options).await.map_err(fault)?;
@@ -112,7 +141,7 @@ pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Re
             .map_err(|error| Fault::internal(error.to_string()))?
     };
     let _ = connection.close().await;
-    Ok(migrator()
+    Ok(migrator(dialect)
         .iter()
         .filter(|migration| !applied.iter().any(|done| done.version == migration.version))
         .count())

@@ -50,3 +50,13 @@ impl Row<'_> {
 pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
     Fault::internal(format!("unreadable row: {cause}"))
 }
+
+/// A list or map as JSON, the way columns hold them.
+pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(Fault::internal)
+}
+
+/// A text that `LIKE … ESCAPE '!'` takes literally.
+pub(super) fn escape_like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}

@@ -4,8 +4,7 @@ use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::session::Session;
 
-use super::clients::json;
-use super::row::Row;
+use super::row::{Row, json};
 use super::sql::sql;
 use super::{Connection, Tx};
 
@@ -97,6 +96,17 @@ impl Tx {
             .execute()
             .await?;
         Ok(held == 1)
+    }
+
+    /// Ends every session of a user; how many there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_sessions_of(&mut self, user_id: &str) -> Result<u64, Fault> {
+        self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
+            .text(user_id)
+            .execute()
+            .await
     }
 
     /// Ends a session; false when it had ended.

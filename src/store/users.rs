@@ -4,19 +4,18 @@ use serde_json::{Map, Value};
 
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
-use crate::model::user::User;
+use crate::model::user::{User, UserSettings};
 use crate::protocol::scope::Scope;
 
-use super::clients::json;
 use super::connection::Statement;
-use super::row::{Row, unreadable};
+use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
 macro_rules! columns {
     () => {
         "id, username, email, is_email_verified, password_hash, profile, extra_claims, roles, allowed_scope, \
-         is_disabled, created_at, updated_at"
+         is_disabled, created_at, updated_at, version"
     };
 }
 
@@ -24,19 +23,22 @@ fn user(row: Row<'_>) -> Result<User, Fault> {
     let allowed_scope = row.maybe_text(8)?;
     Ok(User {
         id: row.text(0)?,
-        username: row.text(1)?,
-        email: row.maybe_text(2)?,
-        email_verified: row.flag(3)?,
         password_hash: row.maybe_text(4)?,
-        profile: row.json::<Map<String, Value>>(5)?,
-        extra_claims: row.json::<Map<String, Value>>(6)?,
-        roles: row.json(7)?,
-        allowed_scope: allowed_scope
-            .map(|scope| Scope::parse(&scope).map_err(|refusal| unreadable(refusal.description)))
-            .transpose()?,
-        is_disabled: row.flag(9)?,
+        settings: UserSettings {
+            username: row.text(1)?,
+            email: row.maybe_text(2)?,
+            email_verified: row.flag(3)?,
+            profile: row.json::<Map<String, Value>>(5)?,
+            extra_claims: row.json::<Map<String, Value>>(6)?,
+            roles: row.json(7)?,
+            allowed_scope: allowed_scope
+                .map(|scope| Scope::parse(&scope).map_err(|refusal| unreadable(refusal.description)))
+                .transpose()?,
+            is_disabled: row.flag(9)?,
+        },
         created_at: row.integer(10)?,
         updated_at: row.integer(11)?,
+        version: row.integer(12)?,
     })
 }
 
@@ -112,6 +114,25 @@ impl Connection {
         .all(user)
         .await
     }
+
+    /// Whether a name or an address belongs to another account than `user_id`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_login_taken(&mut self, user_id: &str, username: &str, email: Option<&str>) -> Result<Option<&'static str>, Fault> {
+        let others = self
+            .query(sql!("SELECT username FROM users WHERE (username = $1 OR email = $2) AND id <> $3"))
+            .text(username)
+            .text(email.unwrap_or_default())
+            .text(user_id)
+            .all(|row| row.text(0))
+            .await?;
+        Ok(match others.as_slice() {
+            [] => None,
+            others if others.iter().any(|other| other == username) => Some("username"),
+            _ => Some("email"),
+        })
+    }
 }
 
 impl Tx {
@@ -124,26 +145,34 @@ impl Tx {
             .query(insert_if_absent!(
                 "INSERT INTO users (",
                 columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
             ))
             .text(&user.id);
         bind_facts(statement, user)?
             .bind(user.created_at)
             .bind(user.updated_at)
+            .bind(user.version)
             .insert_if_absent()
             .await
     }
 
-    /// Replaces everything about a user but the id and age; false when there is none.
+    /// Replaces everything about a user but the id and age, if it is still of the version that `user` was
+    /// read with. False when somebody changed or deleted it meanwhile.
     ///
     /// # Errors
     /// When the database fails, or the name or the address is taken.
     pub async fn update_user(&mut self, user: &User) -> Result<bool, Fault> {
         let statement = self.query(sql!(
             "UPDATE users SET username = $1, email = $2, is_email_verified = $3, password_hash = $4, profile = $5, \
-                 extra_claims = $6, roles = $7, allowed_scope = $8, is_disabled = $9, updated_at = $10 WHERE id = $11"
+                 extra_claims = $6, roles = $7, allowed_scope = $8, is_disabled = $9, updated_at = $10, version = version + 1 \
+             WHERE id = $11 AND version = $12"
         ));
-        let updated = bind_facts(statement, user)?.bind(user.updated_at).text(&user.id).execute().await?;
+        let updated = bind_facts(statement, user)?
+            .bind(user.updated_at)
+            .text(&user.id)
+            .bind(user.version)
+            .execute()
+            .await?;
         Ok(updated == 1)
     }
 
@@ -170,7 +199,9 @@ impl Tx {
     /// When the database fails.
     pub async fn set_password_hash(&mut self, user_id: &str, password_hash: &str, now: Timestamp) -> Result<bool, Fault> {
         let updated = self
-            .query(sql!("UPDATE users SET password_hash = $1, updated_at = $2 WHERE id = $3"))
+            .query(sql!(
+                "UPDATE users SET password_hash = $1, updated_at = $2, version = version + 1 WHERE id = $3"
+            ))
             .text(password_hash)
             .bind(now)
             .text(user_id)
@@ -185,7 +216,9 @@ impl Tx {
     /// When the database fails.
     pub async fn set_user_disabled(&mut self, user_id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
         let updated = self
-            .query(sql!("UPDATE users SET is_disabled = $1, updated_at = $2 WHERE id = $3"))
+            .query(sql!(
+                "UPDATE users SET is_disabled = $1, updated_at = $2, version = version + 1 WHERE id = $3"
+            ))
             .flag(is_disabled)
             .bind(now)
             .text(user_id)

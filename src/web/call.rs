@@ -8,6 +8,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use actix_web::web::Bytes;
 use ipnet::IpNet;
 
+use crate::admin::access::Administrator;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::form_token::{self, BrowserId, Form};
@@ -27,9 +28,21 @@ pub struct Call {
     pub http: HttpRequest,
     /// The body, within the route's limit
     pub body: Bytes,
+    /// On routes for administrators: who that is
+    pub administrator: Option<Administrator>,
+    /// On routes for people who are signed in: who that is
+    pub signed_in: Option<SignedIn>,
 }
 
 impl Call {
+    /// Path and query, without the issuer's own path: where a person comes back to.
+    #[must_use]
+    pub fn here(&self) -> String {
+        let uri = self.http.uri();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        path.strip_prefix(self.app.issuer.path()).unwrap_or(path).to_owned()
+    }
+
     /// Whether this is a POST.
     #[must_use]
     pub fn is_post(&self) -> bool {
@@ -120,16 +133,60 @@ impl Call {
     /// When the form is malformed, or was not served by us to this browser in this session.
     pub fn own_form(&self, form: Form, visitor: Option<&SignedIn>) -> Result<Parameters, Error> {
         let fields = self.form()?;
+        let session_id = visitor.map(|visitor| visitor.session.id.as_str());
+        self.check_form(form, session_id, &fields)?;
+        Ok(fields)
+    }
+
+    fn check_form(&self, form: Form, session_id: Option<&str>, fields: &Parameters) -> Result<(), Error> {
         let is_cross_site = self
             .header("sec-fetch-site")
             .is_some_and(|site| !matches!(site, "same-origin" | "none"));
         let browser = cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie));
-        let session_id = visitor.map(|visitor| visitor.session.id.as_str());
         let token = fields.get("csrf")?.unwrap_or_default();
         if is_cross_site || !form_token::is_valid(&self.app, form, browser.as_ref(), session_id, token) {
             return Err(Error::StaleForm);
         }
+        Ok(())
+    }
+
+    /// The fields of a form at `/admin`, once it is certain that it is one of ours (CSRF).
+    ///
+    /// # Errors
+    /// As [`Self::own_form`].
+    pub fn admin_form(&self) -> Result<Parameters, Error> {
+        let fields = self.form()?;
+        self.check_form(Form::Administration, self.administrator()?.session_id.as_deref(), &fields)?;
         Ok(fields)
+    }
+
+    /// Who administers, on a route that is for administrators.
+    ///
+    /// # Errors
+    /// On any other route.
+    pub fn administrator(&self) -> Result<&Administrator, Error> {
+        let nobody = || Error::Fault(Fault::internal("a route that is not for administrators asks for one"));
+        self.administrator.as_ref().ok_or_else(nobody)
+    }
+
+    /// Who is signed in, on a route that is for people who are.
+    ///
+    /// # Errors
+    /// On any other route.
+    pub fn signed_in(&self) -> Result<&SignedIn, Error> {
+        let nobody = || Error::Fault(Fault::internal("a route that is for everybody asks who is signed in"));
+        self.signed_in.as_ref().ok_or_else(nobody)
+    }
+
+    /// A placeholder of the route's path, decoded.
+    ///
+    /// # Errors
+    /// When it is not there or not UTF-8.
+    pub fn segment(&self, name: &str) -> Result<String, Error> {
+        // The router leaves `%2F`, `%25` and `%2B` for us.
+        let raw = self.http.match_info().get(name).ok_or(Error::NotFound)?;
+        let decoded = percent_encoding::percent_decode_str(raw).decode_utf8();
+        decoded.map(std::borrow::Cow::into_owned).map_err(|_| Error::NotFound)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The three cookies: who is signed in, which browser this is, and that it signed somebody in before.
+//! The four cookies: who is signed in, which browser this is, that it signed somebody in before, and that
+//! somebody signed in with the admin token.
 //!
 //! Under https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2): no subdomain and no
 //! unencrypted page can set them.
@@ -14,6 +15,8 @@ use super::call::Call;
 const SESSION: [&str; 2] = ["gatehouse_session", "__Host-gatehouse_session"];
 const BROWSER: [&str; 2] = ["gatehouse_browser", "__Host-gatehouse_browser"];
 const DEVICE: [&str; 2] = ["gatehouse_device", "__Host-gatehouse_device"];
+
+const ADMIN: [&str; 2] = ["gatehouse_admin", "__Host-gatehouse_admin"];
 
 fn name(app: &App, names: [&'static str; 2]) -> &'static str {
     names[usize::from(app.issuer.is_https())]
@@ -46,6 +49,24 @@ pub fn session(call: &Call) -> Option<String> {
 #[must_use]
 pub fn set_session(app: &App, value: String) -> Cookie<'static> {
     write(app, SESSION, value, Some(app.config.lifetimes.session))
+}
+
+/// The cookie of a session that the admin token began.
+#[must_use]
+pub fn admin(call: &Call) -> Option<String> {
+    read(call, ADMIN)
+}
+
+/// Sets that cookie until the browser is closed; the session itself ends by the clock.
+#[must_use]
+pub fn set_admin(app: &App, value: String) -> Cookie<'static> {
+    write(app, ADMIN, value, None)
+}
+
+/// Removes that cookie.
+#[must_use]
+pub fn clear_admin(app: &App) -> Cookie<'static> {
+    write(app, ADMIN, String::new(), Some(0))
 }
 
 /// Removes the session's cookie.

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use serde_json::json;
 
-use crate::identity::admin_token;
+use crate::identity::admin_token::{self, Verdict};
 use crate::oauth::clients::{self, ClientError, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
@@ -19,8 +19,12 @@ use super::error::Error;
 async fn require_admin(call: &Call) -> Result<(), Error> {
     let presented = call.header("x-admin-token").or_else(|| call.bearer());
     match presented {
-        Some(token) if admin_token::verify(&call.app, token).await? => Ok(()),
-        _ => Err(Error::NotAdmin),
+        Some(token) => match admin_token::verify_throttled(&call.app, token).await? {
+            Verdict::Right => Ok(()),
+            Verdict::Wrong => Err(Error::WrongAdministrator),
+            Verdict::Throttled(seconds) => Err(Error::Throttled(seconds)),
+        },
+        None => Err(Error::AdministratorNeeded(String::new())),
     }
 }
 
@@ -77,8 +81,9 @@ pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
         new.may_introspect = true;
     }
     let registered = clients::register(&call.app, new).await.map_err(|error| match error {
-        ClientError::Invalid(problem) => Error::Refusal(Refusal::quoting(ErrorCode::InvalidRequest, &problem)),
+        ClientError::Invalid(problem) => Error::Refusal(Refusal::quoting(ErrorCode::InvalidRequest, &problem.message)),
         ClientError::Taken => Error::Refusal(invalid_request("the client id is taken")),
+        ClientError::Changed => Error::Refusal(invalid_request("somebody else changed the client at the same moment")),
         ClientError::Fault(fault) => Error::Fault(fault),
     })?;
     let client = registered.client;

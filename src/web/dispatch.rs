@@ -1,6 +1,7 @@
 //! What happens around every handler, in one place.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -14,22 +15,25 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use futures_util::FutureExt;
 
+use crate::admin::access::Rights;
 use crate::app::{App, Context};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::model::event::Actor;
 
+use super::admin;
 use super::call::{Call, client_address};
 use super::error::{self, Error};
 use super::pages::CONTENT_POLICY;
-use super::routes::{Audience, Cors, Route};
+use super::routes::{Access, Audience, Cors, Route};
 
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves one request to a route of the table.
-pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
+/// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
+pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
     let request_id = base64url(&app.random.bytes::<9>());
     let app = app.within(Context {
         request_id: Some(request_id.clone()),
@@ -38,11 +42,19 @@ pub async fn dispatch(route: &'static Route, app: App, http: HttpRequest, payloa
     });
     let method = http.method().clone();
     let path = http.path().to_owned();
+    let chosen = rows.iter().find(|route| route.methods.contains(&method));
+    // An error for a method that no row has is for the reader of the first.
+    let Some(route) = chosen.or(rows.first()) else {
+        return not_found(app, http).await;
+    };
     let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {
-        preflight(route)
+        preflight(&rows)
     } else {
         // A bug must cost one request, not the worker with everybody else's.
-        let outcome = AssertUnwindSafe(handle(route, &app, http, payload)).catch_unwind().await;
+        let outcome = match chosen {
+            Some(route) => AssertUnwindSafe(handle(route, &app, http, payload)).catch_unwind().await,
+            None => Ok(Err(Error::MethodNotAllowed(allowed(&rows)))),
+        };
         match outcome.unwrap_or_else(|_| Err(Error::Fault(Fault::internal("a handler panicked")))) {
             Ok(response) => response,
             Err(error) => error::render(&app, &error, route.audience, &request_id),
@@ -80,17 +92,42 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
 }
 
 async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
-    let method = http.method();
-    if !route.methods.contains(method) {
-        return Err(Error::MethodNotAllowed(allowed(route)));
-    }
-    let body = read_body(payload, route.body_limit).await?;
-    (route.handler)(Call {
+    let mut call = Call {
         app: app.clone(),
         http,
-        body,
-    })
-    .await
+        body: Bytes::new(),
+        administrator: None,
+        signed_in: None,
+    };
+    // Before the body: strangers do not get to send one.
+    admit(route, &mut call).await?;
+    call.body = read_body(payload, route.body_limit).await?;
+    (route.handler)(call).await
+}
+
+/// Lets in whom the route is for.
+async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
+    match route.access {
+        Access::Open => {}
+        Access::SignedIn => {
+            let visitor = call.visitor().await?.ok_or_else(|| Error::SignInNeeded(call.here()))?;
+            call.app = call.app.acting_as(Actor::User(visitor.user.id.clone()));
+            call.signed_in = Some(visitor);
+        }
+        Access::Administrator | Access::FreshAdministrator => {
+            let administrator = admin::administrator(call).await?;
+            let changes = !matches!(*call.http.method(), Method::GET | Method::HEAD);
+            if changes && administrator.rights < Rights::Write {
+                return Err(Error::ReadOnly);
+            }
+            if changes && route.access == Access::FreshAdministrator && !administrator.is_fresh(call.app.now()) {
+                return Err(Error::ProofNeeded);
+            }
+            call.app = call.app.acting_as(administrator.actor.clone());
+            call.administrator = Some(administrator);
+        }
+    }
+    Ok(())
 }
 
 async fn read_body(payload: Payload, limit: usize) -> Result<Bytes, Error> {
@@ -101,13 +138,14 @@ async fn read_body(payload: Payload, limit: usize) -> Result<Bytes, Error> {
     }
 }
 
-fn allowed(route: &Route) -> String {
-    route.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
+fn allowed(rows: &[&'static Route]) -> String {
+    let methods: Vec<&str> = rows.iter().flat_map(|route| route.methods).map(Method::as_str).collect();
+    methods.join(", ")
 }
 
-fn preflight(route: &Route) -> HttpResponse {
+fn preflight(rows: &[&'static Route]) -> HttpResponse {
     HttpResponse::NoContent()
-        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, allowed(route)))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, allowed(rows)))
         .insert_header((
             ACCESS_CONTROL_ALLOW_HEADERS,
             "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version",

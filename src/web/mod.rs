@@ -4,6 +4,7 @@
 //! methods, CORS, limits, headers, request ids. Handlers take a `call::Call` and return an answer
 //! or an `error::Error`; which status code that is, only `error` knows.
 
+pub mod admin;
 mod assets;
 mod call;
 mod cookies;
@@ -13,5 +14,5 @@ mod error;
 mod health;
 mod oauth;
 mod pages;
-mod routes;
+pub mod routes;
 pub mod server;

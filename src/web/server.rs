@@ -1,5 +1,6 @@
 //! The listener.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::net::TcpListener;
@@ -17,7 +18,7 @@ use crate::app::App;
 use crate::config::TlsFiles;
 
 use super::dispatch::{dispatch, not_found};
-use super::routes::{Feature, ROUTES};
+use super::routes::{self, Feature, Route};
 
 /// How long a client may take to send its headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,15 +28,23 @@ const SHUTDOWN_PATIENCE: u64 = 20;
 /// Mounts the table of routes.
 pub fn mount(app: &App, services: &mut ServiceConfig) {
     let issuer_path = app.issuer.path();
-    for route in ROUTES {
+    let mut resources: BTreeMap<String, Vec<&'static Route>> = BTreeMap::new();
+    for route in routes::all() {
         if route.feature == Feature::Dev && !app.config.enable_dev_endpoints {
             continue;
         }
         for path in route.paths(issuer_path) {
-            let app = app.clone();
-            services
-                .service(web::resource(path).to(move |http: HttpRequest, payload: Payload| dispatch(route, app.clone(), http, payload)));
+            resources.entry(path).or_default().push(route);
         }
+    }
+    // Fixed words before placeholders: the first resource that matches is taken.
+    let mut resources: Vec<_> = resources.into_iter().collect();
+    resources.sort_by_key(|(path, _)| path.contains('{'));
+    for (path, rows) in resources {
+        let (app, rows) = (app.clone(), Arc::<[&'static Route]>::from(rows));
+        services.service(
+            web::resource(path).to(move |http: HttpRequest, payload: Payload| dispatch(Arc::clone(&rows), app.clone(), http, payload)),
+        );
     }
     let app = app.clone();
     services.default_service(web::to(move |http: HttpRequest| not_found(app.clone(), http)));

@@ -26,7 +26,7 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     let page = HomePage {
         page: Page::new(&call.app),
         csrf: form.token,
-        username: visitor.map(|visitor| visitor.user.username),
+        username: visitor.map(|visitor| visitor.user.settings.username),
         setup_open: admin_token::is_setup_open(&call.app).await?,
     };
     ok(&page, form.cookie)

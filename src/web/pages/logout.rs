@@ -47,7 +47,7 @@ pub async fn logout(call: Call) -> Result<HttpResponse, Error> {
         let page = LogoutPage {
             page: Page::new(&call.app),
             csrf: token.token,
-            username: visitor.user.username,
+            username: visitor.user.settings.username,
         };
         return ok(&page, token.cookie);
     }

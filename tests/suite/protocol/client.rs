@@ -8,10 +8,8 @@ use gatehouse::protocol::token_request::GrantType;
 use super::client;
 
 fn bind(redirect_uris: &[&str], requested: Option<&str>) -> Option<String> {
-    let client = Client {
-        redirect_uris: redirect_uris.iter().map(|uri| (*uri).to_owned()).collect(),
-        ..client()
-    };
+    let mut client = client();
+    client.redirect_uris = redirect_uris.iter().map(|uri| (*uri).to_owned()).collect();
     client.bind_redirect_uri(requested)
 }
 
@@ -56,29 +54,40 @@ fn only_the_secret_itself_is_the_secret() {
         secret_hash: Some(sha256_text("s3cret")),
         ..client()
     };
-    assert!(client.has_secret("s3cret"));
+    assert!(client.has_secret("s3cret", 0));
     for wrong in ["", "s3cre", "s3cret ", "S3CRET", &sha256_text("s3cret")] {
-        assert!(!client.has_secret(wrong), "{wrong}");
+        assert!(!client.has_secret(wrong, 0), "{wrong}");
     }
+}
+
+#[test]
+fn the_secret_before_it_works_until_its_time() {
+    let client = Client {
+        secret_hash: Some(sha256_text("new")),
+        previous_secret_hash: Some(sha256_text("old")),
+        previous_secret_expires_at: Some(100),
+        ..client()
+    };
+    assert!(client.has_secret("new", 99) && client.has_secret("new", 100));
+    assert!(client.has_secret("old", 99) && !client.has_secret("old", 100));
+    assert!(!client.has_secret("older", 99));
 }
 
 #[test]
 fn a_client_without_secret_has_none_that_fits() {
     assert_eq!(client().secret_hash, None);
     for presented in ["", "0000000000000000000000000000000000000000000"] {
-        assert!(!client().has_secret(presented));
+        assert!(!client().has_secret(presented, 0));
     }
 }
 
 #[test]
 fn a_public_client_always_needs_pkce() {
     let pkce = |auth_method, requires_pkce| {
-        Client {
-            auth_method,
-            requires_pkce,
-            ..client()
-        }
-        .needs_pkce()
+        let mut client = client();
+        client.auth_method = auth_method;
+        client.requires_pkce = requires_pkce;
+        client.needs_pkce()
     };
     assert!(pkce(AuthMethod::None, false) && pkce(AuthMethod::None, true) && pkce(AuthMethod::ClientSecretPost, true));
     assert!(!pkce(AuthMethod::ClientSecretPost, false));

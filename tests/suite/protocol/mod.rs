@@ -19,7 +19,7 @@ mod scope_catalog;
 mod token_request;
 mod tokens;
 
-use gatehouse::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use gatehouse::model::client::{AccessTokenFormat, Client, ClientSettings, ConsentPolicy};
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::error::{ErrorCode, Refusal};
@@ -57,23 +57,28 @@ fn is_speakable(refusal: &Refusal) -> bool {
 fn client() -> Client {
     Client {
         id: "app".to_owned(),
-        name: "App".to_owned(),
         secret_hash: None,
-        auth_method: AuthMethod::ClientSecretBasic,
-        redirect_uris: vec!["https://app.example/cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
-        grant_types: vec![GrantType::AuthorizationCode],
-        scope: scope("openid email api:read"),
-        consent_policy: ConsentPolicy::Once,
-        access_token_format: AccessTokenFormat::Jwt,
-        signing_algorithm: SigningAlgorithm::Rs256,
-        requires_pkce: true,
-        access_token_lifetime: None,
-        logo_uri: None,
-        client_uri: None,
-        policy_uri: None,
-        tos_uri: None,
-        may_introspect: false,
-        is_disabled: false,
+        previous_secret_hash: None,
+        previous_secret_expires_at: None,
+        version: 1,
+        settings: ClientSettings {
+            name: "App".to_owned(),
+            auth_method: AuthMethod::ClientSecretBasic,
+            redirect_uris: vec!["https://app.example/cb".to_owned(), "http://127.0.0.1/cb".to_owned()],
+            grant_types: vec![GrantType::AuthorizationCode],
+            scope: scope("openid email api:read"),
+            consent_policy: ConsentPolicy::Once,
+            access_token_format: AccessTokenFormat::Jwt,
+            signing_algorithm: SigningAlgorithm::Rs256,
+            requires_pkce: true,
+            access_token_lifetime: None,
+            logo_uri: None,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            may_introspect: false,
+            is_disabled: false,
+        },
         created_at: 0,
         updated_at: 0,
     }

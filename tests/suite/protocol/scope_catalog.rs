@@ -1,8 +1,8 @@
 //! What is granted: requested ∩ defined ∩ client ∩ user.
 
 use gatehouse::model::client::Client;
-use gatehouse::model::scope::{ScopeCatalog, ScopeDefinition};
-use gatehouse::model::user::User;
+use gatehouse::model::scope::{ScopeCatalog, ScopeDefinition, ScopeSettings};
+use gatehouse::model::user::{User, UserSettings};
 use gatehouse::protocol::scope::Scope;
 use proptest::prelude::*;
 
@@ -12,10 +12,13 @@ fn definition(name: &str, claims: &[&str], is_default: bool, roles: &[&str]) -> 
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     ScopeDefinition {
         name: name.to_owned(),
-        description: name.to_owned(),
-        claims: owned(claims),
-        is_default,
-        roles: owned(roles),
+        settings: ScopeSettings {
+            description: name.to_owned(),
+            claims: owned(claims),
+            is_default,
+            roles: owned(roles),
+        },
+        version: 1,
         created_at: 0,
         updated_at: 0,
     }
@@ -32,24 +35,22 @@ fn catalog() -> ScopeCatalog {
 }
 
 fn client_with(allowed: &str) -> Client {
-    Client {
-        scope: scope(allowed),
-        ..client()
-    }
+    let mut client = client();
+    client.scope = scope(allowed);
+    client
 }
 
 fn user(roles: &[&str], allowed_scope: Option<&str>) -> User {
     User {
         id: "1".to_owned(),
-        username: "ada".to_owned(),
-        email: None,
-        email_verified: false,
         password_hash: None,
-        profile: serde_json::Map::new(),
-        extra_claims: serde_json::Map::new(),
-        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-        allowed_scope: allowed_scope.map(scope),
-        is_disabled: false,
+        settings: UserSettings {
+            username: "ada".to_owned(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            allowed_scope: allowed_scope.map(scope),
+            ..UserSettings::default()
+        },
+        version: 1,
         created_at: 0,
         updated_at: 0,
     }

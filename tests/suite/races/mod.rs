@@ -70,7 +70,7 @@ on_every_database! {
 
     async fn one_name_belongs_to_one_account_and_one_client(app: TestApp) {
         let users = join_all((0..10).map(|_| {
-            let new = gatehouse::identity::account::NewUser { username: "alice".to_owned(), ..Default::default() };
+            let new = gatehouse::model::user::UserSettings { username: "alice".to_owned(), ..Default::default() };
             gatehouse::identity::account::create(&app.app, new, None)
         })).await;
         assert_eq!(users.iter().filter(|user| user.is_ok()).count(), 1);

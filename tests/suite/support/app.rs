@@ -12,10 +12,10 @@ use gatehouse::base::clock::Clock;
 use gatehouse::base::digest::sha256;
 use gatehouse::base::random::Random;
 use gatehouse::config::sources::Sources;
-use gatehouse::identity::account::{self, NewUser};
+use gatehouse::identity::account;
 use gatehouse::model::client::ConsentPolicy;
-use gatehouse::model::scope::ScopeDefinition;
-use gatehouse::model::user::User;
+use gatehouse::model::scope::{ScopeDefinition, ScopeSettings};
+use gatehouse::model::user::{User, UserSettings};
 use gatehouse::oauth::clients::{self, NewClient};
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
@@ -127,12 +127,12 @@ impl TestApp {
         self.user_with(username, |_| {}).await
     }
 
-    pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut NewUser)) -> User {
-        let mut new = NewUser {
+    pub async fn user_with(&self, username: &str, change: impl FnOnce(&mut UserSettings)) -> User {
+        let mut new = UserSettings {
             username: username.to_owned(),
             email: Some(format!("{username}@example.com")),
             email_verified: true,
-            ..NewUser::default()
+            ..UserSettings::default()
         };
         new.profile.insert("name".to_owned(), format!("{username} example").into());
         change(&mut new);
@@ -143,8 +143,12 @@ impl TestApp {
 
     /// Changes a user in the store.
     pub async fn update_user(&self, user: &User) {
+        let mut user = user.clone();
+        let mut connection = self.app.store.read().await.expect("a connection");
+        user.version = connection.user(&user.id).await.expect("an answer").expect("the user").version;
+        drop(connection);
         let mut tx = self.app.store.begin().await.expect("a transaction");
-        assert!(tx.update_user(user).await.expect("an update"));
+        assert!(tx.update_user(&user).await.expect("an update"));
         tx.commit().await.expect("a commit");
     }
 
@@ -184,10 +188,12 @@ impl TestApp {
         let mut tx = self.app.store.begin().await.expect("a transaction");
         tx.insert_scope(&ScopeDefinition {
             name: name.to_owned(),
-            description: format!("The scope {name}"),
-            claims: Vec::new(),
-            is_default: false,
-            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            settings: ScopeSettings {
+                description: format!("The scope {name}"),
+                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+                ..ScopeSettings::default()
+            },
+            version: 1,
             created_at: now,
             updated_at: now,
         })

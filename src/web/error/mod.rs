@@ -1,10 +1,14 @@
-//! Errors on their way out: the only file that knows which status code they are.
+//! Errors on their way out: the only folder that knows which status code they are.
+
+mod problem;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
+use crate::admin::AdminError;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::protocol::error::{ErrorCode, Refusal};
@@ -31,8 +35,28 @@ pub enum Error {
     NoCookie,
     /// An interaction that cannot go on here, and where it begins anew.
     Restart(String),
-    /// The admin token is missing or wrong.
-    NotAdmin,
+    /// Nobody is signed in on a page that is for people who are; where to come back to.
+    SignInNeeded(String),
+    /// Nobody administers, on a route for administrators; where to come back to.
+    AdministratorNeeded(String),
+    /// The token of an administrator is wrong.
+    WrongAdministrator,
+    /// Whoever asks is known, and no administrator.
+    NoAdministrator,
+    /// An administrator who may only look wants to change something.
+    ReadOnly,
+    /// A person has to prove who they are again before something dangerous.
+    ProofNeeded,
+    /// Too many failures; try again after so many seconds.
+    Throttled(i64),
+    /// A parameter of the query that this address does not know.
+    UnknownParameter(String),
+    /// A body that is not declared as JSON.
+    NotJson,
+    /// A body that is not JSON.
+    MalformedJson(String),
+    /// What an administrator wants is not done.
+    Admin(AdminError),
     /// Set-up was done before.
     SetupDone,
     /// No such path.
@@ -57,6 +81,15 @@ impl From<Fault> for Error {
     }
 }
 
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Fault(fault) => Self::Fault(fault),
+            other => Self::Admin(other),
+        }
+    }
+}
+
 /// Everything about an answer to an error.
 struct Answer {
     status: StatusCode,
@@ -71,6 +104,8 @@ struct Answer {
     /// For people: what to do next
     advice: Option<String>,
     retry_after: Option<i64>,
+    /// The field or parameter at fault
+    field: Option<String>,
 }
 
 impl Answer {
@@ -88,6 +123,7 @@ impl Answer {
             message,
             advice: advice.map(str::to_owned),
             retry_after: None,
+            field: None,
         }
     }
 }
@@ -166,13 +202,83 @@ fn answer(error: &Error) -> Answer {
             "Cookies are needed to sign in",
             Some("Allow cookies for this site, then go back to the application and sign in from there."),
         ),
-        Error::NotAdmin => Answer::new(
+        Error::SignInNeeded(_) => Answer::new(
             StatusCode::UNAUTHORIZED,
-            ErrorCode::InvalidToken,
-            "the admin token is missing or wrong: send it as X-Admin-Token",
-            "The admin token is missing or wrong",
+            ErrorCode::LoginRequired,
+            "nobody is signed in",
+            "Please sign in",
             None,
         ),
+        Error::AdministratorNeeded(_) => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "credentials of an administrator are missing: send the admin token as X-Admin-Token, or an access token",
+            "Administrators only",
+            None,
+        ),
+        Error::WrongAdministrator => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "the admin token or access token is wrong or has expired",
+            "The token is wrong",
+            None,
+        ),
+        Error::NoAdministrator => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::AccessDenied,
+            "this is for administrators: users with the role admin or auditor, and clients with a token of their own with the scope admin:read or admin:write",
+            "This is for administrators",
+            Some("Sign in with another account, or with the admin token."),
+        ),
+        Error::ReadOnly => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::InsufficientScope,
+            "these credentials may look at everything and change nothing",
+            "You may look, but not change anything",
+            Some("Ask an administrator with the role admin."),
+        ),
+        Error::ProofNeeded => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::AccessDenied,
+            "this needs a sign-in of the last five minutes",
+            "Please prove that it is you",
+            Some("Sign in again, then do it once more."),
+        ),
+        Error::Throttled(seconds) => Answer {
+            retry_after: Some(*seconds),
+            ..Answer::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::AccessDenied,
+                "there were too many failed attempts",
+                "Too many failed attempts",
+                Some("Wait a few minutes, then try again."),
+            )
+        },
+        Error::UnknownParameter(name) => Answer {
+            field: Some(name.clone()),
+            ..Answer::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::InvalidRequest,
+                "the query has a parameter that this address does not know",
+                "Unknown parameter",
+                None,
+            )
+        },
+        Error::NotJson => Answer::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ErrorCode::InvalidRequest,
+            "the Content-Type must be application/json",
+            "The body is not JSON",
+            None,
+        ),
+        Error::MalformedJson(problem) => Answer::new(
+            StatusCode::BAD_REQUEST,
+            ErrorCode::InvalidRequest,
+            &format!("the body is not JSON: {problem}"),
+            "The body is not JSON",
+            None,
+        ),
+        Error::Admin(error) => problem::of_admin_error(error),
         Error::SetupDone => Answer::new(
             StatusCode::GONE,
             ErrorCode::InvalidRequest,
@@ -218,8 +324,8 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     if let Error::Fault(fault) = error {
         tracing::error!(event = "fault", request = request_id, "{fault}");
     }
-    if let Error::Restart(location) = error {
-        return HttpResponse::SeeOther().insert_header((LOCATION, location.clone())).finish();
+    if let Some(location) = elsewhere(app, error, audience) {
+        return HttpResponse::SeeOther().insert_header((LOCATION, location)).finish();
     }
     let answer = answer(error);
     let mut response = HttpResponse::build(answer.status);
@@ -233,6 +339,7 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
         response.insert_header((WWW_AUTHENTICATE, challenge));
     }
     match audience {
+        Audience::Operator => problem::render(response, error, answer, request_id),
         Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
         Audience::Person => {
             let reference = matches!(error, Error::Fault(_)).then(|| request_id.to_owned());
@@ -241,12 +348,26 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     }
 }
 
+/// Where a person goes on instead of reading an error.
+fn elsewhere(app: &App, error: &Error, audience: Audience) -> Option<String> {
+    let base = app.issuer.path();
+    let back = |path: &str| utf8_percent_encode(path, NON_ALPHANUMERIC).to_string();
+    match error {
+        Error::Restart(location) => Some(location.clone()),
+        Error::SignInNeeded(path) if audience == Audience::Person => Some(format!("{base}/login?next={}", back(path))),
+        Error::AdministratorNeeded(path) if audience == Audience::Person => Some(format!("{base}/admin/sign-in?next={}", back(path))),
+        _ => None,
+    }
+}
+
 /// How to authenticate (RFC 6749 §5.2, RFC 6750 §3).
 fn challenge(app: &App, error: &Error) -> Option<String> {
     let realm = app.issuer.as_str();
     let refusal = match error {
         Error::Refusal(refusal) => refusal,
-        Error::NoToken => return Some(format!("Bearer realm=\"{realm}\"")),
+        Error::NoToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
+            return Some(format!("Bearer realm=\"{realm}\""));
+        }
         _ => return None,
     };
     match refusal.code {

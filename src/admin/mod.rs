@@ -1,0 +1,148 @@
+//! What administrators do: the one engine behind the admin API, the admin pages and `gatehouse apply`.
+//!
+//! `access` says who may. A file per noun says what there is: how it is listed, found and shown. The rules
+//! of making and changing things are not here but with the thing itself (`oauth::clients`,
+//! `oauth::scopes`, `identity::account`), because commands and registration follow them, too.
+
+pub mod access;
+pub mod clients;
+pub mod page;
+pub mod scopes;
+
+use std::borrow::Cow;
+
+use crate::base::fault::Fault;
+use crate::base::invalid::Invalid;
+use crate::identity::account::AccountError;
+use crate::oauth::clients::ClientError;
+use crate::oauth::scopes::ScopeError;
+
+/// Why something is not done.
+#[derive(Debug)]
+pub enum AdminError {
+    /// A field has a value that cannot be
+    Invalid {
+        /// The field, as a path: `redirect_uris[2]`
+        field: String,
+        /// What is wrong with it
+        message: String,
+    },
+    /// There is no such thing
+    NotFound,
+    /// It collides with something that is there
+    Conflict(Cow<'static, str>),
+    /// Somebody else changed it since it was read
+    Changed,
+    /// It exists, and the caller did not say which version is to be replaced
+    VersionRequired,
+    /// The server failed
+    Fault(Fault),
+}
+
+impl AdminError {
+    /// `message` about `field`.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Fault> for AdminError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Invalid> for AdminError {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid.field, invalid.message)
+    }
+}
+
+impl From<ClientError> for AdminError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Invalid(invalid) => invalid.into(),
+            ClientError::Taken => Self::Conflict(error.to_string().into()),
+            ClientError::Changed => Self::Changed,
+            ClientError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<AccountError> for AdminError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Invalid(invalid) => invalid.into(),
+            AccountError::Taken => Self::Conflict(error.to_string().into()),
+            AccountError::Changed => Self::Changed,
+            AccountError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<ScopeError> for AdminError {
+    fn from(error: ScopeError) -> Self {
+        match error {
+            ScopeError::Invalid(invalid) => invalid.into(),
+            ScopeError::Taken(_) | ScopeError::Needed => Self::Conflict(error.to_string().into()),
+            ScopeError::Changed => Self::Changed,
+            ScopeError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl std::fmt::Display for AdminError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Invalid { field, message } => write!(f, "{field}: {message}"),
+            Self::NotFound => f.write_str("there is no such thing"),
+            Self::Conflict(message) => f.write_str(message),
+            Self::Changed => f.write_str("somebody else changed it since it was read"),
+            Self::VersionRequired => f.write_str("it exists; say which version is to be replaced"),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AdminError {}
+
+/// Which version of a thing the caller has seen and wants to replace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// It was not said
+    #[default]
+    Unsaid,
+    /// Whatever is there
+    Any,
+    /// One of these
+    Versions(Vec<i64>),
+}
+
+impl Expected {
+    /// Whether a change to a thing of this version may go on.
+    ///
+    /// # Errors
+    /// [`AdminError::Changed`] when it is another version, [`AdminError::VersionRequired`] when none was said.
+    pub fn check(&self, version: i64) -> Result<(), AdminError> {
+        match self {
+            Self::Unsaid => Err(AdminError::VersionRequired),
+            Self::Any => Ok(()),
+            Self::Versions(versions) if versions.contains(&version) => Ok(()),
+            Self::Versions(_) => Err(AdminError::Changed),
+        }
+    }
+
+    /// As [`Self::check`], for what may be done without saying: removing.
+    ///
+    /// # Errors
+    /// [`AdminError::Changed`] when it is another version.
+    pub fn check_if_said(&self, version: i64) -> Result<(), AdminError> {
+        match self {
+            Self::Unsaid => Ok(()),
+            said => said.check(version),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Lists, a page at a time: a cursor is the key of the last row that was seen, so that every page costs the
+//! same and rows that come or go meanwhile are neither repeated nor skipped.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::base::encoding::{base64url, from_base64url};
+
+use super::AdminError;
+
+/// The most items of one page.
+pub const MAX_LIMIT: u16 = 200;
+/// The items of a page of which nobody said how long it should be.
+pub const DEFAULT_LIMIT: u16 = 50;
+
+/// Which page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How many items
+    pub limit: u16,
+    /// The keys of the last row of the page before
+    after: Option<Vec<String>>,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            after: None,
+        }
+    }
+}
+
+impl Page {
+    /// Reads `limit` and `cursor` as they were sent.
+    ///
+    /// # Errors
+    /// Names the parameter at fault.
+    pub fn parse(limit: Option<&str>, cursor: Option<&str>) -> Result<Self, AdminError> {
+        let limit = match limit {
+            None => DEFAULT_LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+                .ok_or_else(|| AdminError::invalid("limit", format!("limit is a number from 1 to {MAX_LIMIT}")))?,
+        };
+        let after = match cursor {
+            None => None,
+            Some(cursor) => {
+                let keys = from_base64url(cursor).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                Some(keys.ok_or_else(|| AdminError::invalid("cursor", "this is not a cursor of this list"))?)
+            }
+        };
+        Ok(Self { limit, after })
+    }
+
+    /// The keys after which it begins, if there are as many as the list is ordered by; the first page has none.
+    ///
+    /// # Errors
+    /// When the cursor is from another list.
+    pub fn after<const N: usize>(&self) -> Result<Option<[&str; N]>, AdminError> {
+        let Some(keys) = &self.after else { return Ok(None) };
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let keys = keys
+            .try_into()
+            .map_err(|_| AdminError::invalid("cursor", "this is not a cursor of this list"))?;
+        Ok(Some(keys))
+    }
+
+    /// How many rows to read: one more than the page holds shows whether another follows.
+    #[must_use]
+    pub fn rows(&self) -> u16 {
+        self.limit + 1
+    }
+
+    /// Makes the page of the rows that were read; `key` gives what they are ordered by.
+    pub fn of<R, T>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> Vec<String>, view: impl Fn(R) -> T) -> Listed<T> {
+        let is_more = rows.len() > usize::from(self.limit);
+        rows.truncate(usize::from(self.limit));
+        let next = rows
+            .last()
+            .filter(|_| is_more)
+            .map(|last| base64url(serde_json::to_string(&key(last)).unwrap_or_default().as_bytes()));
+        Listed {
+            items: rows.into_iter().map(view).collect(),
+            next,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Listed<T> {
+    /// The items
+    pub items: Vec<T>,
+    /// The `cursor` of the page after this one; `null` on the last
+    pub next: Option<String>,
+}

@@ -1,0 +1,56 @@
+//! The administration: the REST API (`api`) and the pages (`ui`), one file per noun in each. Both are thin;
+//! what they do is done by `crate::admin`.
+
+pub mod api;
+pub mod ui;
+
+use actix_web::http::header::ORIGIN;
+
+use crate::admin::access::{self, Administrator, Denied, Shown};
+use crate::web::call::Call;
+use crate::web::cookies;
+use crate::web::error::Error;
+
+/// The header of the admin token.
+pub const ADMIN_TOKEN_HEADER: &str = "X-Admin-Token";
+
+/// Who administers with this request.
+///
+/// # Errors
+/// When nobody does.
+pub async fn administrator(call: &Call) -> Result<Administrator, Error> {
+    let visitor = call.visitor().await?;
+    let operator = cookies::admin(call);
+    let shown = Shown {
+        admin_token: call.header(ADMIN_TOKEN_HEADER),
+        bearer: call.bearer(),
+        operator: operator.as_deref(),
+        visitor: visitor.as_ref(),
+    };
+    let administrator = access::authenticate(&call.app, shown).await?.map_err(|denied| match denied {
+        Denied::Nobody => Error::AdministratorNeeded(call.here()),
+        Denied::Wrong => Error::WrongAdministrator,
+        Denied::Throttled(seconds) => Error::Throttled(seconds),
+        Denied::NoAdministrator => Error::NoAdministrator,
+    })?;
+    if administrator.session_id.is_some() && !is_same_origin(call) {
+        return Err(Error::StaleForm);
+    }
+    Ok(administrator)
+}
+
+/// Cookies come along with whatever another site makes a browser send. Looking is harmless, because the
+/// other site cannot read the answer; a change must come from one of our own pages. (Forms prove more than
+/// this, by their token.)
+fn is_same_origin(call: &Call) -> bool {
+    if call.http.method().is_safe() {
+        return true;
+    }
+    match (call.header("sec-fetch-site"), call.header(ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => origin == call.app.issuer.origin(),
+        // An old browser, or a program that keeps cookies; then the form's token has to do, and the API
+        // takes JSON only, which no form can send.
+        (None, None) => true,
+    }
+}

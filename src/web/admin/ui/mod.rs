@@ -1,0 +1,4 @@
+//! The pages at `/admin`.
+
+pub mod dashboard;
+pub mod sign_in;

@@ -1,0 +1,92 @@
+//! Errors as problem documents (RFC 9457), for those who use the admin API.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use crate::admin::AdminError;
+use crate::base::fault::Fault;
+use crate::protocol::error::ErrorCode;
+use crate::web::admin::api::Problem;
+
+use super::{Answer, Error};
+
+/// What the problem is called in `type`: stable, because programs compare it.
+fn name(error: &Error) -> &'static str {
+    match error {
+        Error::AdministratorNeeded(_) | Error::SignInNeeded(_) | Error::NoToken => "credentials-missing",
+        Error::WrongAdministrator => "credentials-wrong",
+        Error::NoAdministrator => "not-an-administrator",
+        Error::ReadOnly => "read-only",
+        Error::ProofNeeded => "sign-in-too-old",
+        Error::StaleForm => "cross-site",
+        Error::Throttled(_) => "too-many-failures",
+        Error::UnknownParameter(_) => "unknown-parameter",
+        Error::NotJson => "not-json",
+        Error::MalformedJson(_) => "malformed-json",
+        Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",
+        Error::Admin(AdminError::Invalid { field, .. }) if field == "limit" || field == "cursor" => "invalid-parameter",
+        Error::Admin(AdminError::Invalid { .. }) => "invalid-field",
+        Error::Admin(AdminError::Conflict(_)) => "conflict",
+        Error::Admin(AdminError::Changed) => "changed-meanwhile",
+        Error::Admin(AdminError::VersionRequired) => "version-required",
+        Error::MethodNotAllowed(_) => "method-not-allowed",
+        Error::TooLarge => "too-large",
+        Error::Fault(Fault::Unavailable(_) | Fault::Busy(_)) => "unavailable",
+        Error::Fault(Fault::Internal(_)) | Error::Admin(AdminError::Fault(_)) => "server-error",
+        _ => "bad-request",
+    }
+}
+
+/// The answer to what an administrator wants that is not done.
+pub(super) fn of_admin_error(error: &AdminError) -> Answer {
+    let answer = |status, description: &str, title| Answer::new(status, ErrorCode::InvalidRequest, description, title, None);
+    match error {
+        AdminError::Invalid { field, message } => {
+            // What stands in the address is part of a malformed request, not of a well-formed one that asks too much.
+            let status = if field == "limit" || field == "cursor" {
+                StatusCode::BAD_REQUEST
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            Answer {
+                field: Some(field.clone()).filter(|field| !field.is_empty() && field != "."),
+                ..answer(status, message, "A value is not possible")
+            }
+        }
+        AdminError::NotFound => answer(
+            StatusCode::NOT_FOUND,
+            "there is no such thing; perhaps somebody removed it",
+            "Not found",
+        ),
+        AdminError::Conflict(message) => answer(StatusCode::CONFLICT, message, "That is not possible now"),
+        AdminError::Changed => answer(
+            StatusCode::PRECONDITION_FAILED,
+            "somebody else changed or removed it since you read it; read it again, and decide again",
+            "Somebody else was faster",
+        ),
+        AdminError::VersionRequired => answer(
+            StatusCode::PRECONDITION_REQUIRED,
+            "it exists: send the ETag of what you have read as If-Match, or If-Match: * to replace whatever is there",
+            "Say which version is to be replaced",
+        ),
+        AdminError::Fault(_) => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "something went wrong on this server",
+            "Something went wrong",
+        ),
+    }
+}
+
+/// The problem document.
+pub(super) fn render(mut response: HttpResponseBuilder, error: &Error, answer: Answer, request_id: &str) -> HttpResponse {
+    let problem = Problem {
+        kind: format!("urn:gatehouse:problem:{}", name(error)),
+        title: answer.title.to_owned(),
+        status: answer.status.as_u16(),
+        detail: answer.description,
+        field: answer.field,
+        request_id: request_id.to_owned(),
+    };
+    let body = serde_json::to_string(&problem).unwrap_or_default();
+    response.content_type("application/problem+json").body(body)
+}

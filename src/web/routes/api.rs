@@ -1,0 +1,63 @@
+//! The admin API, at `/api`.
+
+use actix_web::http::Method;
+
+use super::{Access, Audience, Cors, NO_BODY, PAGE, POST, READ, Route, handler};
+use crate::web::admin::api;
+
+const JSON: usize = 256 * 1024;
+const PATCH: &[Method] = &[Method::PATCH];
+const PUT: &[Method] = &[Method::PUT];
+const DELETE: &[Method] = &[Method::DELETE];
+
+/// A row of the API.
+const API: Route = Route {
+    access: Access::Administrator,
+    audience: Audience::Operator,
+    cors: Cors::Closed,
+    body_limit: JSON,
+    methods: READ,
+    ..PAGE
+};
+
+/// `METHODS "path" => handler`, for the API.
+macro_rules! api {
+    ($methods:ident $path:literal => $($handler:ident)::+) => {
+        Route {
+            path: concat!("/api/admin/v1", $path),
+            methods: $methods,
+            handler: handler!($($handler)::+),
+            ..API
+        }
+    };
+}
+
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        path: "/api/openapi.json",
+        access: Access::Open,
+        body_limit: NO_BODY,
+        handler: handler!(api::openapi::document),
+        ..API
+    },
+    Route {
+        path: "/api/docs",
+        access: Access::Open,
+        body_limit: NO_BODY,
+        methods: READ,
+        handler: handler!(api::reference::page),
+        ..PAGE
+    },
+    api!(READ "/clients" => api::clients::list),
+    api!(POST "/clients" => api::clients::create),
+    api!(READ "/clients/{client_id}" => api::clients::show),
+    api!(PUT "/clients/{client_id}" => api::clients::put),
+    api!(PATCH "/clients/{client_id}" => api::clients::patch),
+    api!(DELETE "/clients/{client_id}" => api::clients::delete),
+    api!(POST "/clients/{client_id}/secret" => api::clients::replace_secret),
+    api!(READ "/scopes" => api::scopes::list),
+    api!(READ "/scopes/{name}" => api::scopes::show),
+    api!(PUT "/scopes/{name}" => api::scopes::put),
+    api!(PATCH "/scopes/{name}" => api::scopes::patch),
+    api!(DELETE "/scopes/{name}" => api::scopes::delete),
+];
