@@ -2,6 +2,7 @@
 //! and in the dark.
 
 mod flows;
+mod harness;
 mod pages;
 mod pictures;
 
@@ -30,7 +31,7 @@ async fn server_with(settings: Vec<(&'static str, String)>) -> TestApp {
 /// A client of a server, with everything that pages show of a client.
 async fn photo_album(app: &TestApp) -> TestClient {
     app.client(AuthMethod::None, |new| {
-        new.name = "Photo Album".to_owned();
+        "Photo Album".clone_into(&mut new.name);
         new.redirect_uris = vec!["https://photos.example.com/callback".to_owned()];
         describe(new);
     })

@@ -155,9 +155,8 @@ impl Chrome {
     pub async fn see(&self, text: &str) {
         let begun = Instant::now();
         while !self.text().await.contains(text) {
-            if begun.elapsed() > PATIENCE {
-                panic!("{text:?} is not on the page. {}", self.page().await);
-            }
+            let is_late = begun.elapsed() > PATIENCE;
+            assert!(!is_late, "{text:?} is not on the page. {}", self.page().await);
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }

@@ -21,12 +21,13 @@ use crate::support::tools;
 static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// The browser is told to talk to nobody but this machine, and to be the same everywhere.
-const ARGUMENTS: [&str; 17] = [
+const ARGUMENTS: [&str; 18] = [
     "--headless=new",
     // A container has no namespaces to give away, and root may not use them.
     "--no-sandbox",
     "--disable-dev-shm-usage",
     "--disable-gpu",
+    "--hide-scrollbars",
     "--disable-quic",
     "--no-first-run",
     "--no-default-browser-check",
@@ -50,7 +51,8 @@ pub struct Driver {
     _output: BufReader<ChildStdout>,
     port: u16,
     session: Option<String>,
-    _profile: TempDir,
+    /// The browser's profile, and whatever else the two of them leave behind.
+    folder: TempDir,
     _place: SemaphorePermit<'static>,
 }
 
@@ -58,9 +60,10 @@ impl Driver {
     /// Starts a driver with a browser that has never been anywhere.
     pub async fn start() -> (Self, Client) {
         let place = PLACES.acquire().await.expect("the semaphore is never closed");
-        let profile = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let mut process = Command::new(tools::chromedriver())
             .arg("--port=0")
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -73,7 +76,7 @@ impl Driver {
             _output: output,
             port,
             session: None,
-            _profile: profile,
+            folder,
             _place: place,
         };
         let client = ClientBuilder::new(HttpConnector::new())
@@ -86,7 +89,7 @@ impl Driver {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let profile = format!("--user-data-dir={}", self._profile.path().display());
+        let profile = format!("--user-data-dir={}", self.folder.path().join("profile").display());
         let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([profile.as_str()]).collect();
         let wanted = json!({
             "browserName": "chrome",
@@ -129,7 +132,7 @@ fn announced_port(output: &mut impl BufRead) -> u16 {
     panic!("chromedriver does not start: {said}");
 }
 
-/// A command that WebDriver does not know and chromedriver does.
+/// A command that `WebDriver` does not know and chromedriver does.
 #[derive(Debug)]
 pub struct Extension {
     path: &'static str,
