@@ -14,7 +14,9 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+mod api;
 mod architecture;
+mod browser;
 mod cli;
 mod docs;
 mod flows;
