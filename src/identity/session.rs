@@ -50,7 +50,7 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
     let mut cookie = Vec::with_capacity(48);
     cookie.extend_from_slice(&id_bytes(&id).ok_or_else(|| Fault::internal("a new id is not an id"))?);
     cookie.extend_from_slice(&secret);
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let session = Session {
         id,
         secret_hash: base64url(&sha256(&secret)),
@@ -93,7 +93,7 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
     drop(connection);
     if now - session.last_seen_at >= TOUCH_INTERVAL {
         let mut tx = app.store.begin().await?;
-        tx.touch_session(&session.id, now, now + app.config.lifetimes.session_idle).await?;
+        tx.touch_session(&session.id, now, now + app.lifetimes().session_idle).await?;
         tx.commit().await?;
     }
     Ok(Some(SignedIn { session, user }))

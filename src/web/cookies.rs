@@ -45,7 +45,7 @@ pub fn session(call: &Call) -> Option<String> {
 /// Sets the session's cookie for as long as the session can last.
 #[must_use]
 pub fn set_session(app: &App, value: String) -> Cookie<'static> {
-    write(app, SESSION, value, Some(app.config.lifetimes.session))
+    write(app, SESSION, value, Some(app.lifetimes().session))
 }
 
 /// Removes the session's cookie.
