@@ -23,5 +23,6 @@ mod protocol;
 mod races;
 mod relying_party;
 mod security;
+mod settings;
 mod store;
 mod support;
