@@ -29,14 +29,14 @@ pub enum Command {
     List,
     /// Change a setting while servers run: they use the new value within a minute
     Set {
-        /// Its name, such as access_token_lifetime
+        /// Its name, as "config list" shows it
         key: String,
         /// The new value
         value: String,
     },
     /// Take a change back: the default is in force again
     Unset {
-        /// Its name, such as access_token_lifetime
+        /// Its name, as "config list" shows it
         key: String,
     },
 }

@@ -57,9 +57,7 @@ async fn a_setting_is_changed_by_command(kind: Kind) {
     );
 
     let server = sandbox.serve();
-    let added = sandbox
-        .run(&["client", "add", "Robot", "--kind", "service", "--json"])
-        .json();
+    let added = sandbox.run(&["client", "add", "Robot", "--kind", "service", "--json"]).json();
     let (id, secret) = (added["client_id"].as_str().unwrap(), added["client_secret"].as_str().unwrap());
     let request = browser()
         .post(format!("{}/token", sandbox.issuer()))
