@@ -35,7 +35,7 @@ use crate::base::fault::Fault;
 pub use connection::{Connection, Tx};
 pub use grants::{Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
-pub use settings::Setting;
+pub use settings::{LiveSettings, Setting};
 pub use sweep::Swept;
 pub use throttles::Throttle;
 

@@ -25,5 +25,6 @@ mod protocol;
 mod races;
 mod relying_party;
 mod security;
+mod settings;
 mod store;
 mod support;
