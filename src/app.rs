@@ -12,6 +12,7 @@ use crate::keys::passwords::Passwords;
 use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
+use crate::model::statistic::Counters;
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
@@ -54,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// Counts for the statistics.
+    pub counters: Counters,
 }
 
 impl App {
@@ -76,6 +79,7 @@ impl App {
             passwords,
             clock,
             random,
+            counters: Counters::default(),
         });
         let context = Arc::new(Context {
             actor: Actor::System,

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod page;
 pub mod scopes;
 pub mod settings;
+pub mod stats;
 
 use std::borrow::Cow;
 

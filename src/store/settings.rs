@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::base::clock::Timestamp;
+use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 
 use super::sql::{insert_if_absent, sql, upsert};
@@ -23,6 +23,8 @@ pub enum Setting {
     SetupCompletedAt,
     /// That signing keys and standard scopes have been made.
     Initialized,
+    /// When grants and sessions were last counted.
+    StatsSampledAt,
     /// How often the values below have changed.
     LiveVersion,
     /// The value of a setting of the configuration that can change while the server runs, by its key.
@@ -45,6 +47,7 @@ impl Setting {
             Self::AdminTokenHash => "admin_token_hash",
             Self::SetupCompletedAt => "setup_completed_at",
             Self::Initialized => "initialized",
+            Self::StatsSampledAt => "stats_sampled_at",
             Self::LiveVersion => "live_version",
             Self::Live(key) => return Cow::Owned(format!("{LIVE}{key}")),
         };
@@ -88,6 +91,25 @@ impl Connection {
 }
 
 impl Tx {
+    /// Takes the turn of a job that one node does for all: true unless some node took it within the last
+    /// `interval` seconds. The setting's value is when that was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_turn(&mut self, setting: Setting, now: Timestamp, interval: Seconds) -> Result<bool, Fault> {
+        let taken = self
+            .query(sql!(
+                "UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3 AND updated_at <= $4"
+            ))
+            .bind(now.to_string())
+            .bind(now)
+            .text(&setting.name())
+            .bind(now - interval)
+            .execute()
+            .await?;
+        Ok(taken == 1 || self.insert_setting(setting, &now.to_string(), now).await?)
+    }
+
     /// Sets a setting that is not there yet; false when it is.
     ///
     /// # Errors
