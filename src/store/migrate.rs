@@ -15,7 +15,10 @@ use super::connection::fault;
 use super::options::Dialect;
 
 /// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "foundation", include_str!("../../migrations/0001_foundation.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "foundation", include_str!("../../migrations/0001_foundation.sql")),
+    (2, "audit", include_str!("../../migrations/0002_audit.sql")),
+];
 
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS

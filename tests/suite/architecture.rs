@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 15] = [
     &["config"],
     &["app"],
     &["installation"],
-    &["identity"],
+    &["audit", "identity"],
     &["oauth"],
     &["seed"],
     &["web", "jobs"],
