@@ -161,22 +161,24 @@ struct Check<'a> {
 impl Check<'_> {
     /// Numbers are given without a gap, and nobody ever removes a node.
     async fn nodes(&mut self) -> Result<Verdict, Fault> {
-        let mut last = 0;
+        let (mut last, mut expected) = (i64::MIN, 1);
         loop {
             // Before the next node is looked for: it may begin to write in between.
             let written = self.connection.node_with_rows_after(last).await?;
-            let Some(found) = self.connection.audit_node_after(last).await? else {
-                return Ok(match written {
-                    Some(_) => Err(Finding::node(last + 1, Problem::NodeMissing)),
-                    None => Ok(()),
-                });
-            };
-            last += 1;
-            if found.node.number != last {
-                return Ok(Err(Finding::node(last, Problem::NodeMissing)));
+            let found = self.connection.audit_node_after(last).await?;
+            if let Some(written) = written
+                && found.as_ref().is_none_or(|found| found.node.number > written)
+            {
+                return Ok(Err(Finding::node(written, Problem::NodeMissing)));
+            }
+            let Some(found) = found else { return Ok(Ok(())) };
+            if found.node.number != expected {
+                return Ok(Err(Finding::node(expected, Problem::NodeMissing)));
             }
             intact!(self.node(&found).await?);
             self.summary.nodes += 1;
+            last = expected;
+            expected += 1;
         }
     }
 
@@ -185,7 +187,7 @@ impl Check<'_> {
         if !found.is_intact(self.key) {
             return Ok(Err(Finding::node(number, Problem::NodeChanged)));
         }
-        let (mut last, mut sealed) = (0, 0);
+        let (mut last, mut sealed) = (i64::MIN, 0);
         loop {
             let written = self.connection.lane_with_events_after(number, last).await?;
             let lane = self.connection.audit_lane_after(number, last).await?;
@@ -229,6 +231,17 @@ impl Check<'_> {
         if !lane.is_base_intact(self.key) || !lane.is_head_intact(self.key) {
             return Ok(Err(Finding::lane(node, number, Problem::LaneChanged)));
         }
+        // What is up to the base was removed by the server. It must not come back.
+        if let Some(first) = self.connection.audit_entries(node, number, i64::MIN, 1).await?.first()
+            && first.link.sequence <= lane.lane.base.sequence
+        {
+            return Ok(Err(Finding::event(
+                lane,
+                first.link.sequence,
+                Some(&first.id),
+                Problem::EventChanged,
+            )));
+        }
         let head = &lane.lane.head;
         let mut last: Link = lane.lane.base.clone();
         loop {
@@ -255,7 +268,6 @@ impl Check<'_> {
         if last.sequence < head.sequence {
             return Ok(Err(Finding::event(lane, last.sequence + 1, None, Problem::EventMissing)));
         }
-        // Whatever is below the base was removed by the server and must not come back.
         Ok(Ok(()))
     }
 }

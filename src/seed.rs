@@ -9,6 +9,7 @@ use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::identity::account::{self, AccountError, NewUser};
 use crate::model::client::ConsentPolicy;
+use crate::model::event::EventKind;
 use crate::model::scope::ScopeDefinition;
 use crate::oauth::clients::{self, ClientError, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
@@ -162,7 +163,10 @@ async fn define_mcp_scopes(app: &App) -> Result<(), Fault> {
             created_at: now,
             updated_at: now,
         };
-        tx.insert_scope(&scope).await?;
+        if tx.insert_scope(&scope).await? {
+            tx.record(app.event(EventKind::ScopeCreated).target(name).detail("seed", true))
+                .await?;
+        }
     }
     tx.commit().await
 }
@@ -176,6 +180,8 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
         user.is_disabled = false;
         let mut tx = app.store.begin().await?;
         tx.update_user(&user).await?;
+        let event = app.event(EventKind::UserChanged).subject(&user.id).detail("seed", true);
+        tx.record(event.detail("after", account::audited(&user))).await?;
         tx.commit().await?;
         return account::set_password(app, &user, &password).await;
     }

@@ -134,9 +134,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Enable { client_id } => set_disabled(app, &client_id, false).await,
         Command::Delete { client_id } => {
             let client = find(app, &client_id).await?;
-            let mut tx = app.store.begin().await?;
-            tx.delete_client(&client.id).await?;
-            tx.commit().await?;
+            clients::delete(app, &client).await?;
             say!("{} is removed.", client.id);
             Ok(())
         }
@@ -193,9 +191,7 @@ async fn find(app: &App, id: &str) -> Result<Client, Failure> {
 
 async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Failure> {
     let client = find(app, id).await?;
-    let mut tx = app.store.begin().await?;
-    tx.set_client_disabled(&client.id, is_disabled, app.now()).await?;
-    tx.commit().await?;
+    clients::set_disabled(app, &client, is_disabled).await?;
     say!("{} is {}.", client.id, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! `gatehouse scope`
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::model::event::EventKind;
 use crate::model::scope::ScopeDefinition;
 use crate::protocol::scope::is_scope_token;
 
@@ -68,6 +69,8 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             if !tx.insert_scope(&scope).await? {
                 return Err(format!("the scope {} is defined already", scope.name).into());
             }
+            let event = app.event(EventKind::ScopeCreated).target(&scope.name);
+            tx.record(event.detail("after", audited(&scope))).await?;
             tx.commit().await?;
             say!("{} is defined.", scope.name);
             Ok(())
@@ -75,14 +78,27 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::List { json } => list(app, json).await,
         Command::Delete { name } => {
             let mut tx = app.store.begin().await?;
+            let before = tx.scopes().await?.definition(&name).map(audited);
             if !tx.delete_scope(&name).await? {
                 return Err(format!("there is no scope {name}; see them with: gatehouse scope list").into());
             }
+            let event = app.event(EventKind::ScopeDeleted).target(&name);
+            tx.record(event.detail("before", before)).await?;
             tx.commit().await?;
             say!("{name} is removed.");
             Ok(())
         }
     }
+}
+
+/// What the audit log keeps of a scope.
+fn audited(scope: &ScopeDefinition) -> Value {
+    json!({
+        "description": scope.description,
+        "claims": scope.claims,
+        "default": scope.is_default,
+        "roles": scope.roles,
+    })
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Failure> {

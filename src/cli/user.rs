@@ -104,9 +104,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Enable { username } => set_disabled(app, &username, false).await,
         Command::Delete { username } => {
             let user = find(app, &username).await?;
-            let mut tx = app.store.begin().await?;
-            tx.delete_user(&user.id).await?;
-            tx.commit().await?;
+            account::delete(app, &user).await?;
             say!("{} is removed.", user.username);
             Ok(())
         }

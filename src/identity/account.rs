@@ -1,12 +1,13 @@
 //! Making accounts and setting passwords.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::keys::passwords::MAX_PASSWORD;
+use crate::model::event::EventKind;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
 use crate::protocol::scope::Scope;
@@ -111,6 +112,8 @@ pub async fn create(app: &App, new: NewUser, password: Option<&SecretString>) ->
     if !tx.insert_user(&user).await? {
         return Err(AccountError::Taken);
     }
+    tx.record(app.event(EventKind::UserCreated).subject(&user.id).detail("after", audited(&user)))
+        .await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -125,6 +128,7 @@ pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Re
     let mut tx = app.store.begin().await?;
     tx.set_password_hash(&user.id, &hash, now).await?;
     tx.sign_out_everywhere(&user.id, now).await?;
+    tx.record(app.event(EventKind::PasswordChanged).subject(&user.id)).await?;
     tx.commit().await
 }
 
@@ -139,7 +143,36 @@ pub async fn set_disabled(app: &App, user: &User, is_disabled: bool) -> Result<(
     if is_disabled {
         tx.sign_out_everywhere(&user.id, now).await?;
     }
+    let event = app.event(EventKind::UserChanged).subject(&user.id);
+    let event = event.detail("before", json!({ "disabled": user.is_disabled }));
+    tx.record(event.detail("after", json!({ "disabled": is_disabled }))).await?;
     tx.commit().await
+}
+
+/// Removes an account with its sessions, grants and consents; false when it is gone already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(app: &App, user: &User) -> Result<bool, Fault> {
+    let mut tx = app.store.begin().await?;
+    if !tx.delete_user(&user.id).await? {
+        return Ok(false);
+    }
+    let event = app.event(EventKind::UserDeleted).subject(&user.id);
+    tx.record(event.detail("before", audited(user))).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// What the audit log keeps of an account: who it was and what it might do, and nothing else about the person.
+#[must_use]
+pub fn audited(user: &User) -> Value {
+    json!({
+        "username": user.username,
+        "roles": user.roles,
+        "allowed_scope": user.allowed_scope.as_ref().map(ToString::to_string),
+        "disabled": user.is_disabled,
+    })
 }
 
 /// Standard claims are in `profile`, all others in `extra_claims`, and none poses as the protocol's.

@@ -6,9 +6,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
+use crate::base::clock::Seconds;
 use crate::base::digest::equal;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::model::event::{Event, EventKind};
 use crate::store::Setting;
 
 /// What an attempt to complete set-up came to.
@@ -45,11 +47,11 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
         return Ok(Setup::AlreadyDone);
     }
     if !equal(code.trim().as_bytes(), setup_code(app).as_bytes()) {
-        tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
+        note_wrong_code(app).await?;
         return Ok(Setup::WrongCode);
     }
     let token = new_token(app);
-    if install(app, &token).await? {
+    if install(app, &token, app.event(EventKind::SetupCompleted)).await? {
         Ok(Setup::Done(token))
     } else {
         Ok(Setup::AlreadyDone)
@@ -62,14 +64,36 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
 /// # Errors
 /// When the database fails.
 pub async fn bootstrap(app: &App, token: &SecretString) -> Result<bool, Fault> {
-    if install(app, token).await? {
-        tracing::info!(event = "setup_completed", "the admin token was taken from the configuration");
+    let event = app.event(EventKind::SetupCompleted).detail("from", "configuration");
+    if install(app, token, event).await? {
         return Ok(true);
     }
     verify(app, token.expose_secret()).await
 }
 
-async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
+/// How many wrong codes are kept of in [`WRONG_CODE_MEMORY`]; anybody may try, as often as they like.
+const WRONG_CODES: i64 = 10;
+/// In seconds.
+const WRONG_CODE_MEMORY: Seconds = 3600;
+
+async fn note_wrong_code(app: &App) -> Result<(), Fault> {
+    let counter = base64url(&app.secrets.throttle.mac(&[b"setup"]));
+    let now = app.now();
+    if app.store.read().await?.blocked_until(&counter).await? > now {
+        return Ok(());
+    }
+    tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
+    let forgotten_at = now + WRONG_CODE_MEMORY;
+    let mut tx = app.store.begin().await?;
+    let counted = tx.count_attempt(&counter, now, forgotten_at).await?;
+    if counted.failures >= WRONG_CODES {
+        tx.block_attempts(&counter, forgotten_at, forgotten_at).await?;
+    }
+    tx.record(app.event(EventKind::SetupRefused).refused()).await?;
+    tx.commit().await
+}
+
+async fn install(app: &App, token: &SecretString, event: Event) -> Result<bool, Fault> {
     let now = app.now();
     let mut tx = app.store.begin().await?;
     let installed = tx
@@ -77,6 +101,7 @@ async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
         .await?;
     if installed {
         tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+        tx.record(event).await?;
     }
     tx.commit().await?;
     if installed {
@@ -96,6 +121,7 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
     tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now)
         .await?;
     tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+    tx.record(app.event(EventKind::AdminTokenReplaced)).await?;
     tx.commit().await?;
     tracing::warn!(event = "admin_token_reset", "the admin token was replaced");
     Ok(token)

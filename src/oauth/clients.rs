@@ -1,11 +1,14 @@
 //! Registering clients: the rules that every way of registration shares (RFC 7591 §2).
 
+use serde_json::{Value, json};
+
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::model::client::{AccessTokenFormat, Client, ConsentPolicy};
+use crate::model::event::EventKind;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
@@ -149,8 +152,14 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
     if !tx.insert_client(&client).await? {
         return Err(ClientError::Taken);
     }
+    tx.record(
+        app.event(EventKind::ClientCreated)
+            .client(&client.id)
+            .detail("after", audited(&client)),
+    )
+    .await?;
     tx.commit().await?;
-    tracing::info!(event = "client_registered", client = client.id, "a client was registered");
+    tracing::debug!(event = "client_registered", client = client.id, "a client was registered");
     Ok(Registered { client, secret })
 }
 
@@ -165,9 +174,54 @@ pub async fn replace_secret(app: &App, client: &Client) -> Result<String, Client
     let secret = format!("ghs_{}", app.random.secret());
     let mut tx = app.store.begin().await?;
     tx.set_client_secret_hash(&client.id, &sha256_text(&secret), app.now()).await?;
+    tx.record(app.event(EventKind::ClientSecretReplaced).client(&client.id)).await?;
     tx.commit().await?;
-    tracing::info!(event = "client_secret_replaced", client = client.id, "a client got a new secret");
+    tracing::debug!(event = "client_secret_replaced", client = client.id, "a client got a new secret");
     Ok(secret)
+}
+
+/// Disables a client with everything that it has been given, or lets it work again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_disabled(app: &App, client: &Client, is_disabled: bool) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.set_client_disabled(&client.id, is_disabled, app.now()).await?;
+    let event = app.event(EventKind::ClientChanged).client(&client.id);
+    let event = event.detail("before", json!({ "disabled": client.is_disabled }));
+    tx.record(event.detail("after", json!({ "disabled": is_disabled }))).await?;
+    tx.commit().await
+}
+
+/// Removes a client with its grants and consents; false when it is gone already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(app: &App, client: &Client) -> Result<bool, Fault> {
+    let mut tx = app.store.begin().await?;
+    if !tx.delete_client(&client.id).await? {
+        return Ok(false);
+    }
+    let event = app.event(EventKind::ClientDeleted).client(&client.id);
+    tx.record(event.detail("before", audited(client))).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// What the audit log keeps of a client: everything that says what it may do.
+#[must_use]
+pub fn audited(client: &Client) -> Value {
+    json!({
+        "name": client.name,
+        "auth_method": client.auth_method.as_str(),
+        "redirect_uris": client.redirect_uris,
+        "grant_types": client.grant_types.iter().map(|grant_type| grant_type.as_str()).collect::<Vec<_>>(),
+        "scope": client.scope.to_string(),
+        "consent_policy": client.consent_policy.as_str(),
+        "requires_pkce": client.requires_pkce,
+        "may_introspect": client.may_introspect,
+        "disabled": client.is_disabled,
+    })
 }
 
 /// The fewest characters of a secret that the server did not make: it is stored as a plain digest,

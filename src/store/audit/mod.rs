@@ -196,13 +196,15 @@ impl Store {
             .execute()
             .await?;
         }
-        tx.query(sql!("UPDATE audit_nodes SET updated_at = $1, lanes = $2, seal = $3 WHERE number = $4"))
-            .bind(node.updated_at)
-            .bind(node.lanes)
-            .bind(node.seal(key))
-            .bind(node.number)
-            .execute()
-            .await?;
+        tx.query(sql!(
+            "UPDATE audit_nodes SET updated_at = $1, lanes = $2, seal = $3 WHERE number = $4"
+        ))
+        .bind(node.updated_at)
+        .bind(node.lanes)
+        .bind(node.seal(key))
+        .bind(node.number)
+        .execute()
+        .await?;
         tx.commit().await
     }
 }

@@ -125,7 +125,12 @@ impl Connection {
             sql!("SELECT MIN(node) FROM events WHERE node > $1"),
             sql!("SELECT MIN(node) FROM audit_lanes WHERE node > $1"),
         ] {
-            let found = self.query(statement).bind(after).optional(|row| row.maybe_integer(0)).await?.flatten();
+            let found = self
+                .query(statement)
+                .bind(after)
+                .optional(|row| row.maybe_integer(0))
+                .await?
+                .flatten();
             first = first.into_iter().chain(found).min();
         }
         Ok(first)
