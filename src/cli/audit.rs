@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::audit;
 use crate::base::clock::Timestamp;
-use crate::config::values::seconds;
+use crate::config::seconds;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::user::normalize_username;
 use crate::store::EventFilter;
@@ -114,7 +114,9 @@ async fn list(app: &App, args: &List) -> Result<(), Failure> {
         before = events.last().map(|event| event.id.clone());
         missing -= u32::from(limit);
         if args.json {
-            events.iter().for_each(|event| say!("{}", event.to_json()));
+            for event in &events {
+                say!("{}", event.to_json());
+            }
         } else {
             rows.extend(events.iter().map(row));
         }

@@ -6,7 +6,9 @@
 
 pub mod registry;
 pub mod sources;
-pub mod values;
+mod values;
+
+pub(crate) use values::seconds;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -85,8 +85,8 @@ async fn note_wrong_code(app: &App) -> Result<(), Fault> {
     tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
     let forgotten_at = now + WRONG_CODE_MEMORY;
     let mut tx = app.store.begin().await?;
-    let counted = tx.count_attempt(&counter, now, forgotten_at).await?;
-    if counted.failures >= WRONG_CODES {
+    let so_far = tx.count_attempt(&counter, now, forgotten_at).await?;
+    if so_far.failures >= WRONG_CODES {
         tx.block_attempts(&counter, forgotten_at, forgotten_at).await?;
     }
     tx.record(app.event(EventKind::SetupRefused).refused()).await?;

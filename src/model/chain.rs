@@ -87,7 +87,7 @@ impl Entry {
         let mut parts: Vec<&[u8]> = vec![b"event", previous.as_bytes()];
         let numbers = [self.at, self.node, self.lane, self.link.sequence].map(i64::to_be_bytes);
         parts.extend(numbers.iter().map(<[u8; 8]>::as_slice));
-        parts.extend([&self.id, &self.kind, &self.outcome, &self.actor, &self.detail].map(|text| text.as_bytes()));
+        parts.extend([&self.id, &self.kind, &self.outcome, &self.actor, &self.detail].map(String::as_bytes));
         // Nothing is not the same as an empty text.
         for text in [&self.subject_id, &self.client_id, &self.target, &self.address, &self.request_id] {
             match text {

@@ -15,6 +15,7 @@
 )]
 
 mod architecture;
+mod audit;
 mod cli;
 mod docs;
 mod flows;

@@ -39,7 +39,7 @@ pub struct TestApp {
     millis: Arc<AtomicU64>,
     handle: ServerHandle,
     /// Last, so that it goes when nothing uses it any more.
-    _database: FreshDatabase,
+    database: FreshDatabase,
 }
 
 /// How a test server differs from the usual one.
@@ -103,7 +103,7 @@ impl TestApp {
             base,
             millis,
             handle,
-            _database: database,
+            database,
         }
     }
 
@@ -194,6 +194,11 @@ impl TestApp {
         .await
         .expect("an insertion");
         tx.commit().await.expect("a commit");
+    }
+
+    /// The `DATABASE_URL`, for those who go behind the server's back.
+    pub fn database_url(&self) -> String {
+        self.database.url()
     }
 
     /// The URL of a path of the server.
