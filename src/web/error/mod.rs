@@ -2,6 +2,8 @@
 
 mod problem;
 
+pub use problem::PROBLEMS;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
