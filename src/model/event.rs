@@ -63,9 +63,9 @@ impl Actor {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal: $text:literal,)+) => {
         /// What happened. The names are stable: collectors filter by them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
         pub enum EventKind {
-            $(#[doc = $text] $variant,)+
+            $(#[doc = $text] #[serde(rename = $name)] $variant,)+
         }
 
         impl EventKind {

@@ -201,7 +201,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     })
 }
 
-/// Applies a merge patch (RFC 7396) to what something is now.
+/// Applies a merge patch (RFC 7396) to what something is now, or what was sent to the defaults.
 ///
 /// # Errors
 /// Names the field at fault.
@@ -211,7 +211,14 @@ pub fn merged<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> Re
         return Err(AdminError::invalid("", "the body is a JSON object"));
     }
     let mut value = serde_json::to_value(current).map_err(crate::base::fault::Fault::internal)?;
-    json_patch::merge(&mut value, patch);
+    for (name, change) in patch.as_object().into_iter().flatten() {
+        // Every field is always there: `null` is a value that some of them can have, not a way to leave one out.
+        if change.is_object() {
+            json_patch::merge(&mut value[name], change);
+        } else {
+            value[name] = change.clone();
+        }
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let field = error.path().to_string();
         AdminError::invalid(field, error.into_inner().to_string())
