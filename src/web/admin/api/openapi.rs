@@ -35,7 +35,7 @@ use crate::web::error::Error;
         events::list, events::show,
         stats::show,
     ),
-    components(schemas(super::Problem)),
+    components(schemas(super::Problem, crate::admin::stats::Range, crate::model::event::EventKind, crate::model::event::Outcome)),
     security(("admin_token" = []), ("bearer" = [])),
     modifiers(&Credentials)
 )]
