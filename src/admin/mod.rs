@@ -8,6 +8,7 @@ pub mod access;
 pub mod clients;
 pub mod page;
 pub mod scopes;
+pub mod warnings;
 
 use std::borrow::Cow;
 

@@ -17,7 +17,7 @@ fn name(error: &Error) -> &'static str {
         Error::WrongAdministrator => "credentials-wrong",
         Error::NoAdministrator => "not-an-administrator",
         Error::ReadOnly => "read-only",
-        Error::ProofNeeded => "sign-in-too-old",
+        Error::ProofNeeded(_) => "sign-in-too-old",
         Error::StaleForm => "cross-site",
         Error::Throttled(_) => "too-many-failures",
         Error::UnknownParameter(_) => "unknown-parameter",
