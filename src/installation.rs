@@ -77,6 +77,7 @@ where
     initialize(&store, &secrets, &clock, &random, first_keys).await?;
     let app = App::new(config, store, secrets, clock, random)?;
     app.keys.reload(&app.store, app.now()).await?;
+    app.refresh_live().await?;
     Ok(app)
 }
 

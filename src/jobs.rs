@@ -1,4 +1,5 @@
-//! What happens by itself: removing what has expired, and reading keys again.
+//! What happens by itself: removing what has expired, and reading keys and
+//! settings again.
 
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ pub async fn run(app: App) {
         ticks.tick().await;
         if let Err(fault) = app.keys.refresh(&app.store, app.now()).await {
             tracing::warn!(event = "keys_not_refreshed", "{fault}");
+        }
+        if let Err(fault) = app.refresh_live().await {
+            tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
         match sweep(&app, BATCH_PAUSE).await {
             Ok(0) => {}

@@ -59,7 +59,7 @@ enum Command {
     Serve,
     /// Bring the database schema up to date, and stop
     Migrate,
-    /// Show the settings in force and where each can be set; secrets are not shown
+    /// Show the settings this process is given and where they come from; change those that can change while servers run
     Config(config::Args),
     /// Check database, clock, issuer, TLS and secrets, and say what to do
     Doctor(doctor::Args),
@@ -150,7 +150,7 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     logging::init(&config, is_server)?;
     let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Config(args) => config::run(&config, &args).map(done),
+        Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
         Command::Healthcheck => healthcheck::run(&config).map(done),
         command => actix_web::rt::System::new().block_on(async move {
             match command {
@@ -163,6 +163,10 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
                 Command::Key(command) => key::run(&open(config).await?, command).await.map(done),
                 Command::Seed(args) => seed::run(&open(config).await?, &args).await.map(done),
                 Command::AdminToken(command) => admin_token::run(&open(config).await?, command).await.map(done),
+                Command::Config(config::Args {
+                    command: Some(command),
+                    json,
+                }) => config::run_stored(&open(config).await?, command, json).await.map(done),
                 Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
             }
         }),

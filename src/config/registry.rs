@@ -28,6 +28,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether it is a secret: it has no flag (process lists show flags) and is never shown.
     pub is_secret: bool,
+    /// Whether it can change while the server runs; then it may also be stored in the database.
+    pub is_live: bool,
     /// Reads a value.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
     /// Shows the value in force.
@@ -35,6 +37,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The setting of that name.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
     /// The command-line flag; secrets have none.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
@@ -50,6 +58,7 @@ macro_rules! setting {
             value: $value,
             help: $help,
             is_secret: false,
+            is_live: false,
             set: |$config, $text| {
                 $set;
                 Ok(())
@@ -60,6 +69,12 @@ macro_rules! setting {
     (secret $key:literal, $env:literal, $value:literal, $help:literal, |$config:ident, $text:ident| $set:expr, |$shown:ident| $show:expr) => {
         Setting {
             is_secret: true,
+            ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
+        }
+    };
+    (live $key:literal, $env:literal, $value:literal, $help:literal, |$config:ident, $text:ident| $set:expr, |$shown:ident| $show:expr) => {
+        Setting {
+            is_live: true,
             ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
         }
     };
@@ -196,7 +211,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.workers.to_string()
     ),
     setting!(
-        "code_lifetime",
+        live "code_lifetime",
         "GATEHOUSE_CODE_LIFETIME",
         "TIME",
         "Life of an authorization code, one minute at most",
@@ -204,7 +219,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.code)
     ),
     setting!(
-        "access_token_lifetime",
+        live "access_token_lifetime",
         "GATEHOUSE_ACCESS_TOKEN_LIFETIME",
         "TIME",
         "Life of an access token",
@@ -212,7 +227,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.access_token)
     ),
     setting!(
-        "id_token_lifetime",
+        live "id_token_lifetime",
         "GATEHOUSE_ID_TOKEN_LIFETIME",
         "TIME",
         "Life of an ID token",
@@ -220,7 +235,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.id_token)
     ),
     setting!(
-        "refresh_token_idle_lifetime",
+        live "refresh_token_idle_lifetime",
         "GATEHOUSE_REFRESH_TOKEN_IDLE_LIFETIME",
         "TIME",
         "Life of a refresh token that nobody uses",
@@ -228,7 +243,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_token_idle)
     ),
     setting!(
-        "refresh_token_lifetime",
+        live "refresh_token_lifetime",
         "GATEHOUSE_REFRESH_TOKEN_LIFETIME",
         "TIME",
         "How long an authorization can be refreshed in all",
@@ -236,7 +251,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_token)
     ),
     setting!(
-        "refresh_grace",
+        live "refresh_grace",
         "GATEHOUSE_REFRESH_GRACE",
         "TIME",
         "For how long a repeated refresh gets the same new token instead of an alarm",
@@ -244,7 +259,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_grace)
     ),
     setting!(
-        "session_idle_lifetime",
+        live "session_idle_lifetime",
         "GATEHOUSE_SESSION_IDLE_LIFETIME",
         "TIME",
         "How long a sign-in lasts that nobody uses",
@@ -252,7 +267,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.session_idle)
     ),
     setting!(
-        "session_lifetime",
+        live "session_lifetime",
         "GATEHOUSE_SESSION_LIFETIME",
         "TIME",
         "How long a sign-in lasts in all",

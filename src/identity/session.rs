@@ -50,7 +50,7 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
     let mut cookie = Vec::with_capacity(48);
     cookie.extend_from_slice(&id_bytes(&id).ok_or_else(|| Fault::internal("a new id is not an id"))?);
     cookie.extend_from_slice(&secret);
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let session = Session {
         id,
         secret_hash: base64url(&sha256(&secret)),
@@ -111,7 +111,7 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
     let Some(user) = user.filter(|user| !user.is_disabled) else {
         return Ok(None);
     };
-    touch(app, &session, app.config.lifetimes.session_idle).await?;
+    touch(app, &session, app.lifetimes().session_idle).await?;
     Ok(Some(SignedIn { session, user }))
 }
 

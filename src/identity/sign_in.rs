@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::keys::passwords::{MAX_PASSWORD, Verdict};
+use crate::model::statistic::Statistic;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::store::Tx;
 
@@ -83,11 +84,11 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         return Ok(throttled(seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
-        return wrong(&counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, attempt, now).await;
     };
     // The password may have been changed, or the account disabled, since it was read.
     if !tx.hold_sign_in(&user.id, &stored).await? {
-        return wrong(&counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, attempt, now).await;
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = verdict {
@@ -113,6 +114,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         address = attempt.origin.address,
         "somebody signed in"
     );
+    app.counters.count(Statistic::SignIns);
     let device = device::remember(app, &user)?;
     Ok(Outcome::Done {
         session: Box::new(session),
@@ -121,9 +123,10 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     })
 }
 
-async fn wrong(counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timestamp) -> Result<Outcome, Fault> {
+async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timestamp) -> Result<Outcome, Fault> {
     counters.failed(&mut tx, now).await?;
     tx.commit().await?;
+    app.counters.count(Statistic::FailedSignIns);
     tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
     Ok(Outcome::Wrong)
 }

@@ -10,4 +10,5 @@ pub mod grant;
 pub mod scope;
 pub mod session;
 pub mod signing_key;
+pub mod statistic;
 pub mod user;

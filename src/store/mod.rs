@@ -20,6 +20,7 @@ mod sessions;
 mod settings;
 mod signing_keys;
 pub(crate) mod sql;
+mod stats;
 mod sweep;
 mod throttles;
 mod users;
@@ -35,7 +36,8 @@ use crate::base::fault::Fault;
 pub use connection::{Connection, Tx};
 pub use grants::{Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
-pub use settings::Setting;
+pub use settings::{LiveSettings, Setting};
+pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
 

@@ -18,6 +18,28 @@ fn the_reference_names_every_setting() {
     assert!(missing.is_empty(), "docs/configuration.md does not name {}", missing.join(", "));
 }
 
+/// The section about settings that can change while the server runs names those, and no others.
+#[test]
+fn the_reference_names_what_can_change_while_it_runs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/configuration.md: {error}"));
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with("Settings that can change while it runs"))
+        .expect("the section is there");
+    for setting in SETTINGS.iter().filter(|setting| setting.is_live) {
+        assert!(names(section, setting.key), "the section does not name `{}`", setting.key);
+    }
+    for line in section.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let key = line.split('`').next().unwrap_or_default();
+        let setting = SETTINGS.iter().find(|setting| setting.key == key);
+        assert!(
+            setting.is_some_and(|setting| setting.is_live),
+            "`{key}` cannot change while it runs"
+        );
+    }
+}
+
 /// Whether `name` stands there as a whole: `issuer` is not found in `GATEHOUSE_ISSUER` or `issuers`.
 fn names(text: &str, name: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -14,7 +14,9 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+mod api;
 mod architecture;
+mod browser;
 mod cli;
 mod docs;
 mod flows;
@@ -23,5 +25,6 @@ mod protocol;
 mod races;
 mod relying_party;
 mod security;
+mod settings;
 mod store;
 mod support;

@@ -174,7 +174,7 @@ impl Road<'_> {
         let is_releasable = |name: &String| claims.contains(name);
         requested_claims.userinfo.retain(|name, _| is_releasable(name));
         requested_claims.id_token.retain(|name, _| is_releasable(name));
-        let code_expires_at = now + app.config.lifetimes.code;
+        let code_expires_at = now + app.lifetimes().code;
         let mut tx = app.store.begin().await?;
         if !tx.hold_session(&visitor.session.id).await? {
             return Ok(None);

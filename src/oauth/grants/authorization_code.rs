@@ -63,7 +63,7 @@ pub async fn redeem(
     };
 
     let generation = client.allows(GrantType::RefreshToken).then_some(1);
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let tokens_end = now + client.token_lifetime(lives.access_token);
     let refresh_ends = grant.created_at + lives.refresh_token;
     let idle_expires_at = (now + lives.refresh_token_idle).min(refresh_ends);

@@ -39,4 +39,5 @@ mod proxy;
 mod quickstart;
 mod records;
 mod round;
+mod settings;
 mod stop;
