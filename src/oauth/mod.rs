@@ -17,6 +17,7 @@ pub mod authorize;
 pub mod client_authentication;
 pub mod clients;
 pub mod grants;
+pub mod inspect;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;

@@ -55,6 +55,12 @@ impl Form {
         }
     }
 
+    /// What its button says.
+    pub fn submit(mut self, submit: &str) -> Self {
+        submit.clone_into(&mut self.submit);
+        self
+    }
+
     /// The version of the thing that it changes.
     pub fn version(mut self, version: impl ToString) -> Self {
         self.version = Some(version.to_string());

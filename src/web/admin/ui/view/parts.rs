@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Part;
+use super::field::Field;
 
 /// How something is meant, beside its words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -354,4 +355,32 @@ pub(super) fn id_of(kind: &str, text: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
     format!("{kind}-{name}")
+}
+
+/// Fields that narrow a list.
+#[derive(Template)]
+#[template(path = "admin/parts/search.html")]
+pub struct Search {
+    action: String,
+    label: String,
+    submit: String,
+    fields: Vec<Field>,
+}
+
+impl Search {
+    /// A form that asks for a list.
+    pub fn new(action: String, label: &str, submit: &str) -> Self {
+        Self {
+            action,
+            label: label.to_owned(),
+            submit: submit.to_owned(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// A field.
+    pub fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
 }
