@@ -187,17 +187,24 @@ async fn add(app: &App, counts: &[(Statistic, i64)]) -> Result<(), Fault> {
     tx.commit().await
 }
 
-/// Counts how many there are, unless a node did so in the last [`SAMPLE_INTERVAL`]; whether it did.
+/// Counts how many there are, unless a node did so in the last [`SAMPLE_INTERVAL`].
 ///
 /// # Errors
 /// When the database fails.
-pub async fn sample(app: &App) -> Result<bool, Fault> {
+pub async fn sample_in_turn(app: &App) -> Result<(), Fault> {
     let now = app.now();
+    let last = app.store.read().await?.setting(Setting::StatsSampledAt).await?;
+    if last
+        .and_then(|at| at.parse().ok())
+        .is_some_and(|at: Timestamp| now - at < SAMPLE_INTERVAL)
+    {
+        return Ok(());
+    }
     let mut tx = app.store.begin().await?;
     let is_turn = tx.take_turn(Setting::StatsSampledAt, now, SAMPLE_INTERVAL).await?;
     tx.commit().await?;
     if !is_turn {
-        return Ok(false);
+        return Ok(());
     }
     let mut connection = app.store.read().await?;
     let grants = connection.count_active_grants(now).await?;
@@ -208,6 +215,5 @@ pub async fn sample(app: &App) -> Result<bool, Fault> {
     tx.put_stat(hour, Statistic::ActiveGrants, grants).await?;
     tx.put_stat(hour, Statistic::Sessions, sessions).await?;
     tx.delete_stats(now - RETENTION).await?;
-    tx.commit().await?;
-    Ok(true)
+    tx.commit().await
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
 mod admin_token;
+mod audit;
 mod client;
 mod config;
 mod doctor;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use crate::config::registry::SETTINGS;
 use crate::config::sources::Sources;
 use crate::installation;
+use crate::model::event::Actor;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -80,6 +82,9 @@ enum Command {
     /// Replace the admin token
     #[command(subcommand)]
     AdminToken(admin_token::Command),
+    /// Read the audit log, and check that nobody changed it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask a running server on this machine whether it lives; for containers
     Healthcheck,
 }
@@ -157,20 +162,32 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
                 Command::Doctor(args) => doctor::run(config, &args).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
                 Command::Serve => serve::run(open(config).await?).await.map(done),
-                Command::User(command) => user::run(&open(config).await?, command).await.map(done),
-                Command::Client(command) => client::run(&open(config).await?, command).await.map(done),
-                Command::Scope(command) => scope::run(&open(config).await?, command).await.map(done),
-                Command::Key(command) => key::run(&open(config).await?, command).await.map(done),
-                Command::Seed(args) => seed::run(&open(config).await?, &args).await.map(done),
-                Command::AdminToken(command) => admin_token::run(&open(config).await?, command).await.map(done),
-                Command::Config(config::Args {
-                    command: Some(command),
-                    json,
-                }) => config::run_stored(&open(config).await?, command, json).await.map(done),
-                Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+                command => with_installation(config, command).await,
             }
         }),
     }
+}
+
+/// Runs a command on the installation. However it ends, what it did is sealed in the audit log.
+async fn with_installation(config: Config, command: Command) -> Result<ExitCode, Failure> {
+    let app = open(config).await?.acting_as(Actor::Command);
+    let done = |()| ExitCode::SUCCESS;
+    let outcome = match command {
+        Command::User(command) => user::run(&app, command).await.map(done),
+        Command::Client(command) => client::run(&app, command).await.map(done),
+        Command::Scope(command) => scope::run(&app, command).await.map(done),
+        Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Seed(args) => seed::run(&app, &args).await.map(done),
+        Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
+        Command::Audit(command) => audit::run(&app, command).await,
+        Command::Config(config::Args {
+            command: Some(command),
+            json,
+        }) => config::run_stored(&app, command, json).await.map(done),
+        Command::Serve | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+    };
+    app.store.close().await;
+    outcome
 }
 
 async fn open(config: Config) -> Result<App, Failure> {

@@ -10,6 +10,8 @@ pub mod registry;
 pub mod sources;
 mod values;
 
+pub(crate) use values::seconds;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +34,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for log collectors.
     Json,
+}
+
+/// Where events of the audit log are written besides the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditLog {
+    /// To standard output, one JSON object a line.
+    Stdout,
+    /// Nowhere.
+    Off,
 }
 
 /// How long things live, in seconds.
@@ -89,6 +100,9 @@ pub struct Config {
     pub log_level: String,
     /// How they look.
     pub log_format: LogFormat,
+    audit_log: Option<AuditLog>,
+    /// How long events of the audit log are kept.
+    pub audit_retention: Seconds,
     /// Worker threads of the web server.
     pub workers: usize,
     /// How long things live.
@@ -123,6 +137,8 @@ impl Default for Config {
             enable_dev_endpoints: false,
             log_level: "info,actix_server=warn,sqlx=warn".to_owned(),
             log_format: LogFormat::Text,
+            audit_log: None,
+            audit_retention: 365 * 86_400,
             workers: cores,
             lifetimes: Lifetimes {
                 code: 60,
@@ -175,6 +191,16 @@ impl Config {
         Some(TlsFiles {
             certificate: self.tls_certificate.clone()?,
             key: self.tls_key.clone()?,
+        })
+    }
+
+    /// Where events of the audit log are written besides the database: as configured, or to standard
+    /// output when the other lines there are JSON, too.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        self.audit_log.unwrap_or(match self.log_format {
+            LogFormat::Text => AuditLog::Off,
+            LogFormat::Json => AuditLog::Stdout,
         })
     }
 

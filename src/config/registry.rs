@@ -9,7 +9,7 @@ use crate::protocol::issuer::Issuer;
 use crate::store::DatabaseUrl;
 
 use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
-use super::{Config, LogFormat};
+use super::{AuditLog, Config, LogFormat};
 
 /// The fewest characters of an admin token that the operator chooses.
 const MIN_ADMIN_TOKEN: usize = 16;
@@ -201,6 +201,29 @@ pub const SETTINGS: &[Setting] = &[
             LogFormat::Text => "text".to_owned(),
             LogFormat::Json => "json".to_owned(),
         }
+    ),
+    setting!(
+        "audit_log",
+        "GATEHOUSE_AUDIT_LOG",
+        "TARGET",
+        "stdout: write each event of the audit log to standard output, too, as a line of JSON; off: do not",
+        |config, text| config.audit_log = Some(match text {
+            "stdout" => AuditLog::Stdout,
+            "off" => AuditLog::Off,
+            _ => return Err("must be stdout or off".to_owned()),
+        }),
+        |config| match config.audit_log() {
+            AuditLog::Stdout => "stdout".to_owned(),
+            AuditLog::Off => "off".to_owned(),
+        }
+    ),
+    setting!(
+        live "audit_retention",
+        "GATEHOUSE_AUDIT_RETENTION",
+        "TIME",
+        "How long events of the audit log are kept",
+        |config, text| config.audit_retention = seconds(text, DAY, 3650 * DAY)?,
+        |config| show_seconds(config.audit_retention)
     ),
     setting!(
         "workers",

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::keys::passwords::{MAX_PASSWORD, Verdict};
+use crate::model::event::{Actor, Event, EventKind};
 use crate::model::statistic::Statistic;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::store::Tx;
@@ -57,6 +58,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     // Counted under what was typed, whether there is such a user or not: two names of one account
     // must not show by their counters that they belong together.
     let typed = attempt.username.trim().to_lowercase();
+    let known = user.as_ref().map(|user| user.id.clone());
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
@@ -84,11 +86,11 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         return Ok(throttled(seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
-        return wrong(app, &counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     };
     // The password may have been changed, or the account disabled, since it was read.
     if !tx.hold_sign_in(&user.id, &stored).await? {
-        return wrong(app, &counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = verdict {
@@ -103,11 +105,14 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
             tx.move_grants(&replaced.id, &session.session.id).await?;
         } else {
             tx.revoke_grants_of_session(&replaced.id, now).await?;
+            tx.record(session::signed_out(app, &replaced)).await?;
         }
     }
     tx.insert_session(&session.session).await?;
+    let event = app.event(EventKind::SignedIn).by(Actor::User(user.id.clone())).subject(&user.id);
+    tx.record(event.target(&session.session.id).detail("method", AMR_PASSWORD)).await?;
     tx.commit().await?;
-    tracing::info!(
+    tracing::debug!(
         event = "signed_in",
         user = user.id,
         session = session.session.id,
@@ -123,11 +128,22 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     })
 }
 
-async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timestamp) -> Result<Outcome, Fault> {
-    counters.failed(&mut tx, now).await?;
+/// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
+async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, now: Timestamp) -> Result<Outcome, Fault> {
+    let blocked = counters.failed(&mut tx, now).await?;
+    let about = |event: Event| match known {
+        Some(user_id) => event.subject(user_id),
+        None => event,
+    };
+    tx.record(about(app.event(EventKind::SignInFailed)).refused()).await?;
+    // Told once, when it begins: what is refused from then on must not fill the log.
+    if !blocked.is_empty() {
+        let event = about(app.event(EventKind::SignInThrottled)).refused();
+        tx.record(event.detail("counters", blocked)).await?;
+    }
     tx.commit().await?;
     app.counters.count(Statistic::FailedSignIns);
-    tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
+    tracing::debug!(event = "sign_in_failed", "a sign-in failed");
     Ok(Outcome::Wrong)
 }
 

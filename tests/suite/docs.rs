@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gatehouse::config::registry::SETTINGS;
+use gatehouse::model::event::EventKind;
 
 /// Every setting can be found in the reference by its key and by its variable, each as code.
 #[test]
@@ -38,6 +39,24 @@ fn the_reference_names_what_can_change_while_it_runs() {
             "`{key}` cannot change while it runs"
         );
     }
+}
+
+/// The guide has a row for every kind of event, in the order of the list, with its text.
+#[test]
+fn the_guide_to_the_audit_log_has_every_kind() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/audit.md: {error}"));
+    let rows: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "| event | meaning |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected: Vec<String> = EventKind::ALL
+        .iter()
+        .map(|kind| format!("| `{}` | {} |", kind.as_str(), kind.text()))
+        .collect();
+    assert_eq!(rows, expected);
 }
 
 /// Whether `name` stands there as a whole: `issuer` is not found in `GATEHOUSE_ISSUER` or `issuers`.

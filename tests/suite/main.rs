@@ -16,6 +16,7 @@
 
 mod api;
 mod architecture;
+mod audit;
 mod browser;
 mod cli;
 mod docs;

@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::event::EventKind;
 use crate::model::grant::{Grant, Presented};
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::grants::{Recalled, recall, revoke_replayed};
@@ -125,6 +126,6 @@ async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64
 /// A token from before the current one, after the grace window: somebody has a copy, and it cannot
 /// be told who is the thief. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    revoke_replayed(app, grant, "refresh_token_replayed").await?;
+    revoke_replayed(app, grant, EventKind::RefreshReplayed).await?;
     Ok(Err(DEAD))
 }

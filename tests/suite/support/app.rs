@@ -41,7 +41,7 @@ pub struct TestApp {
     handle: ServerHandle,
     flags: BTreeMap<String, String>,
     /// Last, so that it goes when nothing uses it any more.
-    _database: FreshDatabase,
+    database: FreshDatabase,
 }
 
 /// How a test server differs from the usual one.
@@ -102,7 +102,7 @@ impl TestApp {
             millis,
             handle,
             flags,
-            _database: database,
+            database,
         }
     }
 
@@ -206,6 +206,11 @@ impl TestApp {
         .await
         .expect("an insertion");
         tx.commit().await.expect("a commit");
+    }
+
+    /// The `DATABASE_URL`, for those who go behind the server's back.
+    pub fn database_url(&self) -> String {
+        self.database.url()
     }
 
     /// The URL of a path of the server.
