@@ -52,6 +52,11 @@ pub async fn admin_parts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
     Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_parts.css")))
 }
 
+/// The stylesheet of the administration: its charts.
+pub async fn admin_charts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_charts.css")))
+}
+
 /// The script that adds buttons for copying.
 pub async fn admin_script(call: Call) -> Result<HttpResponse, Error> {
     Ok(asset(

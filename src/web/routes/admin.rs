@@ -78,5 +78,6 @@ pub(super) static ROUTES: &[Route] = &[
     // what the pages load
     file!("admin.css" => assets::admin_stylesheet),
     file!("admin_parts.css" => assets::admin_parts_stylesheet),
+    file!("admin_charts.css" => assets::admin_charts_stylesheet),
     file!("admin.js" => assets::admin_script),
 ];

@@ -97,7 +97,7 @@ pub struct Table {
     id: String,
     caption: String,
     columns: Vec<&'static str>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Vec<(&'static str, Cell)>>,
     empty: String,
     next: Option<String>,
 }
@@ -117,17 +117,13 @@ impl Table {
 
     /// A row: what names it, then the rest.
     pub fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
+        self.rows.push(self.columns.iter().copied().zip(cells).collect());
     }
 
     /// Where it goes on.
     pub fn next(mut self, next: Option<String>) -> Self {
         self.next = next;
         self
-    }
-
-    fn column(&self, index: usize) -> &'static str {
-        self.columns.get(index).copied().unwrap_or_default()
     }
 }
 
