@@ -69,7 +69,7 @@ fn totals(ui: &Ui, dashboard: &Dashboard) -> Totals {
             total("Clients", totals.clients, "clients"),
             total("Users", totals.users, "users"),
             total("Sessions", totals.sessions, "sessions"),
-            total("Active grants", totals.active_grants, "access"),
+            total("Active grants", totals.active_grants, "grants"),
         ],
     }
 }

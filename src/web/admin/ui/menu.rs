@@ -58,7 +58,7 @@ const MENU: &[(&str, &[(Option<Section>, &str, &str)])] = &[
         &[
             (Some(Section::Users), "Users", "/admin/users"),
             (Some(Section::Sessions), "Sessions", "/admin/sessions"),
-            (Some(Section::Access), "Consents and grants", "/admin/access"),
+            (Some(Section::Access), "Consents and grants", "/admin/grants"),
         ],
     ),
     (

@@ -6,7 +6,7 @@ use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use askama::Template;
 
 use super::view::field::{Field, Kind};
-use super::view::page::{Shell, Ui, html, text};
+use super::view::page::{Shell, Ui, html, safe_path, text};
 use super::view::parts::{Link, Note};
 use super::menu::Section;
 use crate::admin::access::Administrator;
@@ -34,17 +34,8 @@ struct SignInPage {
     is_signed_out: bool,
 }
 
-/// The only places that a sign-in leads to are pages of the administration: a link must not be able to
-/// send an administrator who has just signed in to somebody else's copy of the sign-in page.
-fn safe_next(next: &str) -> &str {
-    let is_ours = next == "/admin" || next.starts_with("/admin/") || next.starts_with("/admin?");
-    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !next.contains("//");
-    let leads_back = next.split(['/', '?']).any(|segment| segment == "..");
-    if is_ours && is_plain && !leads_back { next } else { "/admin" }
-}
-
 fn next_of(parameters: &Parameters) -> String {
-    safe_next(text(parameters, "next")).to_owned()
+    safe_path(text(parameters, "next")).to_owned()
 }
 
 /// Leads a browser on, below the issuer.

@@ -89,6 +89,7 @@ pub(super) fn view(ui: &Ui, client: &Client, at: At, title: Option<&str>) -> Vie
     let mut tabs = vec![
         tab("Settings", At::Settings, &["clients", id]),
         tab("Connect", At::Connect, &["clients", id, "connect"]),
+        tab("Consents and grants", At::Access, &["clients", id, "access"]),
     ];
     if ui.may_write {
         tabs.push(tab("Playground", At::Playground, &["clients", id, "playground"]));
@@ -96,6 +97,7 @@ pub(super) fn view(ui: &Ui, client: &Client, at: At, title: Option<&str>) -> Vie
             tabs.push(tab("Secret", At::Secret, &["clients", id, "secret"]));
         }
     }
+    tabs.push(Tab::new("Audit log", ui.at_with(&["events"], &[("client_id", id)]), false));
     let view = ui.view(Section::Clients, title.unwrap_or(&client.name)).below("Clients", ui.at(&["clients"]));
     let view = match title {
         Some(_) => view.below(&client.name, ui.at(&["clients", id])),

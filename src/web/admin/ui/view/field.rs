@@ -11,6 +11,8 @@ pub enum Kind {
     Text,
     /// A web address
     Url,
+    /// An e-mail address
+    Email,
     /// A whole number
     Number,
     /// Something that is not shown while it is typed
@@ -174,7 +176,7 @@ impl Field {
                     choice.is_chosen = typed.all(&self.name).any(|value| value == choice.value);
                 }
             }
-            Kind::Text | Kind::Url | Kind::Number | Kind::Lines | Kind::Check => {
+            Kind::Text | Kind::Url | Kind::Email | Kind::Number | Kind::Lines | Kind::Check => {
                 self.value = typed.all(&self.name).next().unwrap_or_default().to_owned();
             }
         }
@@ -190,7 +192,7 @@ impl Field {
                 let chosen = self.choices.iter().filter(|choice| choice.is_chosen);
                 chosen.map(|choice| choice.label.as_str()).collect::<Vec<_>>().join(", ")
             }
-            Kind::Text | Kind::Url | Kind::Number | Kind::Lines => {
+            Kind::Text | Kind::Url | Kind::Email | Kind::Number | Kind::Lines => {
                 let lines = self.value.lines().map(str::trim).filter(|line| !line.is_empty());
                 lines.collect::<Vec<_>>().join(" · ")
             }
@@ -229,6 +231,7 @@ impl Field {
     fn input_type(&self) -> &'static str {
         match self.kind {
             Kind::Url => "url",
+            Kind::Email => "email",
             Kind::Number => "number",
             Kind::Password => "password",
             _ => "text",

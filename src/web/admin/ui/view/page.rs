@@ -64,6 +64,8 @@ pub struct Ui {
     pub is_fresh: bool,
     /// Who it is
     pub actor: Actor,
+    /// In which session at this browser
+    pub session_id: Option<String>,
     name: String,
     csrf: String,
     cookie: Option<Cookie<'static>>,
@@ -86,6 +88,7 @@ impl Ui {
             may_write: administrator.rights == Rights::Write,
             is_fresh: administrator.is_fresh(call.app.now()),
             actor: administrator.actor.clone(),
+            session_id: administrator.session_id.clone(),
             name: administrator.name.clone(),
             csrf,
             cookie,
@@ -109,6 +112,11 @@ impl Ui {
     pub fn at_with(&self, segments: &[&str], query: &[(&str, &str)]) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         format!("{}?{query}", self.at(segments))
+    }
+
+    /// The address of a page that a form names to come back to.
+    pub fn back(&self, path: &str) -> String {
+        format!("{}{path}", self.app.issuer.path())
     }
 
     /// An empty page.
@@ -328,4 +336,18 @@ pub fn expected(fields: &Parameters) -> Expected {
 /// When the cursor cannot be read.
 pub fn listed_page(query: &Parameters) -> Result<Page, AdminError> {
     Page::parse(None, query.all("cursor").next())
+}
+
+/// The only places that a link or form leads back to are pages of the administration: an address must not be
+/// able to send an administrator to somebody else's copy of it.
+pub fn safe_path(path: &str) -> &str {
+    let is_ours = path == "/admin" || path.starts_with("/admin/") || path.starts_with("/admin?");
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !path.contains("//");
+    let leads_up = path.split(['/', '?']).any(|segment| segment == "..");
+    if is_ours && is_plain && !leads_up { path } else { "/admin" }
+}
+
+/// Where a form wants to come back to.
+pub fn safe_back(fields: &Parameters) -> &str {
+    safe_path(text(fields, "back"))
 }
