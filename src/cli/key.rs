@@ -3,9 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::admin::signing_keys;
 use crate::app::App;
-use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::keys::rotation::{self, PUBLISH_LEAD};
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 
 use super::output::say;
@@ -38,18 +37,8 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 Some(name) => vec![SigningAlgorithm::parse(&name).ok_or("--algorithm must be RS256, ES256 or EdDSA")?],
                 None => SigningAlgorithm::ALL.to_vec(),
             };
-            let lead = if now { 0 } else { PUBLISH_LEAD };
             for algorithm in algorithms {
-                let rotated = rotation::rotate(
-                    &app.store,
-                    &app.secrets.signing_key,
-                    &app.clock,
-                    &app.random,
-                    algorithm,
-                    lead,
-                    MAX_TOKEN_LIFETIME,
-                )
-                .await?;
+                let rotated = signing_keys::rotate(app, algorithm, now).await?;
                 say!(
                     "{algorithm}: {} signs from {}; {} key(s) retire then",
                     rotated.new.id,

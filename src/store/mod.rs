@@ -12,6 +12,7 @@ mod events;
 mod grants;
 mod lane;
 mod migrate;
+mod names;
 mod options;
 mod revoked_tokens;
 mod row;
@@ -38,6 +39,7 @@ pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use settings::Setting;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use users::UsersWith;
 
 use connection::Source;
 use lane::Lane;
