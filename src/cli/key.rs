@@ -27,6 +27,14 @@ pub enum Command {
         #[arg(long)]
         now: bool,
     },
+    /// Take a key out of use; another one must sign in its place
+    Retire {
+        /// Key ID
+        kid: String,
+        /// Somebody has a copy: publish it no more, and refuse what it signed
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
@@ -46,6 +54,11 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                     rotated.replaced.len()
                 );
             }
+            Ok(())
+        }
+        Command::Retire { kid, now } => {
+            signing_keys::retire(app, &kid, now).await?;
+            say!("{kid} signs no more{}", if now { ", and what it signed is refused." } else { "." });
             Ok(())
         }
     }

@@ -51,6 +51,8 @@ pub enum Error {
     Throttled(i64),
     /// A parameter of the query that this address does not know.
     UnknownParameter(String),
+    /// A parameter of the query with a value that cannot be, and what it has to be.
+    WrongParameter(String, &'static str),
     /// A body that is not declared as JSON.
     NotJson,
     /// A body that is not JSON.
@@ -261,6 +263,16 @@ fn answer(error: &Error) -> Answer {
                 ErrorCode::InvalidRequest,
                 "the query has a parameter that this address does not know",
                 "Unknown parameter",
+                None,
+            )
+        },
+        Error::WrongParameter(name, rule) => Answer {
+            field: Some(name.clone()),
+            ..Answer::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::InvalidRequest,
+                &format!("{name} {rule}"),
+                "A parameter is not possible",
                 None,
             )
         },

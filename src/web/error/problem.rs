@@ -21,6 +21,7 @@ fn name(error: &Error) -> &'static str {
         Error::StaleForm => "cross-site",
         Error::Throttled(_) => "too-many-failures",
         Error::UnknownParameter(_) => "unknown-parameter",
+        Error::WrongParameter(..) => "invalid-parameter",
         Error::NotJson => "not-json",
         Error::MalformedJson(_) => "malformed-json",
         Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",

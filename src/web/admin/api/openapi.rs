@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, scopes};
+use super::{clients, consents, grants, scopes, sessions, signing_keys, users};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -22,11 +22,21 @@ use crate::web::error::Error;
     ),
     tags(
         (name = "clients", description = "Applications that ask for tokens"),
+        (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
+        (name = "consents", description = "What people have allowed clients, remembered"),
+        (name = "grants", description = "What tokens live under"),
+        (name = "sessions", description = "Who is signed in, where"),
+        (name = "signing keys", description = "What tokens are signed with"),
     ),
     paths(
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,
+        users::list, users::create, users::show, users::put, users::patch, users::delete, users::set_password, users::sign_out,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
+        consents::list, consents::withdraw,
+        grants::list, grants::show, grants::revoke,
+        sessions::list, sessions::show, sessions::end,
+        signing_keys::list, signing_keys::rotate, signing_keys::retire,
     ),
     security(("admin_token" = []), ("bearer" = [])),
     modifiers(&Credentials)
