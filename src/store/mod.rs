@@ -13,6 +13,7 @@ mod events;
 mod grants;
 mod lane;
 mod migrate;
+mod names;
 mod options;
 mod revoked_tokens;
 mod row;
@@ -43,6 +44,7 @@ pub use settings::{LiveSettings, Setting};
 pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use users::UsersWith;
 
 use audit::Audit;
 use connection::Source;

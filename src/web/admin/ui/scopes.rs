@@ -192,7 +192,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let typed = call.admin_form()?;
     match engine::delete(&call.app, &scope.name, &expected(&typed)).await {
         Ok(()) => Ok(ui.see(&ui.at(&["scopes"]), "deleted")),
-        Err(error @ (AdminError::Changed | AdminError::Conflict(_))) => {
+        Err(error @ (AdminError::Changed | AdminError::Conflict { .. })) => {
             let (form, status) = form().again(error, &typed)?;
             page(form).refused(status)
         }

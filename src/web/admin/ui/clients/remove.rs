@@ -33,7 +33,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let typed = call.admin_form()?;
     match engine::delete(&call.app, &client.id, &expected(&typed)).await {
         Ok(()) => Ok(ui.see(&ui.at(&["clients"]), "deleted")),
-        Err(error @ (AdminError::Changed | AdminError::Conflict(_))) => {
+        Err(error @ (AdminError::Changed | AdminError::Conflict { .. })) => {
             let (form, status) = form(&ui, &client).again(error, &typed)?;
             page(&ui, &client, form).refused(status)
         }

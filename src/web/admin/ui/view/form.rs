@@ -148,7 +148,7 @@ impl Form {
         let status = error::status_of(&error);
         match error {
             AdminError::Invalid { field, message } => self.blame(&field, message),
-            AdminError::Conflict(message) => self.problem = Some(sentence(&message)),
+            AdminError::Conflict { field, message } => self.blame(field.unwrap_or_default(), message.into_owned()),
             AdminError::Changed | AdminError::VersionRequired => {
                 let message = "Somebody else changed this while you were editing, so nothing was saved. Fields that differ show what is saved now. Correct what you typed if need be, and save again to replace it.";
                 self.problem = Some(message.to_owned());
