@@ -6,11 +6,13 @@ use crate::base::clock::{Clock, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::base::random::Random;
-use crate::config::Config;
+use crate::config::live::{InForce, Live};
+use crate::config::{Config, Lifetimes};
 use crate::keys::passwords::Passwords;
 use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
+use crate::model::statistic::Counters;
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
@@ -36,8 +38,9 @@ pub struct Context {
 /// The parts of [`App`].
 #[derive(Debug)]
 pub struct Parts {
-    /// The effective configuration.
+    /// What the process was started with; [`App::live`] has what is in force.
     pub config: Config,
+    live: Live,
     /// The issuer identifier.
     pub issuer: Issuer,
     /// The database.
@@ -52,6 +55,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness.
     pub random: Random,
+    /// Counts for the statistics.
+    pub counters: Counters,
 }
 
 impl App {
@@ -63,8 +68,10 @@ impl App {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
         let issuer = config.issuer();
+        let live = Live::new(&config);
         let parts = Arc::new(Parts {
             config,
+            live,
             issuer,
             store,
             secrets,
@@ -72,6 +79,7 @@ impl App {
             passwords,
             clock,
             random,
+            counters: Counters::default(),
         });
         let context = Arc::new(Context {
             actor: Actor::System,
@@ -120,6 +128,27 @@ impl App {
             request_id: self.context.request_id.clone(),
             detail: serde_json::Map::new(),
         }
+    }
+
+    /// The configuration in force: what the process was started with, and over its defaults what is
+    /// stored in the database.
+    #[must_use]
+    pub fn live(&self) -> Arc<Config> {
+        self.live.current()
+    }
+
+    /// How long things live, at this moment.
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.live().lifetimes
+    }
+
+    /// Reads again what is stored in the database; which version of it is in force now.
+    ///
+    /// # Errors
+    /// When the database fails; then everything stays as it was.
+    pub async fn refresh_live(&self) -> Result<InForce, Fault> {
+        self.live.refresh(&self.config, &self.store).await
     }
 
     /// Seconds since the epoch.

@@ -74,10 +74,18 @@ where
     let secret = resolve_secret(&config, &store, &random).await?;
     let secrets = Secrets::derive(&secret)?;
     check_secret(&store, &secrets, clock.now()).await?;
+    let store = store.audit_with(secrets.audit.clone(), clock.clone(), &process_name());
     initialize(&store, &secrets, &clock, &random, first_keys).await?;
     let app = App::new(config, store, secrets, clock, random)?;
     app.keys.reload(&app.store, app.now()).await?;
+    app.refresh_live().await?;
     Ok(app)
+}
+
+/// The machine and the process, for people who read the audit log.
+fn process_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{} {}", host.trim(), std::process::id()).trim().to_owned()
 }
 
 /// The file in which a server with SQLite keeps the secret that it made.

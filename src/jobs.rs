@@ -1,7 +1,9 @@
-//! What happens by itself: removing what has expired, and reading keys again.
+//! What happens by itself: removing what has expired, reading keys and settings again, sealing the audit log,
+//! writing down statistics.
 
 use std::time::Duration;
 
+use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
 
@@ -10,8 +12,44 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Time between two batches of one sweep, so that requests come first.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
+/// Time between two sealings of the audit log: what is removed from its end before is not noticed.
+const SEALING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Time between two writings of what was counted: a crash loses what was counted since.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Runs the jobs until the task is aborted.
 pub async fn run(app: App) {
+    tokio::join!(keep_clean(&app), keep_sealed(&app), keep_statistics(&app));
+}
+
+async fn keep_statistics(app: &App) {
+    let mut ticks = tokio::time::interval(STATISTICS_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let outcome = match stats::flush(app).await {
+            Ok(()) => stats::sample_in_turn(app).await,
+            failed => failed,
+        };
+        if let Err(fault) = outcome {
+            tracing::warn!(event = "statistics_not_written", "{fault}");
+        }
+    }
+}
+
+async fn keep_sealed(app: &App) {
+    let mut ticks = tokio::time::interval(SEALING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(fault) = app.store.seal_audit().await {
+            tracing::warn!(event = "audit_not_sealed", "{fault}");
+        }
+    }
+}
+
+async fn keep_clean(app: &App) {
     let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -19,7 +57,10 @@ pub async fn run(app: App) {
         if let Err(fault) = app.keys.refresh(&app.store, app.now()).await {
             tracing::warn!(event = "keys_not_refreshed", "{fault}");
         }
-        match sweep(&app, BATCH_PAUSE).await {
+        if let Err(fault) = app.refresh_live().await {
+            tracing::warn!(event = "settings_not_refreshed", "{fault}");
+        }
+        match sweep(app, BATCH_PAUSE).await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
             Err(fault) => tracing::warn!(event = "sweep_failed", "{fault}"),
@@ -27,7 +68,7 @@ pub async fn run(app: App) {
     }
 }
 
-/// Removes everything that has expired, batch by batch; how many rows that were.
+/// Removes everything that has expired and events that are old enough, batch by batch; how many rows that were.
 ///
 /// # Errors
 /// When the database fails; what was removed before stays removed.
@@ -37,6 +78,14 @@ pub async fn sweep(app: &App, pause: Duration) -> Result<u64, Fault> {
         let mut tx = app.store.begin().await?;
         let swept = tx.sweep(app.now()).await?;
         tx.commit().await?;
+        rows += swept.rows;
+        if !swept.is_more {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    loop {
+        let swept = app.store.sweep_events(app.now() - app.config.audit_retention).await?;
         rows += swept.rows;
         if !swept.is_more {
             return Ok(rows);

@@ -1,12 +1,13 @@
 //! Gatehouse: a self-hosted OAuth 2.1 and OpenID Connect server.
 //!
 //! `docs/architecture.md` draws the house. Imports only go down:
-//! `cli → web, jobs → oauth → identity → app → config, keys → store → model → protocol → base`.
+//! `cli → web, jobs → admin → oauth → identity, audit → app → config, keys → store → model → protocol → base`.
 
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod base;
 pub mod cli;
 pub mod config;

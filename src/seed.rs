@@ -9,6 +9,7 @@ use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::identity::account::{self, AccountError};
 use crate::model::client::ConsentPolicy;
+use crate::model::event::EventKind;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::model::user::UserSettings;
 use crate::oauth::clients::{self, ClientError, NewClient};
@@ -164,7 +165,10 @@ async fn define_mcp_scopes(app: &App) -> Result<(), Fault> {
             created_at: now,
             updated_at: now,
         };
-        tx.insert_scope(&scope).await?;
+        if tx.insert_scope(&scope).await? {
+            tx.record(app.event(EventKind::ScopeCreated).target(name).detail("seed", true))
+                .await?;
+        }
     }
     tx.commit().await
 }

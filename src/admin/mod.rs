@@ -8,6 +8,8 @@ pub mod access;
 pub mod clients;
 pub mod page;
 pub mod scopes;
+pub mod settings;
+pub mod stats;
 
 use std::borrow::Cow;
 

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::keys::rotation::{self, PUBLISH_LEAD};
+use crate::keys::rotation::{self, PUBLISH_LEAD, Plan};
+use crate::model::event::EventKind;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 
 use super::output::say;
@@ -40,14 +41,18 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             };
             let lead = if now { 0 } else { PUBLISH_LEAD };
             for algorithm in algorithms {
+                let plan = Plan {
+                    algorithm,
+                    lead,
+                    longest_token: MAX_TOKEN_LIFETIME,
+                };
                 let rotated = rotation::rotate(
                     &app.store,
                     &app.secrets.signing_key,
                     &app.clock,
                     &app.random,
-                    algorithm,
-                    lead,
-                    MAX_TOKEN_LIFETIME,
+                    &plan,
+                    app.event(EventKind::KeyRotated),
                 )
                 .await?;
                 say!(

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
 mod admin_token;
+mod audit;
 mod client;
 mod config;
 mod doctor;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use crate::config::registry::SETTINGS;
 use crate::config::sources::Sources;
 use crate::installation;
+use crate::model::event::Actor;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -59,7 +61,7 @@ enum Command {
     Serve,
     /// Bring the database schema up to date, and stop
     Migrate,
-    /// Show the settings in force and where each can be set; secrets are not shown
+    /// Show the settings this process is given and where they come from; change those that can change while servers run
     Config(config::Args),
     /// Check database, clock, issuer, TLS and secrets, and say what to do
     Doctor(doctor::Args),
@@ -80,6 +82,9 @@ enum Command {
     /// Replace the admin token
     #[command(subcommand)]
     AdminToken(admin_token::Command),
+    /// Read the audit log, and check that nobody changed it
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Ask a running server on this machine whether it lives; for containers
     Healthcheck,
 }
@@ -150,23 +155,39 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     logging::init(&config, is_server)?;
     let done = |()| ExitCode::SUCCESS;
     match command {
-        Command::Config(args) => config::run(&config, &args).map(done),
+        Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
         Command::Healthcheck => healthcheck::run(&config).map(done),
         command => actix_web::rt::System::new().block_on(async move {
             match command {
                 Command::Doctor(args) => doctor::run(config, &args).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
                 Command::Serve => serve::run(open(config).await?).await.map(done),
-                Command::User(command) => user::run(&open(config).await?, command).await.map(done),
-                Command::Client(command) => client::run(&open(config).await?, command).await.map(done),
-                Command::Scope(command) => scope::run(&open(config).await?, command).await.map(done),
-                Command::Key(command) => key::run(&open(config).await?, command).await.map(done),
-                Command::Seed(args) => seed::run(&open(config).await?, &args).await.map(done),
-                Command::AdminToken(command) => admin_token::run(&open(config).await?, command).await.map(done),
-                Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+                command => with_installation(config, command).await,
             }
         }),
     }
+}
+
+/// Runs a command on the installation. However it ends, what it did is sealed in the audit log.
+async fn with_installation(config: Config, command: Command) -> Result<ExitCode, Failure> {
+    let app = open(config).await?.acting_as(Actor::Command);
+    let done = |()| ExitCode::SUCCESS;
+    let outcome = match command {
+        Command::User(command) => user::run(&app, command).await.map(done),
+        Command::Client(command) => client::run(&app, command).await.map(done),
+        Command::Scope(command) => scope::run(&app, command).await.map(done),
+        Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Seed(args) => seed::run(&app, &args).await.map(done),
+        Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
+        Command::Audit(command) => audit::run(&app, command).await,
+        Command::Config(config::Args {
+            command: Some(command),
+            json,
+        }) => config::run_stored(&app, command, json).await.map(done),
+        Command::Serve | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+    };
+    app.store.close().await;
+    outcome
 }
 
 async fn open(config: Config) -> Result<App, Failure> {

@@ -2,8 +2,9 @@
 
 use std::net::TcpListener;
 
+use crate::admin::stats;
 use crate::app::App;
-use crate::config::LogFormat;
+use crate::config::{AuditLog, LogFormat};
 use crate::identity::admin_token;
 use crate::jobs;
 use crate::web::server;
@@ -16,11 +17,18 @@ pub async fn run(app: App) -> Result<(), Failure> {
     let listener =
         TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
     listener.set_nonblocking(true)?;
+    if app.config.audit_log() == AuditLog::Stdout {
+        // `say!` writes the whole line at once, as the log does, so the two do not mix.
+        app.store.listen(Box::new(|event| say!("{}", event.to_line())));
+    }
     let server = server::start(&app, listener)?;
     announce(&app).await?;
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let outcome = server.await;
     jobs.abort();
+    if let Err(fault) = stats::flush(&app).await {
+        tracing::warn!(event = "statistics_not_written", "{fault}");
+    }
     app.store.close().await;
     outcome?;
     tracing::info!(event = "stopped", "the server has stopped");

@@ -1,13 +1,18 @@
 //! The configuration: what it may contain (`registry`), where it comes from (`sources`), and the
 //! typed result that everything else reads.
 //!
-//! Flags are stronger than the environment, the environment is stronger than `gatehouse.toml`.
-//! [`Config::finish`] checks what concerns several settings at once.
+//! Flags are stronger than the environment, the environment is stronger than `gatehouse.toml`, and that
+//! is stronger than what is stored in the database (`live`), which only some settings can be.
+//! [`Config::check`] checks what concerns several settings at once.
 
+pub mod live;
 pub mod registry;
 pub mod sources;
 mod values;
 
+pub(crate) use values::seconds;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +25,8 @@ use crate::keys::passwords::PasswordCost;
 use crate::protocol::issuer::Issuer;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
+use sources::Source;
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -27,6 +34,15 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for log collectors.
     Json,
+}
+
+/// Where events of the audit log are written besides the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditLog {
+    /// To standard output, one JSON object a line.
+    Stdout,
+    /// Nowhere.
+    Off,
 }
 
 /// How long things live, in seconds.
@@ -84,6 +100,9 @@ pub struct Config {
     pub log_level: String,
     /// How they look.
     pub log_format: LogFormat,
+    audit_log: Option<AuditLog>,
+    /// How long events of the audit log are kept.
+    pub audit_retention: Seconds,
     /// Worker threads of the web server.
     pub workers: usize,
     /// How long things live.
@@ -98,6 +117,8 @@ pub struct Config {
     tls_key: Option<PathBuf>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where the values came from, by key; what is not there has its default.
+    sources: BTreeMap<&'static str, Source>,
 }
 
 impl Default for Config {
@@ -116,6 +137,8 @@ impl Default for Config {
             enable_dev_endpoints: false,
             log_level: "info,actix_server=warn,sqlx=warn".to_owned(),
             log_format: LogFormat::Text,
+            audit_log: None,
+            audit_retention: 365 * 86_400,
             workers: cores,
             lifetimes: Lifetimes {
                 code: 60,
@@ -137,6 +160,7 @@ impl Default for Config {
             tls_certificate: None,
             tls_key: None,
             trusted_proxies: Vec::new(),
+            sources: BTreeMap::new(),
         }
     }
 }
@@ -170,6 +194,16 @@ impl Config {
         })
     }
 
+    /// Where events of the audit log are written besides the database: as configured, or to standard
+    /// output when the other lines there are JSON, too.
+    #[must_use]
+    pub fn audit_log(&self) -> AuditLog {
+        self.audit_log.unwrap_or(match self.log_format {
+            LogFormat::Text => AuditLog::Off,
+            LogFormat::Json => AuditLog::Stdout,
+        })
+    }
+
     /// How to open the store.
     #[must_use]
     pub fn store_options(&self) -> StoreOptions {
@@ -180,41 +214,70 @@ impl Config {
         }
     }
 
-    /// Checks what concerns several settings at once.
+    /// Where the value of a setting came from.
+    #[must_use]
+    pub fn source(&self, key: &str) -> &Source {
+        self.sources.get(key).unwrap_or(&Source::Default)
+    }
+
+    /// The configuration, if [`Config::check`] finds nothing.
     ///
     /// # Errors
     /// One line that names the settings.
     pub fn finish(self) -> Result<Self, ConfigError> {
-        let problem = |text: String| Err(ConfigError(text));
+        match self.check() {
+            Ok(()) => Ok(self),
+            Err(conflict) => Err(ConfigError(conflict.text)),
+        }
+    }
+
+    /// Checks what concerns several settings at once.
+    ///
+    /// # Errors
+    /// When some do not go together.
+    pub fn check(&self) -> Result<(), Conflict> {
+        let problem = |keys: &'static [&'static str], text: String| Err(Conflict { keys, text });
         if self.tls_certificate.is_some() != self.tls_key.is_some() {
-            return problem("tls_certificate and tls_key belong together: set both or none".to_owned());
+            return problem(
+                &["tls_certificate", "tls_key"],
+                "tls_certificate and tls_key belong together: set both or none".to_owned(),
+            );
         }
         if self.issuer.is_none() && !self.listen.ip().is_loopback() && !self.listen.ip().is_unspecified() {
-            return problem(format!(
+            let text = format!(
                 "issuer: the server listens on {}, so set GATEHOUSE_ISSUER to the https URL under which people reach it",
                 self.listen
-            ));
+            );
+            return problem(&["issuer", "listen"], text);
         }
         let issuer = self.issuer();
         if self.enable_dev_endpoints && !issuer.is_loopback() {
-            return problem(format!(
+            let text = format!(
                 "ENABLE_DEV_ENDPOINTS: developer endpoints and the issuer {issuer} do not go together; they are for a loopback issuer only"
-            ));
+            );
+            return problem(&["enable_dev_endpoints", "issuer"], text);
         }
         if self.app_secret.is_none() && self.database_url.dialect() != Dialect::Sqlite {
-            return problem(format!(
+            let text = format!(
                 "APP_SECRET: set it (32 characters or more, the same on every node) to use {}; for example the output of: openssl rand -base64 48",
                 self.database_url.dialect()
-            ));
+            );
+            return problem(&["app_secret", "database_url"], text);
         }
         let lives = self.lifetimes;
         if lives.refresh_token_idle > lives.refresh_token {
-            return problem("refresh_token_idle_lifetime is longer than refresh_token_lifetime".to_owned());
+            return problem(
+                &["refresh_token_idle_lifetime", "refresh_token_lifetime"],
+                "refresh_token_idle_lifetime is longer than refresh_token_lifetime".to_owned(),
+            );
         }
         if lives.session_idle > lives.session {
-            return problem("session_idle_lifetime is longer than session_lifetime".to_owned());
+            return problem(
+                &["session_idle_lifetime", "session_lifetime"],
+                "session_idle_lifetime is longer than session_lifetime".to_owned(),
+            );
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -224,6 +287,15 @@ fn host_of(address: SocketAddr) -> String {
     } else {
         address.ip().to_string()
     }
+}
+
+/// Settings that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Which
+    pub keys: &'static [&'static str],
+    /// What is wrong, in one line
+    pub text: String,
 }
 
 /// Why the configuration is refused: one line that names what is wrong.

@@ -9,7 +9,7 @@ use crate::protocol::issuer::Issuer;
 use crate::store::DatabaseUrl;
 
 use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
-use super::{Config, LogFormat};
+use super::{AuditLog, Config, LogFormat};
 
 /// The fewest characters of an admin token that the operator chooses.
 const MIN_ADMIN_TOKEN: usize = 16;
@@ -28,6 +28,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether it is a secret: it has no flag (process lists show flags) and is never shown.
     pub is_secret: bool,
+    /// Whether it can change while the server runs; then it may also be stored in the database.
+    pub is_live: bool,
     /// Reads a value.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
     /// Shows the value in force.
@@ -35,6 +37,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// The setting of that name.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
     /// The command-line flag; secrets have none.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
@@ -50,6 +58,7 @@ macro_rules! setting {
             value: $value,
             help: $help,
             is_secret: false,
+            is_live: false,
             set: |$config, $text| {
                 $set;
                 Ok(())
@@ -60,6 +69,12 @@ macro_rules! setting {
     (secret $key:literal, $env:literal, $value:literal, $help:literal, |$config:ident, $text:ident| $set:expr, |$shown:ident| $show:expr) => {
         Setting {
             is_secret: true,
+            ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
+        }
+    };
+    (live $key:literal, $env:literal, $value:literal, $help:literal, |$config:ident, $text:ident| $set:expr, |$shown:ident| $show:expr) => {
+        Setting {
+            is_live: true,
             ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
         }
     };
@@ -188,6 +203,29 @@ pub const SETTINGS: &[Setting] = &[
         }
     ),
     setting!(
+        "audit_log",
+        "GATEHOUSE_AUDIT_LOG",
+        "TARGET",
+        "stdout: write each event of the audit log to standard output, too, as a line of JSON; off: do not",
+        |config, text| config.audit_log = Some(match text {
+            "stdout" => AuditLog::Stdout,
+            "off" => AuditLog::Off,
+            _ => return Err("must be stdout or off".to_owned()),
+        }),
+        |config| match config.audit_log() {
+            AuditLog::Stdout => "stdout".to_owned(),
+            AuditLog::Off => "off".to_owned(),
+        }
+    ),
+    setting!(
+        "audit_retention",
+        "GATEHOUSE_AUDIT_RETENTION",
+        "TIME",
+        "How long events of the audit log are kept",
+        |config, text| config.audit_retention = seconds(text, DAY, 3650 * DAY)?,
+        |config| show_seconds(config.audit_retention)
+    ),
+    setting!(
         "workers",
         "GATEHOUSE_WORKERS",
         "NUMBER",
@@ -196,7 +234,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.workers.to_string()
     ),
     setting!(
-        "code_lifetime",
+        live "code_lifetime",
         "GATEHOUSE_CODE_LIFETIME",
         "TIME",
         "Life of an authorization code, one minute at most",
@@ -204,7 +242,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.code)
     ),
     setting!(
-        "access_token_lifetime",
+        live "access_token_lifetime",
         "GATEHOUSE_ACCESS_TOKEN_LIFETIME",
         "TIME",
         "Life of an access token",
@@ -212,7 +250,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.access_token)
     ),
     setting!(
-        "id_token_lifetime",
+        live "id_token_lifetime",
         "GATEHOUSE_ID_TOKEN_LIFETIME",
         "TIME",
         "Life of an ID token",
@@ -220,7 +258,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.id_token)
     ),
     setting!(
-        "refresh_token_idle_lifetime",
+        live "refresh_token_idle_lifetime",
         "GATEHOUSE_REFRESH_TOKEN_IDLE_LIFETIME",
         "TIME",
         "Life of a refresh token that nobody uses",
@@ -228,7 +266,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_token_idle)
     ),
     setting!(
-        "refresh_token_lifetime",
+        live "refresh_token_lifetime",
         "GATEHOUSE_REFRESH_TOKEN_LIFETIME",
         "TIME",
         "How long an authorization can be refreshed in all",
@@ -236,7 +274,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_token)
     ),
     setting!(
-        "refresh_grace",
+        live "refresh_grace",
         "GATEHOUSE_REFRESH_GRACE",
         "TIME",
         "For how long a repeated refresh gets the same new token instead of an alarm",
@@ -244,7 +282,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.refresh_grace)
     ),
     setting!(
-        "session_idle_lifetime",
+        live "session_idle_lifetime",
         "GATEHOUSE_SESSION_IDLE_LIFETIME",
         "TIME",
         "How long a sign-in lasts that nobody uses",
@@ -252,7 +290,7 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.session_idle)
     ),
     setting!(
-        "session_lifetime",
+        live "session_lifetime",
         "GATEHOUSE_SESSION_LIFETIME",
         "TIME",
         "How long a sign-in lasts in all",

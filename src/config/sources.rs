@@ -1,4 +1,5 @@
-//! Where settings come from: flags, the environment, `gatehouse.toml`.
+//! Where settings come from: flags, the environment, `gatehouse.toml`. (What is stored in the database
+//! is laid over the result later, in `live`.)
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,42 @@ use super::{Config, ConfigError};
 pub const DEFAULT_FILE: &str = "gatehouse.toml";
 /// The variable that names another file.
 pub const FILE_VARIABLE: &str = "GATEHOUSE_CONFIG";
+
+/// Where the value of a setting came from, weakest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody set it
+    #[default]
+    Default,
+    /// It is stored in the database, and can change while the server runs
+    Database,
+    /// A line of that file
+    File(PathBuf),
+    /// That variable
+    Environment(&'static str),
+    /// That flag, with its dashes
+    Flag(String),
+}
+
+impl Source {
+    /// Whether it is stronger than what is stored in the database.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        !matches!(self, Self::Default | Self::Database)
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Database => f.write_str("database"),
+            Self::File(path) => path.display().fmt(f),
+            Self::Environment(name) => f.write_str(name),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
 
 /// The places to look at; all of them are values, so that tests need no environment.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +77,9 @@ impl Sources {
         self.load_file(&mut config)?;
         self.load_environment(&mut config)?;
         for (key, value) in &self.flags {
-            let setting = find(key).ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
-            apply(&mut config, setting, value, &format!("--{}", setting.flag().unwrap_or_default()))?;
+            let setting = Setting::find(key).ok_or_else(|| ConfigError(format!("unknown setting {key}")))?;
+            let source = Source::Flag(format!("--{}", setting.flag().unwrap_or_default()));
+            apply(&mut config, setting, value, &source.to_string(), source)?;
         }
         config.finish()
     }
@@ -51,7 +89,7 @@ impl Sources {
             match SETTINGS.iter().find(|setting| setting.env == name) {
                 // An empty variable is how compose files and scripts say "not set".
                 Some(_) if value.is_empty() => {}
-                Some(setting) => apply(config, setting, value, name)?,
+                Some(setting) => apply(config, setting, value, name, Source::Environment(setting.env))?,
                 None if name.starts_with("GATEHOUSE_") && name != FILE_VARIABLE && !is_service_link(name) => {
                     let hint = nearest(name, SETTINGS.iter().map(|setting| setting.env));
                     return Err(ConfigError(format!("unknown environment variable {name}{hint}")));
@@ -80,13 +118,13 @@ impl Sources {
             .parse()
             .map_err(|error: toml::de::Error| ConfigError(format!("{at} is not valid TOML: {}", error.message())))?;
         for (key, value) in table {
-            let setting = find(&key).ok_or_else(|| {
+            let setting = Setting::find(&key).ok_or_else(|| {
                 let hint = nearest(&key, SETTINGS.iter().map(|setting| setting.key));
                 ConfigError(format!("{at}: unknown key {key}{hint}"))
             })?;
             let value =
                 plain(&value).ok_or_else(|| ConfigError(format!("{at}: {key}: must be a text, a number, a boolean or a list of texts")))?;
-            apply(config, setting, &value, &format!("{at}: {key}"))?;
+            apply(config, setting, &value, &format!("{at}: {key}"), Source::File(path.clone()))?;
         }
         Ok(())
     }
@@ -98,12 +136,16 @@ fn is_service_link(name: &str) -> bool {
     rest == "PORT" || rest.starts_with("PORT_") || rest.starts_with("SERVICE_")
 }
 
-fn find(key: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.key == key)
-}
-
-fn apply(config: &mut Config, setting: &Setting, value: &str, place: &str) -> Result<(), ConfigError> {
-    (setting.set)(config, value).map_err(|problem| ConfigError(format!("{place}: {problem}")))
+fn apply(config: &mut Config, setting: &'static Setting, value: &str, place: &str, source: Source) -> Result<(), ConfigError> {
+    (setting.set)(config, value).map_err(|problem| ConfigError(format!("{place}: {problem}")))?;
+    // A secret and the file that it can be read from take each other's place.
+    let twin = setting
+        .key
+        .strip_suffix("_file")
+        .map_or_else(|| format!("{}_file", setting.key), str::to_owned);
+    config.sources.remove(twin.as_str());
+    config.sources.insert(setting.key, source);
+    Ok(())
 }
 
 /// A TOML value as the text that the other sources would carry.

@@ -1,7 +1,7 @@
 //! Making accounts and setting passwords.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::base::fault::Fault;
@@ -89,7 +89,7 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
     tx.record(
         app.event(EventKind::UserCreated)
             .subject(&user.id)
-            .detail("after", json!(user.settings)),
+            .detail("after", audited(&user.settings)),
     )
     .await?;
     tx.commit().await?;
@@ -132,8 +132,8 @@ pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<Use
     tx.record(
         app.event(EventKind::UserChanged)
             .subject(&user.id)
-            .detail("before", json!(user.settings))
-            .detail("after", json!(changed.settings)),
+            .detail("before", audited(&user.settings))
+            .detail("after", audited(&changed.settings)),
     )
     .await?;
     tx.commit().await?;
@@ -152,7 +152,7 @@ pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
     tx.record(
         app.event(EventKind::UserDeleted)
             .subject(&user.id)
-            .detail("before", json!(user.settings)),
+            .detail("before", audited(&user.settings)),
     )
     .await?;
     tx.commit().await?;
@@ -202,6 +202,21 @@ pub async fn set_disabled(app: &App, user: &User, is_disabled: bool) -> Result<(
     )
     .await?;
     tx.commit().await
+}
+
+/// What the audit log keeps of an account: who it is and what it may do. Of the other claims only the names:
+/// what they say about the person must go when the account goes.
+#[must_use]
+pub fn audited(settings: &UserSettings) -> Value {
+    json!({
+        "username": settings.username,
+        "email": settings.email,
+        "email_verified": settings.email_verified,
+        "roles": settings.roles,
+        "allowed_scope": settings.allowed_scope,
+        "disabled": settings.is_disabled,
+        "claims": settings.profile.keys().chain(settings.extra_claims.keys()).collect::<Vec<_>>(),
+    })
 }
 
 /// The most roles of an account, and the longest, in characters.

@@ -10,7 +10,7 @@ use crate::base::clock::Seconds;
 use crate::base::digest::equal;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
-use crate::model::event::EventKind;
+use crate::model::event::{Event, EventKind};
 use crate::store::Setting;
 
 use super::operator::OPERATOR;
@@ -50,11 +50,11 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
         return Ok(Setup::AlreadyDone);
     }
     if !equal(code.trim().as_bytes(), setup_code(app).as_bytes()) {
-        tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
+        note_wrong_code(app).await?;
         return Ok(Setup::WrongCode);
     }
     let token = new_token(app);
-    if install(app, &token).await? {
+    if install(app, &token, app.event(EventKind::SetupCompleted)).await? {
         Ok(Setup::Done(token))
     } else {
         Ok(Setup::AlreadyDone)
@@ -67,14 +67,36 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
 /// # Errors
 /// When the database fails.
 pub async fn bootstrap(app: &App, token: &SecretString) -> Result<bool, Fault> {
-    if install(app, token).await? {
-        tracing::info!(event = "setup_completed", "the admin token was taken from the configuration");
+    let event = app.event(EventKind::SetupCompleted).detail("from", "configuration");
+    if install(app, token, event).await? {
         return Ok(true);
     }
     verify(app, token.expose_secret()).await
 }
 
-async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
+/// How many wrong codes are kept of in [`WRONG_CODE_MEMORY`]; anybody may try, as often as they like.
+const WRONG_CODES: i64 = 10;
+/// In seconds.
+const WRONG_CODE_MEMORY: Seconds = 3600;
+
+async fn note_wrong_code(app: &App) -> Result<(), Fault> {
+    let counter = base64url(&app.secrets.throttle.mac(&[b"setup"]));
+    let now = app.now();
+    if app.store.read().await?.blocked_until(&counter).await? > now {
+        return Ok(());
+    }
+    tracing::warn!(event = "setup_refused", "somebody tried to set this server up with a wrong code");
+    let forgotten_at = now + WRONG_CODE_MEMORY;
+    let mut tx = app.store.begin().await?;
+    let so_far = tx.count_attempt(&counter, now, forgotten_at).await?;
+    if so_far.failures >= WRONG_CODES {
+        tx.block_attempts(&counter, forgotten_at, forgotten_at).await?;
+    }
+    tx.record(app.event(EventKind::SetupRefused).refused()).await?;
+    tx.commit().await
+}
+
+async fn install(app: &App, token: &SecretString, event: Event) -> Result<bool, Fault> {
     let now = app.now();
     let mut tx = app.store.begin().await?;
     let installed = tx
@@ -82,6 +104,7 @@ async fn install(app: &App, token: &SecretString) -> Result<bool, Fault> {
         .await?;
     if installed {
         tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+        tx.record(event).await?;
     }
     tx.commit().await?;
     if installed {
@@ -103,6 +126,7 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
     tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
     // Whoever signed in with the old one is out.
     tx.delete_sessions_of(OPERATOR).await?;
+    tx.record(app.event(EventKind::AdminTokenReplaced)).await?;
     tx.commit().await?;
     tracing::warn!(event = "admin_token_reset", "the admin token was replaced");
     Ok(token)

@@ -6,6 +6,7 @@ use crate::base::digest::{equal, sha256};
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::fault::Fault;
 use crate::base::id::{id_bytes, id_from_bytes, new_id};
+use crate::model::event::{Actor, Event, EventKind};
 use crate::model::session::Session;
 use crate::model::user::User;
 use crate::store::Tx;
@@ -50,7 +51,7 @@ pub fn new_session(app: &App, user_id: &str, amr: &[&str], origin: &Origin) -> R
     let mut cookie = Vec::with_capacity(48);
     cookie.extend_from_slice(&id_bytes(&id).ok_or_else(|| Fault::internal("a new id is not an id"))?);
     cookie.extend_from_slice(&secret);
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let session = Session {
         id,
         secret_hash: base64url(&sha256(&secret)),
@@ -111,7 +112,7 @@ pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
     let Some(user) = user.filter(|user| !user.is_disabled) else {
         return Ok(None);
     };
-    touch(app, &session, app.config.lifetimes.session_idle).await?;
+    touch(app, &session, app.lifetimes().session_idle).await?;
     Ok(Some(SignedIn { session, user }))
 }
 
@@ -142,12 +143,23 @@ pub async fn sign_out(app: &App, cookie: &str) -> Result<(), Fault> {
     let ended = end(&mut tx, cookie).await?;
     if let Some(session) = &ended {
         tx.revoke_grants_of_session(&session.id, app.now()).await?;
+        tx.record(signed_out(app, session)).await?;
     }
     tx.commit().await?;
     if let Some(session) = ended {
-        tracing::info!(event = "signed_out", session = session.id, "a session was ended by its owner");
+        tracing::debug!(event = "signed_out", session = session.id, "a session was ended by its owner");
     }
     Ok(())
+}
+
+/// The event that a session was ended by its owner.
+#[must_use]
+pub fn signed_out(app: &App, session: &Session) -> Event {
+    let actor = Actor::User(session.user_id.clone());
+    app.event(EventKind::SignedOut)
+        .by(actor)
+        .subject(&session.user_id)
+        .target(&session.id)
 }
 
 fn parse_cookie(cookie: &str) -> Option<(String, [u8; 32])> {

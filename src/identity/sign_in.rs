@@ -6,6 +6,8 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::keys::passwords::{MAX_PASSWORD, Verdict};
+use crate::model::event::{Actor, Event, EventKind};
+use crate::model::statistic::Statistic;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::store::Tx;
 
@@ -56,6 +58,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     // Counted under what was typed, whether there is such a user or not: two names of one account
     // must not show by their counters that they belong together.
     let typed = attempt.username.trim().to_lowercase();
+    let known = user.as_ref().map(|user| user.id.clone());
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
@@ -83,11 +86,11 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         return Ok(throttled(seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
-        return wrong(&counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     };
     // The password may have been changed, or the account disabled, since it was read.
     if !tx.hold_sign_in(&user.id, &stored).await? {
-        return wrong(&counters, tx, attempt, now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = verdict {
@@ -102,17 +105,21 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
             tx.move_grants(&replaced.id, &session.session.id).await?;
         } else {
             tx.revoke_grants_of_session(&replaced.id, now).await?;
+            tx.record(session::signed_out(app, &replaced)).await?;
         }
     }
     tx.insert_session(&session.session).await?;
+    let event = app.event(EventKind::SignedIn).by(Actor::User(user.id.clone())).subject(&user.id);
+    tx.record(event.target(&session.session.id).detail("method", AMR_PASSWORD)).await?;
     tx.commit().await?;
-    tracing::info!(
+    tracing::debug!(
         event = "signed_in",
         user = user.id,
         session = session.session.id,
         address = attempt.origin.address,
         "somebody signed in"
     );
+    app.counters.count(Statistic::SignIns);
     let device = device::remember(app, &user)?;
     Ok(Outcome::Done {
         session: Box::new(session),
@@ -121,10 +128,22 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     })
 }
 
-async fn wrong(counters: &Attempt, mut tx: Tx, attempt: &SignIn<'_>, now: Timestamp) -> Result<Outcome, Fault> {
-    counters.failed(&mut tx, now).await?;
+/// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
+async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, now: Timestamp) -> Result<Outcome, Fault> {
+    let blocked = counters.failed(&mut tx, now).await?;
+    let about = |event: Event| match known {
+        Some(user_id) => event.subject(user_id),
+        None => event,
+    };
+    tx.record(about(app.event(EventKind::SignInFailed)).refused()).await?;
+    // Told once, when it begins: what is refused from then on must not fill the log.
+    if !blocked.is_empty() {
+        let event = about(app.event(EventKind::SignInThrottled)).refused();
+        tx.record(event.detail("counters", blocked)).await?;
+    }
     tx.commit().await?;
-    tracing::info!(event = "sign_in_failed", address = attempt.origin.address, "a sign-in failed");
+    app.counters.count(Statistic::FailedSignIns);
+    tracing::debug!(event = "sign_in_failed", "a sign-in failed");
     Ok(Outcome::Wrong)
 }
 

@@ -24,7 +24,7 @@ use crate::store::{Connection, Tx};
 
 /// A counter's rule.
 struct Rule {
-    name: &'static [u8],
+    name: &'static str,
     /// Failures before it blocks
     limit: i64,
     /// The first block, in seconds; each failure after that doubles it
@@ -36,32 +36,32 @@ struct Rule {
 /// The longest block, in seconds.
 const LONGEST_BLOCK: Seconds = 900;
 const PAIR: Rule = Rule {
-    name: b"pair",
+    name: "pair",
     limit: 5,
     first_block: 60,
     memory: 3600,
 };
 const ADDRESS: Rule = Rule {
-    name: b"address",
+    name: "address",
     limit: 50,
     first_block: 60,
     memory: 900,
 };
 const ACCOUNT: Rule = Rule {
-    name: b"account",
+    name: "account",
     limit: 100,
     first_block: 60,
     memory: 3600,
 };
 const KNOWN_BROWSER: Rule = Rule {
-    name: b"device",
+    name: "device",
     limit: 10,
     first_block: 60,
     memory: 3600,
 };
 
 const ADMIN_TOKEN: Rule = Rule {
-    name: b"admin token",
+    name: "admin token",
     limit: 10,
     first_block: 60,
     memory: 3600,
@@ -100,7 +100,7 @@ impl Attempt {
         let mut counters: Vec<_> = rules
             .iter()
             .map(|(rule, parts)| {
-                let mut input = vec![rule.name];
+                let mut input = vec![rule.name.as_bytes()];
                 input.extend(parts.iter().map(|part| part.as_bytes()));
                 (*rule, base64url(&app.secrets.throttle.mac(&input)))
             })
@@ -125,11 +125,13 @@ impl Attempt {
         Ok(longest)
     }
 
-    /// Counts a failure, and blocks what has failed too often.
+    /// Counts a failure, and blocks what has failed too often. The names of the counters that block from
+    /// now on and did not before.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn failed(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+    pub async fn failed(&self, tx: &mut Tx, now: Timestamp) -> Result<Vec<&'static str>, Fault> {
+        let mut begun = Vec::new();
         for (rule, id) in &self.counters {
             let throttle = tx.count_attempt(id, now, now + rule.memory).await?;
             let beyond = throttle.failures - rule.limit;
@@ -141,8 +143,11 @@ impl Attempt {
                 let until = now + block.min(LONGEST_BLOCK);
                 tx.block_attempts(id, until, until + rule.memory).await?;
             }
+            if beyond == 0 {
+                begun.push(rule.name);
+            }
         }
-        Ok(())
+        Ok(begun)
     }
 
     /// Forgets the failures of exactly this person at exactly this place. The counters of the whole

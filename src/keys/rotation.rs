@@ -3,6 +3,7 @@
 use crate::base::clock::{Clock, Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
+use crate::model::event::Event;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 use crate::store::{Store, Tx};
 
@@ -83,20 +84,28 @@ pub struct Rotated {
     pub replaced: Vec<String>,
 }
 
+/// How to rotate.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Keys of which algorithm
+    pub algorithm: SigningAlgorithm,
+    /// Time between publishing the new key and using it
+    pub lead: Seconds,
+    /// The longest life of a token that an old key has signed
+    pub longest_token: Seconds,
+}
+
 /// Publishes a new key that signs from `now + lead`; the ones before it sign until then and verify
-/// until the last token that they signed has expired.
+/// until the last token that they signed has expired. `event` is completed and recorded.
 ///
 /// # Errors
 /// When the database or a library fails.
-pub async fn rotate(
-    store: &Store,
-    sealer: &Sealer,
-    clock: &Clock,
-    random: &Random,
-    algorithm: SigningAlgorithm,
-    lead: Seconds,
-    longest_token: Seconds,
-) -> Result<Rotated, Fault> {
+pub async fn rotate(store: &Store, sealer: &Sealer, clock: &Clock, random: &Random, plan: &Plan, event: Event) -> Result<Rotated, Fault> {
+    let Plan {
+        algorithm,
+        lead,
+        longest_token,
+    } = *plan;
     let task = {
         let random = random.clone();
         tokio::task::spawn_blocking(move || generate(algorithm, &random))
@@ -123,6 +132,9 @@ pub async fn rotate(
         }
     }
     tx.insert_signing_key(&new).await?;
+    let event = event.target(&new.id).detail("algorithm", algorithm.as_str());
+    tx.record(event.detail("active_at", active_at).detail("replaced", replaced.clone()))
+        .await?;
     tx.commit().await?;
     Ok(Rotated { new, replaced })
 }

@@ -30,6 +30,8 @@ pub struct Secrets {
     pub setup: MacKey,
     /// Names throttle counters without keeping names and addresses.
     pub throttle: MacKey,
+    /// Chains the events of the audit log.
+    pub audit: MacKey,
     /// Shows whether the secret fits the database.
     pub check: MacKey,
     /// Seals opaque access tokens.
@@ -70,6 +72,7 @@ impl Secrets {
             admin_token: MacKey::new(&key("admin token v1")?),
             setup: MacKey::new(&key("setup v1")?),
             throttle: MacKey::new(&key("throttle v1")?),
+            audit: MacKey::new(&key("audit v1")?),
             check: MacKey::new(&key("check v1")?),
             access_token: Sealer::new(&key("access token v1")?)?,
             signing_key: Sealer::new(&key("signing key v1")?)?,

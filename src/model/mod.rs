@@ -3,6 +3,7 @@
 //! A record here is what a row says, in types that cannot hold nonsense. Methods answer questions
 //! about one record; nothing here reads or writes anything.
 
+pub mod chain;
 pub mod client;
 pub mod consent;
 pub mod event;
@@ -10,4 +11,5 @@ pub mod grant;
 pub mod scope;
 pub mod session;
 pub mod signing_key;
+pub mod statistic;
 pub mod user;

@@ -92,7 +92,7 @@ pub struct OnBehalf<'a> {
 pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBehalf<'_>>) -> Result<TokenResponse, Fault> {
     let now = app.now();
     let key = signer(app, client.signing_algorithm, now)?;
-    let lifetime = client.token_lifetime(app.config.lifetimes.access_token);
+    let lifetime = client.token_lifetime(app.lifetimes().access_token);
     let access_token = access_token(app, &key, client, scope, on_behalf.map(|person| person.grant), now + lifetime, now)?;
     let (refresh_token, id_token) = match on_behalf {
         Some(person) => (
@@ -199,7 +199,7 @@ fn id_token(
     set("sub", json!(user.id));
     set("aud", json!(client.id));
     set("azp", json!(client.id));
-    set("exp", json!(now + app.config.lifetimes.id_token));
+    set("exp", json!(now + app.lifetimes().id_token));
     set("iat", json!(now));
     set("auth_time", json!(grant.auth_time));
     set("acr", json!(ACR_PASSWORD));

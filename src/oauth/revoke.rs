@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::event::{Actor, EventKind};
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{Refusal, invalid_grant};
 
@@ -31,9 +32,14 @@ pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> 
         if grant.client_id != client.id {
             return Ok(Err(not_yours()));
         }
-        tx.revoke_grant(&grant.id, now).await?;
+        if !tx.revoke_grant(&grant.id, now).await? {
+            return Ok(Ok(()));
+        }
+        let event = app.event(EventKind::GrantRevoked).by(Actor::Client(client.id.clone()));
+        tx.record(event.subject(&grant.user_id).client(&client.id).target(&grant.id))
+            .await?;
         tx.commit().await?;
-        tracing::info!(
+        tracing::debug!(
             event = "grant_revoked",
             client = client.id,
             user = grant.user_id,
@@ -51,9 +57,13 @@ pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> 
     if claims.exp > now {
         let mut tx = app.store.begin().await?;
         // Longer than the token lives: another node's clock may be behind.
-        tx.revoke_token(&claims.jti, claims.exp + SKEW).await?;
+        if !tx.revoke_token(&claims.jti, claims.exp + SKEW).await? {
+            return Ok(Ok(()));
+        }
+        let event = app.event(EventKind::TokenRevoked).by(Actor::Client(client.id.clone()));
+        tx.record(event.client(&client.id).target(&claims.jti)).await?;
         tx.commit().await?;
-        tracing::info!(
+        tracing::debug!(
             event = "access_token_revoked",
             client = client.id,
             jti = claims.jti,

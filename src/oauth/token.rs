@@ -2,9 +2,10 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::statistic::Statistic;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{ErrorCode, Refusal};
-use crate::protocol::token_request::{GrantRequest, TokenRequest};
+use crate::protocol::token_request::{GrantRequest, GrantType, TokenRequest};
 
 use super::client_authentication::authenticate;
 use super::grants::{authorization_code, client_credentials, refresh_token};
@@ -17,6 +18,13 @@ use super::verify;
 /// When the database fails.
 pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
     let outcome = decide(app, credentials, request).await?;
+    if outcome.is_ok() {
+        app.counters.count(match request.grant.grant_type() {
+            GrantType::AuthorizationCode => Statistic::CodeTokens,
+            GrantType::RefreshToken => Statistic::RefreshTokens,
+            GrantType::ClientCredentials => Statistic::ClientTokens,
+        });
+    }
     if let Err(refusal) = &outcome {
         tracing::info!(
             event = "token_refused",

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments};
@@ -13,6 +14,7 @@ use sqlx::{AnyConnection, Encode, Transaction, Type};
 
 use crate::base::fault::Fault;
 
+use super::audit::{Audit, HeldLane};
 use super::lane::LaneTx;
 use super::options::Dialect;
 use super::row::Row;
@@ -62,6 +64,14 @@ impl Connection {
         Statement {
             connection: self,
             query: sqlx::query(text),
+        }
+    }
+
+    async fn commit(self) -> Result<(), Fault> {
+        match self.source {
+            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
+            Source::Lane(lane) => lane.commit().await,
+            Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
         }
     }
 
@@ -159,11 +169,21 @@ impl Statement<'_> {
 }
 
 /// A transaction. Dropping it without [`Tx::commit`] undoes everything.
-pub struct Tx(Connection);
+pub struct Tx {
+    /// Before the lane: what was written goes before somebody else can take the lane.
+    connection: Connection,
+    /// Where it records events, once it has
+    pub(super) lane: Option<HeldLane>,
+    pub(super) audit: Arc<Audit>,
+}
 
 impl Tx {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self(connection)
+    pub(super) fn new(connection: Connection, audit: Arc<Audit>) -> Self {
+        Self {
+            connection,
+            lane: None,
+            audit,
+        }
     }
 
     /// Makes it durable. When this returns, the changes survive a crash.
@@ -172,30 +192,42 @@ impl Tx {
     /// [`Fault::Unavailable`] when the outcome is not known to be durable; nothing may be
     /// acknowledged then.
     pub async fn commit(self) -> Result<(), Fault> {
-        match self.0.source {
-            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
-            Source::Lane(lane) => lane.commit().await,
-            Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
-        }
+        let Self { connection, lane, .. } = self;
+        let Some(mut lane) = lane else {
+            return connection.commit().await;
+        };
+        // A client that hangs up now must not keep anybody from learning what came of it.
+        detached(async move {
+            lane.doubt();
+            connection.commit().await?;
+            lane.committed();
+            Ok(())
+        })
+        .await
     }
+}
+
+/// Runs work to its end even when whoever waits for it goes away.
+pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }
 
 impl Deref for Tx {
     type Target = Connection;
     fn deref(&self) -> &Connection {
-        &self.0
+        &self.connection
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.0
+        &mut self.connection
     }
 }
 
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tx({:?})", self.0)
+        write!(f, "Tx({:?})", self.connection)
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::base::fault::Fault;
 
-use super::connection::fault;
+use super::connection::{detached, fault};
 
 const WRITER_SETTINGS: [&str; 5] = [
     "PRAGMA busy_timeout = 5000",
@@ -226,11 +226,6 @@ impl LaneTx {
         })
         .await
     }
-}
-
-/// Runs work to its end even when whoever waits for it goes away.
-async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }
 
 impl Drop for LaneTx {

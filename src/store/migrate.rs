@@ -23,8 +23,9 @@ enum Text {
 }
 
 /// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, Text); 3] = [
+const MIGRATIONS: [(i64, &str, Text); 4] = [
     (1, "foundation", Text::Same(include_str!("../../migrations/0001_foundation.sql"))),
+    (2, "audit", Text::Same(include_str!("../../migrations/0002_audit.sql"))),
     (
         3,
         "administration",

@@ -5,6 +5,7 @@
 //! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
 //! `migrate.rs` and, for SQLite's single writer, `lane.rs`; there is no `if sqlite` anywhere else.
 
+mod audit;
 mod clients;
 mod connection;
 mod consents;
@@ -21,6 +22,7 @@ mod sessions;
 mod settings;
 mod signing_keys;
 pub(crate) mod sql;
+mod stats;
 mod sweep;
 mod throttles;
 mod users;
@@ -33,14 +35,18 @@ use sqlx::{AnyPool, Executor};
 
 use crate::base::fault::Fault;
 
+pub use audit::Listener;
 pub use connection::{Connection, Tx};
+pub use events::EventFilter;
 pub use grants::{Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
-pub use settings::Setting;
+pub use settings::{LiveSettings, Setting};
+pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
 
+use audit::Audit;
 use connection::Source;
 use lane::Lane;
 
@@ -51,6 +57,7 @@ pub struct Store {
     url: DatabaseUrl,
     readers: AnyPool,
     lane: Option<Arc<Lane>>,
+    audit: Arc<Audit>,
 }
 
 impl std::fmt::Debug for Store {
@@ -92,6 +99,7 @@ impl Store {
             url: options.url.clone(),
             readers,
             lane,
+            audit: Arc::default(),
         };
         store.ping().await?;
         Ok(store)
@@ -158,15 +166,23 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when none can be begun within the configured time.
     pub async fn begin(&self) -> Result<Tx, Fault> {
+        self.join_audit().await?;
+        self.begin_unregistered().await
+    }
+
+    async fn begin_unregistered(&self) -> Result<Tx, Fault> {
         let source = match &self.lane {
             Some(lane) => Source::Lane(lane.begin().await?),
             None => Source::Transaction(connection::limited(self.readers.begin()).await.map_err(connection::fault)?),
         };
-        Ok(Tx::new(Connection::new(self.dialect, source)))
+        Ok(Tx::new(Connection::new(self.dialect, source), Arc::clone(&self.audit)))
     }
 
-    /// Closes every connection; what was acknowledged is on disk already.
+    /// Seals the audit log and closes every connection; what was acknowledged is on disk already.
     pub async fn close(&self) {
+        if let Err(fault) = self.seal_audit().await {
+            tracing::warn!(event = "audit_not_sealed", "{fault}");
+        }
         if let Some(lane) = &self.lane {
             lane.close().await;
         }

@@ -48,7 +48,7 @@ pub fn session(call: &Call) -> Option<String> {
 /// Sets the session's cookie for as long as the session can last.
 #[must_use]
 pub fn set_session(app: &App, value: String) -> Cookie<'static> {
-    write(app, SESSION, value, Some(app.config.lifetimes.session))
+    write(app, SESSION, value, Some(app.lifetimes().session))
 }
 
 /// The cookie of a session that the admin token began.

@@ -3,7 +3,9 @@
 use actix_web::HttpResponse;
 use serde_json::json;
 
+use crate::app::App;
 use crate::identity::admin_token::{self, Verdict};
+use crate::model::event::Actor;
 use crate::oauth::clients::{self, ClientError, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
@@ -16,11 +18,12 @@ use crate::seed::{self, Profile};
 use super::call::Call;
 use super::error::Error;
 
-async fn require_admin(call: &Call) -> Result<(), Error> {
+/// The application on behalf of whoever holds the admin token.
+async fn require_admin(call: &Call) -> Result<App, Error> {
     let presented = call.header("x-admin-token").or_else(|| call.bearer());
     match presented {
         Some(token) => match admin_token::verify_throttled(&call.app, token).await? {
-            Verdict::Right => Ok(()),
+            Verdict::Right => Ok(call.app.acting_as(Actor::AdminToken)),
             Verdict::Wrong => Err(Error::WrongAdministrator),
             Verdict::Throttled(seconds) => Err(Error::Throttled(seconds)),
         },
@@ -38,11 +41,11 @@ fn parameters(call: &Call) -> Result<Parameters, Refusal> {
 
 /// `/dev/seed?profile=demo|mcp`: users and clients to play with; doing it twice makes no second one.
 pub async fn seed(call: Call) -> Result<HttpResponse, Error> {
-    require_admin(&call).await?;
+    let app = require_admin(&call).await?;
     let parameters = parameters(&call)?;
     let profile =
         Profile::parse(parameters.get("profile")?.unwrap_or("demo")).ok_or_else(|| invalid_request("the profile must be demo or mcp"))?;
-    let seeded = seed::seed(&call.app, profile).await?;
+    let seeded = seed::seed(&app, profile).await?;
     Ok(HttpResponse::Ok().json(seeded))
 }
 
@@ -61,7 +64,7 @@ pub async fn pkce(call: Call) -> Result<HttpResponse, Error> {
 /// `/dev/clients`: a ready client in one call. Parameters, all optional: `name`, `redirect_uri`
 /// (several, with spaces between), `scope`, `type` (`public` or `confidential`).
 pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
-    require_admin(&call).await?;
+    let app = require_admin(&call).await?;
     let parameters = parameters(&call)?;
     let auth_method = match parameters.get("type")? {
         None | Some("public") => AuthMethod::None,
@@ -80,7 +83,7 @@ pub async fn clients(call: Call) -> Result<HttpResponse, Error> {
         new.grant_types.push(GrantType::ClientCredentials);
         new.may_introspect = true;
     }
-    let registered = clients::register(&call.app, new).await.map_err(|error| match error {
+    let registered = clients::register(&app, new).await.map_err(|error| match error {
         ClientError::Invalid(problem) => Error::Refusal(Refusal::quoting(ErrorCode::InvalidRequest, &problem.message)),
         ClientError::Taken => Error::Refusal(invalid_request("the client id is taken")),
         ClientError::Changed => Error::Refusal(invalid_request("somebody else changed the client at the same moment")),

@@ -15,7 +15,7 @@ const FLOORS: [&[&str]; 16] = [
     &["config"],
     &["app"],
     &["installation"],
-    &["identity"],
+    &["audit", "identity"],
     &["oauth"],
     &["admin"],
     &["seed"],

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gatehouse::config::registry::SETTINGS;
+use gatehouse::model::event::EventKind;
 
 /// Every setting can be found in the reference by its key and by its variable, each as code.
 #[test]
@@ -16,6 +17,46 @@ fn the_reference_names_every_setting() {
         .map(|name| format!("`{name}`"))
         .collect();
     assert!(missing.is_empty(), "docs/configuration.md does not name {}", missing.join(", "));
+}
+
+/// The section about settings that can change while the server runs names those, and no others.
+#[test]
+fn the_reference_names_what_can_change_while_it_runs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/configuration.md: {error}"));
+    let section = text
+        .split("\n## ")
+        .find(|section| section.starts_with("Settings that can change while it runs"))
+        .expect("the section is there");
+    for setting in SETTINGS.iter().filter(|setting| setting.is_live) {
+        assert!(names(section, setting.key), "the section does not name `{}`", setting.key);
+    }
+    for line in section.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let key = line.split('`').next().unwrap_or_default();
+        let setting = SETTINGS.iter().find(|setting| setting.key == key);
+        assert!(
+            setting.is_some_and(|setting| setting.is_live),
+            "`{key}` cannot change while it runs"
+        );
+    }
+}
+
+/// The guide has a row for every kind of event, in the order of the list, with its text.
+#[test]
+fn the_guide_to_the_audit_log_has_every_kind() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.md");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("docs/audit.md: {error}"));
+    let rows: Vec<&str> = text
+        .lines()
+        .skip_while(|line| *line != "| event | meaning |")
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let expected: Vec<String> = EventKind::ALL
+        .iter()
+        .map(|kind| format!("| `{}` | {} |", kind.as_str(), kind.text()))
+        .collect();
+    assert_eq!(rows, expected);
 }
 
 /// Whether `name` stands there as a whole: `issuer` is not found in `GATEHOUSE_ISSUER` or `issuers`.

@@ -14,7 +14,10 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+mod api;
 mod architecture;
+mod audit;
+mod browser;
 mod cli;
 mod docs;
 mod flows;
@@ -23,5 +26,6 @@ mod protocol;
 mod races;
 mod relying_party;
 mod security;
+mod settings;
 mod store;
 mod support;

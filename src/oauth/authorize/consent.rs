@@ -7,6 +7,7 @@ use crate::base::id::new_id;
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ConsentPolicy};
 use crate::model::consent::Consent;
+use crate::model::event::{Actor, Event, EventKind};
 use crate::model::grant::Grant;
 use crate::model::scope::ScopeCatalog;
 use crate::oauth::interaction::{Interaction, Shown};
@@ -52,6 +53,10 @@ impl Road<'_> {
         let answer = self.answer.filter(|_| is_answered);
         match answer {
             Some(Answer::Deny) => {
+                let mut tx = self.app.store.begin().await?;
+                tx.record(self.answered(EventKind::ConsentDenied, visitor, client, &effective).refused())
+                    .await?;
+                tx.commit().await?;
                 return Ok(Err((destination, Refusal::new(ErrorCode::AccessDenied, "the person said no"))));
             }
             Some(Answer::Allow) => {}
@@ -154,6 +159,15 @@ impl Road<'_> {
         }
     }
 
+    /// The event that the person answered the question.
+    fn answered(&self, kind: EventKind, visitor: &SignedIn, client: &Client, scope: &Scope) -> Event {
+        let event = self.app.event(kind).by(Actor::User(visitor.user.id.clone()));
+        event
+            .subject(&visitor.user.id)
+            .client(&client.id)
+            .detail("scope", scope.to_string())
+    }
+
     /// Writes the grant, and the consent if one was given, and makes the answer with the code. `None`
     /// when the session ended meanwhile: the row is held, so that signing out everywhere either sees
     /// this grant or comes first.
@@ -174,13 +188,15 @@ impl Road<'_> {
         let is_releasable = |name: &String| claims.contains(name);
         requested_claims.userinfo.retain(|name, _| is_releasable(name));
         requested_claims.id_token.retain(|name, _| is_releasable(name));
-        let code_expires_at = now + app.config.lifetimes.code;
+        let code_expires_at = now + app.lifetimes().code;
         let mut tx = app.store.begin().await?;
         if !tx.hold_session(&visitor.session.id).await? {
             return Ok(None);
         }
         if is_new_consent {
             let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
+            let event = self.answered(EventKind::ConsentGiven, visitor, &destination.client, &scope);
+            tx.record(event.target(&id).detail("claims", claims.clone())).await?;
             tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now))
                 .await?;
         }

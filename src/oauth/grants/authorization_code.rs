@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::model::event::{Actor, EventKind};
 use crate::model::grant::Grant;
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::grants::{Recalled, recall, revoke_replayed};
@@ -63,7 +64,7 @@ pub async fn redeem(
     };
 
     let generation = client.allows(GrantType::RefreshToken).then_some(1);
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let tokens_end = now + client.token_lifetime(lives.access_token);
     let refresh_ends = grant.created_at + lives.refresh_token;
     let idle_expires_at = (now + lives.refresh_token_idle).min(refresh_ends);
@@ -88,6 +89,8 @@ pub async fn redeem(
             _ => Ok(Err(USELESS)),
         };
     }
+    let event = app.event(EventKind::CodeRedeemed).by(Actor::Client(client.id.clone()));
+    tx.record(event.subject(&user.id).client(&client.id).target(&grant.id)).await?;
     tx.commit().await?;
     tracing::debug!(
         event = "code_redeemed",
@@ -119,7 +122,7 @@ fn is_replay(grant: &Grant, client: &AuthenticatedClient) -> bool {
 
 /// Revokes what came of the first redemption. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    revoke_replayed(app, grant, "code_replayed").await?;
+    revoke_replayed(app, grant, EventKind::CodeReplayed).await?;
     Ok(Err(USELESS))
 }
 

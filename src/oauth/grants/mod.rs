@@ -10,6 +10,7 @@ pub mod refresh_token;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::event::{Actor, EventKind};
 use crate::model::grant::Grant;
 use crate::model::scope::ScopeCatalog;
 use crate::model::user::User;
@@ -34,13 +35,19 @@ async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
     Ok(Some(Recalled { grant, user, catalog }))
 }
 
-/// Ends a grant of which a code or token was presented twice; `event` says which, for the log.
-async fn revoke_replayed(app: &App, grant: &Grant, event: &'static str) -> Result<(), Fault> {
+/// Ends a grant of which a code or token was presented twice; `kind` says which. Only what ends it is
+/// kept: whoever presents it a hundred times more must not fill the log.
+async fn revoke_replayed(app: &App, grant: &Grant, kind: EventKind) -> Result<(), Fault> {
     let mut tx = app.store.begin().await?;
-    tx.revoke_grant(&grant.id, app.now()).await?;
+    if !tx.revoke_grant(&grant.id, app.now()).await? {
+        return Ok(());
+    }
+    let event = app.event(kind).refused().by(Actor::Client(grant.client_id.clone()));
+    tx.record(event.subject(&grant.user_id).client(&grant.client_id).target(&grant.id))
+        .await?;
     tx.commit().await?;
     tracing::warn!(
-        event,
+        event = kind.as_str(),
         client = grant.client_id,
         user = grant.user_id,
         grant = grant.id,

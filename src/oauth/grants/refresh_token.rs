@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::event::EventKind;
 use crate::model::grant::{Grant, Presented};
 use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::grants::{Recalled, recall, revoke_replayed};
@@ -35,7 +36,7 @@ pub async fn refresh(
         return Ok(Err(DEAD.with_detail("presented by another client")));
     }
     let now = app.now();
-    let grace = app.config.lifetimes.refresh_grace;
+    let grace = app.lifetimes().refresh_grace;
     let judged = grant.judge(token.generation(), now, grace);
     if judged == Presented::Replay {
         return replayed(app, &grant).await;
@@ -96,7 +97,7 @@ enum Outcome {
 
 /// Passes the gate, or finds out who did.
 async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
-    let lives = app.config.lifetimes;
+    let lives = app.lifetimes();
     let idle_expires_at = (now + lives.refresh_token_idle).min(grant.ends_at);
     let tokens_end = now + client.token_lifetime(lives.access_token);
     let rotation = Rotation {
@@ -115,18 +116,16 @@ async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64
     let Some(current) = current else {
         return Ok(Outcome::Dead);
     };
-    Ok(
-        match current.judge(grant.generation, app.now(), app.config.lifetimes.refresh_grace) {
-            Presented::Retry => Outcome::To(current.generation),
-            Presented::Replay => Outcome::Replay,
-            Presented::Current | Presented::Dead => Outcome::Dead,
-        },
-    )
+    Ok(match current.judge(grant.generation, app.now(), app.lifetimes().refresh_grace) {
+        Presented::Retry => Outcome::To(current.generation),
+        Presented::Replay => Outcome::Replay,
+        Presented::Current | Presented::Dead => Outcome::Dead,
+    })
 }
 
 /// A token from before the current one, after the grace window: somebody has a copy, and it cannot
 /// be told who is the thief. This commits although the client gets an error.
 async fn replayed(app: &App, grant: &Grant) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    revoke_replayed(app, grant, "refresh_token_replayed").await?;
+    revoke_replayed(app, grant, EventKind::RefreshReplayed).await?;
     Ok(Err(DEAD))
 }

@@ -202,7 +202,7 @@ async fn at_the_finest_level_no_secret_is_logged() {
         "sign_in_failed",
         "code_redeemed",
         "refreshed",
-        "code_replayed",
+        "code.replayed",
         "setup_completed",
         "served",
     ] {

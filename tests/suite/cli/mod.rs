@@ -25,8 +25,8 @@ macro_rules! on_every_database {
 }
 
 mod configuration;
-mod crash;
-mod database;
+pub mod crash;
+pub mod database;
 mod first_start;
 mod health;
 mod help;
@@ -34,9 +34,10 @@ mod key_rotation;
 mod log_secrecy;
 mod nodes;
 mod outage;
-mod person;
+pub mod person;
 mod proxy;
 mod quickstart;
 mod records;
 mod round;
+mod settings;
 mod stop;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use gatehouse::config::Config;
 use gatehouse::config::registry::{SETTINGS, Setting};
-use gatehouse::config::sources::Sources;
+use gatehouse::config::sources::{Source, Sources};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -93,6 +93,124 @@ fn flags_beat_the_environment_and_the_environment_beats_the_file() {
         30
     );
     assert_eq!(given(file).flag("code_lifetime", "30s").load().lifetimes.code, 30);
+}
+
+#[test]
+fn every_value_has_a_known_source() {
+    let given = given("code_lifetime = \"10s\"\nworkers = 3\nlisten = \"127.0.0.1:9\"")
+        .env("GATEHOUSE_CODE_LIFETIME", "20s")
+        .env("GATEHOUSE_WORKERS", "")
+        .env("GATEHOUSE_LISTEN", "127.0.0.1:10")
+        .flag("listen", "127.0.0.1:11");
+    let config = given.load();
+    let file = given.sources.file.clone().unwrap();
+    for (key, source, shown) in [
+        ("issuer", Source::Default, "default".to_owned()),
+        ("workers", Source::File(file.clone()), file.display().to_string()),
+        (
+            "code_lifetime",
+            Source::Environment("GATEHOUSE_CODE_LIFETIME"),
+            "GATEHOUSE_CODE_LIFETIME".to_owned(),
+        ),
+        ("listen", Source::Flag("--listen".to_owned()), "--listen".to_owned()),
+    ] {
+        assert_eq!(config.source(key), &source, "{key}");
+        assert_eq!(config.source(key).to_string(), shown);
+    }
+}
+
+/// Of a secret and its file one is in force, and only that one came from somewhere.
+#[test]
+fn a_secret_and_its_file_have_one_source_between_them() {
+    let given = given("");
+    let path = given.file("secret", SECRET);
+    let given = given.env("APP_SECRET", SECRET);
+    assert_eq!(given.load().source("app_secret"), &Source::Environment("APP_SECRET"));
+    let config = given.flag("app_secret_file", path.to_str().unwrap()).load();
+    assert_eq!(config.source("app_secret"), &Source::Default);
+    assert_eq!(config.source("app_secret_file"), &Source::Flag("--app-secret-file".to_owned()));
+}
+
+fn stored(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+    values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn what_is_stored_replaces_defaults_only() {
+    let config = given("code_lifetime = \"10s\"").env("GATEHOUSE_REFRESH_GRACE", "20s").load();
+    let values = stored(&[("code_lifetime", "30s"), ("refresh_grace", "30s"), ("id_token_lifetime", "30s")]);
+    let (live, unusable) = config.overlaid_where_possible(&values);
+    assert!(unusable.is_empty(), "{unusable:?}");
+    assert_eq!(
+        (live.lifetimes.code, live.lifetimes.refresh_grace, live.lifetimes.id_token),
+        (10, 20, 30)
+    );
+    assert_eq!(live.source("id_token_lifetime"), &Source::Database);
+    assert_eq!(live.source("refresh_grace"), &Source::Environment("GATEHOUSE_REFRESH_GRACE"));
+    assert_eq!(config.source("id_token_lifetime"), &Source::Default, "it is laid over a copy");
+}
+
+#[test]
+fn what_cannot_be_used_is_ignored_alone() {
+    let config = given("").load();
+    let values = stored(&[
+        ("code_lifetime", "soon"),
+        ("access_token_lifetime", "2d"),
+        ("favourite_colour", "blue"),
+        ("listen", "127.0.0.1:1"),
+        ("session_lifetime", "1h"),
+        ("id_token_lifetime", "5m"),
+    ]);
+    let (live, unusable) = config.overlaid_where_possible(&values);
+    assert_eq!(live.lifetimes.id_token, 300);
+    assert_eq!(
+        (live.lifetimes.code, live.lifetimes.session, live.listen),
+        (60, 14 * 86_400, config.listen)
+    );
+    let said: Vec<String> = unusable.values().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "access_token_lifetime must be a time from 10s to 1d, such as 90s, 15m, 12h or 30d",
+            "code_lifetime must be a time from 5s to 1m, such as 90s, 15m, 12h or 30d",
+            "favourite_colour is no setting that can change while the server runs",
+            "listen is no setting that can change while the server runs",
+            "session_idle_lifetime is longer than session_lifetime",
+        ]
+    );
+}
+
+/// Each value conflicts with the default of the other, and beside them one is broken.
+#[test]
+fn values_that_only_go_together_are_used_together() {
+    let config = given("").load();
+    for pair in [
+        [("session_idle_lifetime", "20d"), ("session_lifetime", "30d")],
+        [("session_idle_lifetime", "1m"), ("session_lifetime", "1h")],
+        [("refresh_token_idle_lifetime", "400d"), ("refresh_token_lifetime", "500d")],
+    ] {
+        let [first, second] = pair;
+        let (live, unusable) = config.overlaid_where_possible(&stored(&[first, second, ("code_lifetime", "0")]));
+        assert_eq!(unusable.keys().collect::<Vec<_>>(), ["code_lifetime"]);
+        assert_eq!(
+            (shown(&live, first.0).as_str(), shown(&live, second.0).as_str()),
+            (first.1, second.1)
+        );
+    }
+}
+
+/// They are stored as `live.<key>` in a column of 64 characters, and read back as they are shown.
+#[test]
+fn live_settings_can_be_stored() {
+    let live: Vec<&Setting> = SETTINGS.iter().filter(|setting| setting.is_live).collect();
+    assert!(live.len() >= 8);
+    for setting in live {
+        assert!(!setting.is_secret, "{} would be stored in the clear", setting.key);
+        assert!("live.".len() + setting.key.len() <= 64, "{}", setting.key);
+        let default = (setting.show)(&Config::default());
+        let mut config = Config::default();
+        (setting.set)(&mut config, &default).unwrap_or_else(|problem| panic!("{}: {problem}", setting.key));
+    }
 }
 
 /// Compose files and scripts say "not set" this way.

@@ -209,7 +209,8 @@ on_every_database! {
         use gatehouse::model::signing_key::SigningAlgorithm::Es256;
         let node = &app.app;
         let old = node.keys.current().signer(Es256, node.now()).unwrap().record.id.clone();
-        let rotated = rotation::rotate(&node.store, &node.secrets.signing_key, &node.clock, &node.random, Es256, 900, 3600).await.unwrap();
+        let plan = rotation::Plan { algorithm: Es256, lead: 900, longest_token: 3600 };
+        let rotated = rotation::rotate(&node.store, &node.secrets.signing_key, &node.clock, &node.random, &plan, node.event(gatehouse::model::event::EventKind::KeyRotated)).await.unwrap();
         assert_eq!(rotated.replaced, std::slice::from_ref(&old));
         node.keys.reload(&node.store, node.now()).await.unwrap();
         let ring = node.keys.current();

@@ -11,6 +11,7 @@ use gatehouse::app::App;
 use gatehouse::base::clock::Clock;
 use gatehouse::base::digest::sha256;
 use gatehouse::base::random::Random;
+use gatehouse::config::Config;
 use gatehouse::config::sources::Sources;
 use gatehouse::identity::account;
 use gatehouse::model::client::ConsentPolicy;
@@ -38,8 +39,9 @@ pub struct TestApp {
     pub base: String,
     millis: Arc<AtomicU64>,
     handle: ServerHandle,
+    flags: BTreeMap<String, String>,
     /// Last, so that it goes when nothing uses it any more.
-    _database: FreshDatabase,
+    database: FreshDatabase,
 }
 
 /// How a test server differs from the usual one.
@@ -79,11 +81,7 @@ impl TestApp {
         .map(|(key, value)| (key.to_owned(), value))
         .into();
         flags.extend(options.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
-        let sources = Sources {
-            flags,
-            ..Sources::default()
-        };
-        let config = sources.load().expect("a good configuration");
+        let config = configuration(&flags);
         let millis = Arc::new(AtomicU64::new(START * 1000));
         let clock = if options.real_time {
             Clock::system()
@@ -103,13 +101,21 @@ impl TestApp {
             base,
             millis,
             handle,
-            _database: database,
+            flags,
+            database,
         }
     }
 
     /// Another node on the same database.
     pub async fn second_node(&self) -> App {
-        let config = self.app.config.clone();
+        self.second_node_with(&[]).await
+    }
+
+    /// Another node on the same database, with further settings.
+    pub async fn second_node_with(&self, settings: &[(&str, &str)]) -> App {
+        let mut flags = self.flags.clone();
+        flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let config = configuration(&flags);
         let millis = Arc::clone(&self.millis);
         let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst));
         installation::open_with(config, clock, Random::system(), first_keys)
@@ -202,6 +208,11 @@ impl TestApp {
         tx.commit().await.expect("a commit");
     }
 
+    /// The `DATABASE_URL`, for those who go behind the server's back.
+    pub fn database_url(&self) -> String {
+        self.database.url()
+    }
+
     /// The URL of a path of the server.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
@@ -213,6 +224,14 @@ impl Drop for TestApp {
         // The returned future only waits for the workers; asking is enough.
         drop(self.handle.stop(false));
     }
+}
+
+fn configuration(flags: &BTreeMap<String, String>) -> Config {
+    let sources = Sources {
+        flags: flags.clone(),
+        ..Sources::default()
+    };
+    sources.load().expect("a good configuration")
 }
 
 /// Bytes that look random and differ between servers of one process.

@@ -1,15 +1,19 @@
 //! What the tests share: the application under test on each of the three databases, a browser
-//! without JavaScript, and a client of the protocol.
+//! without JavaScript, a real one, and a client of the protocol.
 
 pub mod app;
+pub mod application;
 pub mod browser;
+pub mod chrome;
 pub mod client;
 pub mod database;
 pub mod keys;
 pub mod process;
+pub mod tools;
 
 pub use app::TestApp;
 pub use browser::{Browser, Page};
+pub use chrome::Chrome;
 pub use database::Database;
 
 /// Runs a test on SQLite, PostgreSQL and MariaDB, each with a fresh database.

@@ -26,22 +26,22 @@ use crate::web::error::Error;
 pub enum Refused {
     /// The request is malformed, or a parameter is unknown
     #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(#[to_schema] Problem),
+    Malformed(Problem),
     /// Credentials are missing or wrong
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(#[to_schema] Problem),
+    Unauthorized(Problem),
     /// These credentials may not do this
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] Problem),
+    Forbidden(Problem),
     /// There is no such thing
     #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] Problem),
+    NotFound(Problem),
     /// Too many wrong admin tokens; `Retry-After` says when to try again
     #[response(status = 429, content_type = "application/problem+json")]
-    Throttled(#[to_schema] Problem),
+    Throttled(Problem),
     /// The server is too busy or cannot reach its database; `Retry-After` says when to try again
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
 }
 
 /// What an operation that changes something can answer, too.
@@ -49,22 +49,22 @@ pub enum Refused {
 pub enum Rejected {
     /// It collides with something that is there
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] Problem),
+    Conflict(Problem),
     /// `If-Match` names another version: somebody else changed it
     #[response(status = 412, content_type = "application/problem+json")]
-    Changed(#[to_schema] Problem),
+    Changed(Problem),
     /// The body is too large
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The body is not JSON
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(#[to_schema] Problem),
+    NotJson(Problem),
     /// A field has a value that cannot be; `field` names it
     #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(#[to_schema] Problem),
+    Invalid(Problem),
     /// It exists, and `If-Match` is missing
     #[response(status = 428, content_type = "application/problem+json")]
-    VersionRequired(#[to_schema] Problem),
+    VersionRequired(Problem),
 }
 
 /// A problem document (RFC 9457).

@@ -1,0 +1,155 @@
+//! Settings that can change while the server runs: values that are stored in the database, laid over the
+//! configuration that the process was started with.
+//!
+//! A stored value replaces a default and nothing else: what a flag, the environment or the file says is
+//! stronger. Other nodes change values, too, so they are read again every minute.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::base::fault::Fault;
+use crate::store::Store;
+
+use super::Config;
+use super::registry::Setting;
+use super::sources::Source;
+
+/// Why stored values cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// This version has no such setting, or it cannot change while the server runs
+    Unknown(String),
+    /// A flag, the environment or the file is stronger
+    Fixed(&'static str),
+    /// The setting does not take the text
+    Value {
+        /// Which setting
+        key: &'static str,
+        /// What it would take
+        problem: String,
+    },
+    /// Settings that do not go together
+    Conflict(super::Conflict),
+}
+
+impl std::fmt::Display for Unusable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown(key) => write!(f, "{key} is no setting that can change while the server runs"),
+            Self::Fixed(key) => write!(f, "{key} is set by what the server was started with"),
+            Self::Value { key, problem } => write!(f, "{key} {problem}"),
+            Self::Conflict(conflict) => f.write_str(&conflict.text),
+        }
+    }
+}
+
+impl Config {
+    /// This configuration with stored values laid over its defaults: all of them, or none.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn overlaid<'v>(&self, values: impl IntoIterator<Item = (&'v String, &'v String)>) -> Result<Self, Unusable> {
+        let mut config = self.clone();
+        for (key, text) in values {
+            let setting = Setting::find(key)
+                .filter(|setting| setting.is_live)
+                .ok_or_else(|| Unusable::Unknown(key.clone()))?;
+            if self.source(key).is_fixed() {
+                return Err(Unusable::Fixed(setting.key));
+            }
+            (setting.set)(&mut config, text).map_err(|problem| Unusable::Value { key: setting.key, problem })?;
+            config.sources.insert(setting.key, Source::Database);
+        }
+        config.check().map_err(Unusable::Conflict)?;
+        Ok(config)
+    }
+
+    /// This configuration with as many of the stored values laid over its defaults as can be used, and
+    /// what is wrong with the others.
+    #[must_use]
+    pub fn overlaid_where_possible(&self, values: &BTreeMap<String, String>) -> (Self, BTreeMap<String, Unusable>) {
+        let mut waiting: BTreeMap<&String, &String> = values.iter().filter(|(key, _)| !self.source(key).is_fixed()).collect();
+        let mut unusable = BTreeMap::new();
+        if let Ok(config) = self.overlaid(waiting.clone()) {
+            return (config, unusable);
+        }
+        // One that conflicts by itself may fit once another is in force, so they are tried until none fits.
+        let mut config = self.clone();
+        loop {
+            let before = waiting.len();
+            waiting.retain(|key, text| match config.overlaid([(*key, *text)]) {
+                Ok(next) => {
+                    config = next;
+                    unusable.remove(*key);
+                    false
+                }
+                Err(problem) => {
+                    unusable.insert((*key).clone(), problem);
+                    true
+                }
+            });
+            if waiting.len() == before {
+                return (config, unusable);
+            }
+        }
+    }
+}
+
+/// What is in force at one moment.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The configuration
+    pub config: Arc<Config>,
+    /// The version of the stored values
+    pub version: u64,
+}
+
+/// The configuration in force on this node.
+#[derive(Debug)]
+pub struct Live {
+    current: RwLock<Arc<Config>>,
+    /// Held while the database is read, so that an earlier reading never replaces a later one. Inside is
+    /// what was warned of last.
+    reading: tokio::sync::Mutex<BTreeMap<String, Unusable>>,
+}
+
+impl Live {
+    /// Nothing is stored; [`Self::refresh`] knows better.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            current: RwLock::new(Arc::new(config.clone())),
+            reading: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<Config> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads what is stored, and lays it over what the process was started with.
+    ///
+    /// # Errors
+    /// When the database fails; then everything stays as it was.
+    pub async fn refresh(&self, started_with: &Config, store: &Store) -> Result<InForce, Fault> {
+        let mut warned = self.reading.lock().await;
+        let stored = store.read().await?.live_settings().await?;
+        let (config, unusable) = started_with.overlaid_where_possible(&stored.values);
+        for (key, problem) in unusable.iter().filter(|(key, problem)| warned.get(*key) != Some(problem)) {
+            tracing::warn!(
+                event = "stored_setting_ignored",
+                key,
+                "the stored value of {key} is ignored: {problem}"
+            );
+        }
+        *warned = unusable;
+        let config = Arc::new(config);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
+        Ok(InForce {
+            config,
+            version: stored.version,
+        })
+    }
+}

@@ -1,0 +1,3 @@
+//! The administration's HTTP interface.
+
+mod schemathesis;

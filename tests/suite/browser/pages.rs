@@ -1,0 +1,136 @@
+//! Every page is accessible in light and dark colours, fits on a phone, and leaves the console quiet.
+
+use gatehouse::identity::admin_token;
+
+use super::{local_client, photo_album, server, server_with};
+use crate::support::Chrome;
+use crate::support::application::Application;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_in_page() {
+    let app = server().await;
+    app.user("alice").await;
+    let client = photo_album(&app).await;
+    let chrome = Chrome::start().await;
+    chrome.open(&app.url("/login")).await;
+    chrome.see("Sign in").await;
+    chrome.inspect().await;
+    chrome.open(&client.authorize_url(&[])).await;
+    chrome.see("to continue to Photo Album").await;
+    chrome.inspect().await;
+
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "wrong").await;
+    chrome.press("Sign in").await;
+    chrome.see("The username or the password is wrong.").await;
+    chrome.inspect().await;
+
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see("to use your account?").await;
+    chrome.open(&client.authorize_url(&[("prompt", "login")])).await;
+    chrome.see("Please enter your password again.").await;
+    chrome.inspect().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_page() {
+    let (app, application) = (server().await, Application::start().await);
+    app.user("alice").await;
+    let chrome = Chrome::start().await;
+    sign_in(&chrome, &app.url("/login")).await;
+    let wide = [("scope", "openid profile email offline_access read write")];
+    chrome.open(&photo_album(&app).await.authorize_url(&wide)).await;
+    chrome.see("Allow Photo Album to use your account?").await;
+    chrome.press("profile shares 14 details").await;
+    chrome.see("zoneinfo").await;
+    chrome.inspect().await;
+
+    // Long words have to break somewhere.
+    let long = app
+        .client(gatehouse::protocol::client_authentication::AuthMethod::None, |new| {
+            new.name = "Photographiealbumverwaltungsgesellschaft".repeat(3);
+            new.redirect_uris = vec![format!("https://{}.example.com/callback", "long".repeat(15))];
+        })
+        .await;
+    chrome.open(&long.authorize_url(&[])).await;
+    chrome.see("to use your account?").await;
+    chrome.inspect().await;
+
+    let local = local_client(&app, &application).await;
+    chrome.open(&local.authorize_url(&[("scope", "read")])).await;
+    chrome.see("a program on this very device").await;
+    chrome.inspect().await;
+    chrome.press("Allow").await;
+    chrome.see("Back at the application").await;
+    chrome.open(&local.authorize_url(&[("scope", "read write")])).await;
+    chrome.see("New").await;
+    chrome.inspect().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_pages() {
+    let app = server().await;
+    app.user("alice").await;
+    let client = photo_album(&app).await;
+    let chrome = Chrome::start().await;
+    sign_in(&chrome, &app.url("/login")).await;
+    chrome.inspect().await;
+    chrome.open(&client.authorize_url(&[("prompt", "select_account")])).await;
+    chrome.see("Choose an account").await;
+    chrome.inspect().await;
+    chrome.open(&app.url("/logout")).await;
+    chrome.see("Sign out?").await;
+    chrome.inspect().await;
+    chrome.press("Sign out").await;
+    chrome.see("You are signed out").await;
+    chrome.inspect().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn error_pages() {
+    let app = server().await;
+    let client = photo_album(&app).await;
+    let chrome = Chrome::start().await;
+    for url in [
+        client.authorize_url(&[("redirect_uri", "https://elsewhere.example/")]),
+        app.url("/consent"),
+        app.url("/nowhere"),
+    ] {
+        chrome.open(&url).await;
+        chrome.inspect().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn set_up_and_front_page() {
+    let app = server_with(vec![("enable_dev_endpoints", "true".to_owned())]).await;
+    let chrome = Chrome::start().await;
+    chrome.open(&app.url("/")).await;
+    chrome.see("This server is waiting to be set up.").await;
+    chrome.see("Developer endpoints are enabled.").await;
+    chrome.inspect().await;
+    chrome.open(&app.url("/setup")).await;
+    chrome.inspect().await;
+    chrome.fill("Set-up code", "guess").await;
+    chrome.press("Create the admin token").await;
+    chrome.see("This is not the code").await;
+    chrome.inspect().await;
+    let link = format!("/setup?code={}", admin_token::setup_code(&app.app));
+    chrome.open(&app.url(&link)).await;
+    chrome.press("Create the admin token").await;
+    chrome.see("Your admin token").await;
+    chrome.inspect().await;
+    chrome.open(&app.url("/setup")).await;
+    chrome.inspect().await;
+    chrome.open(&app.url("/")).await;
+    chrome.inspect().await;
+}
+
+async fn sign_in(chrome: &Chrome, url: &str) {
+    chrome.open(url).await;
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see("Signed in as alice").await;
+}

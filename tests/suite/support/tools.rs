@@ -1,0 +1,40 @@
+//! The programs that tests need besides our own: where `tests/run` says they are, or where
+//! `tests/tools` puts them.
+
+use std::path::{Path, PathBuf};
+
+/// The browser.
+pub fn chromium() -> PathBuf {
+    tool("TEST_CHROMIUM", "/usr/bin/chromium")
+}
+
+/// The browser's driver.
+pub fn chromedriver() -> PathBuf {
+    tool("TEST_CHROMEDRIVER", "/usr/bin/chromedriver")
+}
+
+/// The script of axe-core, which finds what is not accessible.
+pub fn axe() -> PathBuf {
+    tool("TEST_AXE", "target/tools/axe.min.js")
+}
+
+/// The fuzzer of HTTP interfaces.
+pub fn schemathesis() -> PathBuf {
+    tool("TEST_SCHEMATHESIS", "target/tools/bin/schemathesis")
+}
+
+/// An environment variable that is for the tests and not for the program.
+#[allow(clippy::disallowed_methods, reason = "the program's settings are not read here")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn tool(name: &str, usual: &str) -> PathBuf {
+    let path = variable(name).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(usual), PathBuf::from);
+    assert!(
+        path.exists(),
+        "{} is missing: run tests/run once, it installs what the tests need (or tests/tools, which does only that)",
+        path.display()
+    );
+    path
+}
