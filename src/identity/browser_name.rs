@@ -67,15 +67,50 @@ mod tests {
     fn the_common_ones_are_known_and_the_others_are_quoted() {
         let apple = "(KHTML, like Gecko)";
         for (user_agent, words) in [
-            (format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Safari/537.36"), "Chrome on Windows"),
-            (format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0"), "Edge on Windows"),
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(), "Firefox on Linux"),
-            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(), "Firefox on macOS"),
-            (format!("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 {apple} Version/18.5 Safari/605.1.15"), "Safari on macOS"),
-            (format!("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 {apple} Version/18.5 Mobile/15E148 Safari/604.1"), "Safari on iPhone"),
-            (format!("Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 {apple} CriOS/140.0 Mobile/15E148 Safari/604.1"), "Chrome on iPad"),
-            (format!("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Mobile Safari/537.36"), "Chrome on Android"),
-            (format!("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Mobile Safari/537.36 EdgA/140.0.0.0"), "Edge on Android"),
+            (
+                format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Safari/537.36"),
+                "Chrome on Windows",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0"
+                ),
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(),
+                "Firefox on Linux",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:143.0) Gecko/20100101 Firefox/143.0".to_owned(),
+                "Firefox on macOS",
+            ),
+            (
+                format!("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 {apple} Version/18.5 Safari/605.1.15"),
+                "Safari on macOS",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 {apple} Version/18.5 Mobile/15E148 Safari/604.1"
+                ),
+                "Safari on iPhone",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (iPad; CPU OS 18_5 like Mac OS X) AppleWebKit/605.1.15 {apple} CriOS/140.0 Mobile/15E148 Safari/604.1"
+                ),
+                "Chrome on iPad",
+            ),
+            (
+                format!("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Mobile Safari/537.36"),
+                "Chrome on Android",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 {apple} Chrome/140.0.0.0 Mobile Safari/537.36 EdgA/140.0.0.0"
+                ),
+                "Edge on Android",
+            ),
             ("curl/8.14.1".to_owned(), "curl"),
             ("PostmanRuntime/7.44".to_owned(), "PostmanRuntime/7.44"),
             (String::new(), "Unknown browser"),

@@ -5,6 +5,7 @@
 //! come from our own pages (`form_token`). Nothing here knows OAuth.
 
 pub mod account;
+pub mod activity;
 pub mod admin_token;
 pub mod browser_name;
 pub mod device;

@@ -89,8 +89,13 @@ pub async fn change(app: &App, visitor: &SignedIn, change: &Change<'_>) -> Resul
         return Ok(throttled(user, seconds));
     }
     if !is_right {
-        counters.failed(&mut tx, now).await?;
+        let blocked = counters.failed(&mut tx, now).await?;
         tx.record(app.event(EventKind::PasswordRefused).subject(&user.id).refused()).await?;
+        // Told once, when it begins, as at the sign-in: it shuts out unknown browsers there, too.
+        if !blocked.is_empty() {
+            let event = app.event(EventKind::SignInThrottled).subject(&user.id).refused();
+            tx.record(event.detail("counters", blocked)).await?;
+        }
         tx.commit().await?;
         return Ok(Outcome::Wrong);
     }
@@ -103,12 +108,8 @@ pub async fn change(app: &App, visitor: &SignedIn, change: &Change<'_>) -> Resul
     tx.sign_out_everywhere(&user.id, now).await?;
     let next = session::new_session(app, &user.id, &[AMR_PASSWORD], change.origin)?;
     tx.insert_session(&next.session).await?;
-    tx.record(
-        app.event(EventKind::PasswordChanged)
-            .subject(&user.id)
-            .target(&next.session.id),
-    )
-    .await?;
+    tx.record(app.event(EventKind::PasswordChanged).subject(&user.id).target(&next.session.id))
+        .await?;
     tx.commit().await?;
     let changed = User {
         password_hash: Some(hash),

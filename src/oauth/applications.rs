@@ -1,6 +1,6 @@
 //! The applications that a person has let in, seen and removed by that person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
@@ -71,7 +71,9 @@ pub async fn of_user(app: &App, user_id: &str) -> Result<Vec<Application>, Fault
     let catalog = connection.scopes().await?;
     let mut applications = Vec::with_capacity(all.len());
     for (client_id, traces) in all {
-        let Some(client) = connection.client(&client_id).await? else { continue };
+        let Some(client) = connection.client(&client_id).await? else {
+            continue;
+        };
         applications.push(Application {
             abilities: abilities(&catalog, &traces),
             since: traces.since.unwrap_or_default(),
@@ -116,9 +118,33 @@ fn abilities(catalog: &ScopeCatalog, traces: &Traces) -> Vec<String> {
         })
         .collect();
     let released = catalog.claims(&traces.scope);
-    let single: Vec<&str> = traces.claims.iter().map(String::as_str).filter(|claim| !released.contains(claim)).collect();
+    let single: Vec<&str> = traces
+        .claims
+        .iter()
+        .map(String::as_str)
+        .filter(|claim| !released.contains(claim))
+        .collect();
     if !single.is_empty() {
         abilities.push(format!("See these details about you: {}", single.join(", ")));
     }
     abilities
+}
+
+/// Names of applications by id.
+pub type Names = BTreeMap<String, String>;
+
+/// The names of these clients, as far as they still exist.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(app: &App, client_ids: impl Iterator<Item = String>) -> Result<Names, Fault> {
+    let ids: BTreeSet<String> = client_ids.collect();
+    let mut connection = app.store.read().await?;
+    let mut names = Names::new();
+    for id in ids {
+        if let Some(client) = connection.client(&id).await? {
+            names.insert(id, client.name);
+        }
+    }
+    Ok(names)
 }
