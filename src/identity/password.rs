@@ -89,6 +89,10 @@ pub async fn change(app: &App, visitor: &SignedIn, change: &Change<'_>) -> Resul
         return Ok(throttled(user, seconds));
     }
     if !is_right {
+        // Compared with the password of whoever changed it meanwhile: not a guess.
+        if tx.session(&session.id).await?.is_none() {
+            return Ok(Outcome::Overtaken);
+        }
         let blocked = counters.failed(&mut tx, now).await?;
         tx.record(app.event(EventKind::PasswordRefused).subject(&user.id).refused()).await?;
         // Told once, when it begins, as at the sign-in: it shuts out unknown browsers there, too.
@@ -100,10 +104,14 @@ pub async fn change(app: &App, visitor: &SignedIn, change: &Change<'_>) -> Resul
         return Ok(Outcome::Wrong);
     }
     // Two changes at once: the second finds another password, and its session gone.
-    if !tx.hold_sign_in(&user.id, stored).await? || !tx.delete_session(&session.id).await? {
+    if !tx.hold_sign_in(&user.id, stored).await? {
         return Ok(Outcome::Overtaken);
     }
+    // Rows are taken in the order of the sign-in: account, counters, sessions.
     counters.succeeded(&mut tx).await?;
+    if !tx.delete_session(&session.id).await? {
+        return Ok(Outcome::Overtaken);
+    }
     tx.set_password_hash(&user.id, &hash, now).await?;
     tx.sign_out_everywhere(&user.id, now).await?;
     let next = session::new_session(app, &user.id, &[AMR_PASSWORD], change.origin)?;

@@ -143,7 +143,7 @@ pub async fn names(app: &App, client_ids: impl Iterator<Item = String>) -> Resul
     let mut names = Names::new();
     for id in ids {
         if let Some(client) = connection.client(&id).await? {
-            names.insert(id, client.name);
+            names.insert(id, client.name.clone());
         }
     }
     Ok(names)

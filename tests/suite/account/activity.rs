@@ -60,7 +60,7 @@ on_every_database! {
         // The sixty, the account's making, and the sign-in.
         assert_eq!(seen, [25, 25, 12]);
         assert!(page.body.contains("Newest"));
-        for before in ["x", "%00", "g", "'", "0"] {
+        for before in ["x", "g", "'", "0"] {
             let page = browser.visit(&app.url(&format!("{PATH}?before={before}"))).await;
             assert_eq!(page.status, 200);
         }

@@ -105,14 +105,12 @@ on_every_database! {
         let user = app.user("alice").await;
         let client = app.trusted_client().await;
         let (browser, one, two) = (signed_in(&app, "alice").await, signed_in(&app, "alice").await, signed_in(&app, "alice").await);
-        let grant = |browser: &'static str, scope: &'static str| {
-            let (client, browser) = (client.clone(), if browser == "own" { &browser } else { &one });
-            async move {
-                let page = client.authorize(browser, "alice", &[("scope", scope)]).await;
-                client.redeem(&page.answer("code").unwrap()).await
-            }
-        };
-        let (own, other, offline) = (grant("own", "openid").await, grant("other", "openid").await, grant("other", "openid offline_access").await);
+        let mut all = Vec::new();
+        for (browser, scope) in [(&browser, "openid"), (&one, "openid"), (&one, "openid offline_access")] {
+            let page = client.authorize(browser, "alice", &[("scope", scope)]).await;
+            all.push(client.redeem(&page.answer("code").unwrap()).await);
+        }
+        let [own, other, offline] = &all[..] else { unreachable!() };
         let answer = post(&app, &browser, PATH, &[("end", "others")]).await;
         assert!(browser.follow(answer).await.body.contains("You are signed in here only."));
         assert!(is_in(&app, &browser).await && !is_in(&app, &one).await && !is_in(&app, &two).await);
