@@ -85,7 +85,7 @@ pub async fn sweep(app: &App, pause: Duration) -> Result<u64, Fault> {
         tokio::time::sleep(pause).await;
     }
     loop {
-        let swept = app.store.sweep_events(app.now() - app.config.audit_retention).await?;
+        let swept = app.store.sweep_events(app.now() - app.live().audit_retention).await?;
         rows += swept.rows;
         if !swept.is_more {
             return Ok(rows);

@@ -218,7 +218,7 @@ pub const SETTINGS: &[Setting] = &[
         }
     ),
     setting!(
-        "audit_retention",
+        live "audit_retention",
         "GATEHOUSE_AUDIT_RETENTION",
         "TIME",
         "How long events of the audit log are kept",

@@ -14,6 +14,11 @@ pub async fn stylesheet(call: Call) -> Result<HttpResponse, Error> {
     Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/gatehouse.css")))
 }
 
+/// The stylesheet of the reference of the API.
+pub async fn reference_stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/reference.css")))
+}
+
 /// The logo.
 pub async fn logo(call: Call) -> Result<HttpResponse, Error> {
     Ok(asset(&call, "image/svg+xml", include_str!("../../static/gatehouse.svg")))

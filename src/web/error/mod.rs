@@ -2,6 +2,8 @@
 
 mod problem;
 
+pub use problem::PROBLEMS;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -51,6 +53,13 @@ pub enum Error {
     Throttled(i64),
     /// A parameter of the query that this address does not know.
     UnknownParameter(String),
+    /// A parameter of the query with a value that cannot be.
+    InvalidParameter {
+        /// Its name
+        name: String,
+        /// What is wrong with it
+        message: String,
+    },
     /// A body that is not declared as JSON.
     NotJson,
     /// A body that is not JSON.
@@ -261,6 +270,16 @@ fn answer(error: &Error) -> Answer {
                 ErrorCode::InvalidRequest,
                 "the query has a parameter that this address does not know",
                 "Unknown parameter",
+                None,
+            )
+        },
+        Error::InvalidParameter { name, message } => Answer {
+            field: Some(name.clone()),
+            ..Answer::new(
+                StatusCode::BAD_REQUEST,
+                ErrorCode::InvalidRequest,
+                message,
+                "A parameter is not possible",
                 None,
             )
         },

@@ -10,6 +10,55 @@ use crate::web::admin::api::Problem;
 
 use super::{Answer, Error};
 
+/// The last part of every `type`, and what it means.
+pub const PROBLEMS: &[(&str, &str)] = &[
+    ("bad-request", "The request cannot be understood."),
+    (
+        "changed-meanwhile",
+        "Somebody else changed or removed it since it was read: read it again, and decide again.",
+    ),
+    ("conflict", "It collides with something that is there, or is still needed."),
+    ("credentials-missing", "Neither an admin token nor an access token was sent."),
+    ("credentials-wrong", "The admin token or access token is wrong or has expired."),
+    (
+        "cross-site",
+        "A page of another site asked, with the cookies of somebody who is signed in here.",
+    ),
+    ("invalid-field", "A field of the body has a value that cannot be; field names it."),
+    (
+        "invalid-parameter",
+        "A parameter of the query has a value that cannot be; field names it.",
+    ),
+    ("malformed-json", "The body is not JSON."),
+    (
+        "method-not-allowed",
+        "The address does not take this method; Allow names those that it takes.",
+    ),
+    ("not-an-administrator", "It is known who asks, and that is no administrator."),
+    ("not-found", "There is no such thing."),
+    ("not-json", "The Content-Type is not application/json."),
+    ("read-only", "These credentials may look at everything and change nothing."),
+    (
+        "server-error",
+        "Something went wrong on the server; its log has more under request_id.",
+    ),
+    ("sign-in-too-old", "A person must prove again who they are before this."),
+    ("too-large", "The body is too large."),
+    (
+        "too-many-failures",
+        "There were too many wrong admin tokens; Retry-After says when to try again.",
+    ),
+    (
+        "unavailable",
+        "The server is too busy or cannot reach its database; Retry-After says when to try again.",
+    ),
+    (
+        "unknown-parameter",
+        "The query has a parameter that this address does not know; field names it.",
+    ),
+    ("version-required", "It exists: send the ETag of what was read as If-Match, or *."),
+];
+
 /// What the problem is called in `type`: stable, because programs compare it.
 fn name(error: &Error) -> &'static str {
     match error {
@@ -21,6 +70,7 @@ fn name(error: &Error) -> &'static str {
         Error::StaleForm => "cross-site",
         Error::Throttled(_) => "too-many-failures",
         Error::UnknownParameter(_) => "unknown-parameter",
+        Error::InvalidParameter { .. } => "invalid-parameter",
         Error::NotJson => "not-json",
         Error::MalformedJson(_) => "malformed-json",
         Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",

@@ -34,15 +34,15 @@ pub const CONTENT_POLICY: &str =
 
 /// What every page shows.
 pub struct Page {
-    base: String,
-    version: &'static str,
-    issuer_host: String,
-    dev: bool,
-    lang: &'static str,
+    pub(in crate::web) base: String,
+    pub(in crate::web) version: &'static str,
+    pub(in crate::web) issuer_host: String,
+    pub(in crate::web) dev: bool,
+    pub(in crate::web) lang: &'static str,
 }
 
 impl Page {
-    fn new(app: &App) -> Self {
+    pub(in crate::web) fn new(app: &App) -> Self {
         Self {
             base: app.issuer.path().to_owned(),
             version: env!("CARGO_PKG_VERSION"),
@@ -99,7 +99,7 @@ fn render(mut response: HttpResponseBuilder, template: &impl Template, cookie: O
     Ok(response.content_type("text/html; charset=utf-8").body(html))
 }
 
-fn ok(template: &impl Template, cookie: Option<Cookie<'static>>) -> Result<HttpResponse, Error> {
+pub(in crate::web) fn ok(template: &impl Template, cookie: Option<Cookie<'static>>) -> Result<HttpResponse, Error> {
     render(HttpResponse::Ok(), template, cookie)
 }
 

@@ -93,6 +93,12 @@ pub(super) static ROUTES: &[Route] = &[
         ..PAGE
     },
     Route {
+        path: "/static/reference.css",
+        body_limit: NO_BODY,
+        handler: handler!(assets::reference_stylesheet),
+        ..PAGE
+    },
+    Route {
         path: "/static/gatehouse.svg",
         body_limit: NO_BODY,
         handler: handler!(assets::logo),

@@ -1,3 +1,4 @@
 //! The administration's HTTP interface.
 
+mod document;
 mod schemathesis;

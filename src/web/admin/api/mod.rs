@@ -4,9 +4,12 @@
 //! pages by cursor, `ETag` and `If-Match`, problem documents that name the field at fault.
 
 pub mod clients;
+pub mod events;
 pub mod openapi;
 pub mod reference;
 pub mod scopes;
+pub mod settings;
+pub mod stats;
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
@@ -119,12 +122,17 @@ impl Query {
     /// # Errors
     /// When a parameter is unknown or repeated.
     pub fn parse(call: &Call, known: &[&str]) -> Result<Self, Error> {
+        Self::without_page(call, &[known, &["limit", "cursor"]].concat())
+    }
+
+    /// As [`Self::parse`], for what is not a list.
+    ///
+    /// # Errors
+    /// When a parameter is unknown or repeated.
+    pub fn without_page(call: &Call, known: &[&str]) -> Result<Self, Error> {
         let parameters = call.query()?;
         parameters.refuse_duplicates()?;
-        if let Some(name) = parameters
-            .names()
-            .find(|name| !known.contains(name) && !matches!(*name, "limit" | "cursor"))
-        {
+        if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Error::UnknownParameter(name.to_owned()));
         }
         Ok(Self(parameters))

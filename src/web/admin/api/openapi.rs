@@ -1,10 +1,11 @@
 //! `/api/openapi.json`: the API as a document (OpenAPI 3.1), made of the handlers' own documentation.
 
 use actix_web::HttpResponse;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, scopes};
+use super::{clients, events, scopes, settings, stats};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -23,13 +24,19 @@ use crate::web::error::Error;
     tags(
         (name = "clients", description = "Applications that ask for tokens"),
         (name = "scopes", description = "What can be asked for"),
+        (name = "settings", description = "How the server works"),
+        (name = "events", description = "The audit log"),
+        (name = "stats", description = "Numbers of the dashboard"),
     ),
     paths(
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
+        settings::show, settings::patch,
+        events::list, events::show,
+        stats::show,
     ),
     security(("admin_token" = []), ("bearer" = [])),
-    modifiers(&Credentials)
+    modifiers(&Credentials, &Descriptions)
 )]
 struct Api;
 
@@ -47,6 +54,31 @@ impl Modify for Credentials {
             ))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// Words for answers that have none of their own.
+struct Descriptions;
+
+impl Modify for Descriptions {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+            for operation in operations.into_iter().flatten() {
+                for (status, response) in &mut operation.responses.responses {
+                    if let RefOr::T(response) = response
+                        && response.description.is_empty()
+                    {
+                        let text = match status.as_str() {
+                            "201" => "It is made",
+                            "204" => "It is gone",
+                            _ => "How it is now",
+                        };
+                        text.clone_into(&mut response.description);
+                    }
+                }
+            }
+        }
     }
 }
 
