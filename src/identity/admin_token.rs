@@ -55,6 +55,7 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
     }
     let token = new_token(app);
     if install(app, &token, app.event(EventKind::SetupCompleted)).await? {
+        tracing::info!(event = "setup_completed", "set-up is done");
         Ok(Setup::Done(token))
     } else {
         Ok(Setup::AlreadyDone)
@@ -69,6 +70,7 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
 pub async fn bootstrap(app: &App, token: &SecretString) -> Result<bool, Fault> {
     let event = app.event(EventKind::SetupCompleted).detail("from", "configuration");
     if install(app, token, event).await? {
+        tracing::info!(event = "setup_completed", "the admin token was taken from the configuration");
         return Ok(true);
     }
     verify(app, token.expose_secret()).await
@@ -107,9 +109,6 @@ async fn install(app: &App, token: &SecretString, event: Event) -> Result<bool, 
         tx.record(event).await?;
     }
     tx.commit().await?;
-    if installed {
-        tracing::info!(event = "setup_completed", "set-up is done");
-    }
     Ok(installed)
 }
 

@@ -13,6 +13,7 @@
 //! commits, and only a [`Fault`](crate::base::fault::Fault) undoes anything. Tokens are made in
 //! `issue` and nowhere else, and checked in `verify` and nowhere else.
 
+pub mod applications;
 pub mod authorize;
 pub mod client_authentication;
 pub mod clients;

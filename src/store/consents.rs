@@ -7,7 +7,7 @@ use super::row::{Row, json};
 use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 
-fn consent(row: Row<'_>) -> Result<Consent, Fault> {
+pub(super) fn consent(row: Row<'_>) -> Result<Consent, Fault> {
     Ok(Consent {
         user_id: row.text(0)?,
         client_id: row.text(1)?,

@@ -13,8 +13,9 @@ macro_rules! columns {
         "id, secret_hash, user_id, auth_time, amr, user_agent, address, created_at, last_seen_at, idle_expires_at, expires_at"
     };
 }
+pub(super) use columns;
 
-fn session(row: Row<'_>) -> Result<Session, Fault> {
+pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
     Ok(Session {
         id: row.text(0)?,
         secret_hash: row.text(1)?,

@@ -36,15 +36,14 @@ async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
 }
 
 /// Ends a grant of which a code or token was presented twice; `kind` says which. Only what ends it is
-/// kept: whoever presents it a hundred times more must not fill the log.
+/// an event: whoever presents it a hundred times more must not fill the audit log.
 async fn revoke_replayed(app: &App, grant: &Grant, kind: EventKind) -> Result<(), Fault> {
     let mut tx = app.store.begin().await?;
-    if !tx.revoke_grant(&grant.id, app.now()).await? {
-        return Ok(());
+    if tx.revoke_grant(&grant.id, app.now()).await? {
+        let event = app.event(kind).refused().by(Actor::Client(grant.client_id.clone()));
+        tx.record(event.subject(&grant.user_id).client(&grant.client_id).target(&grant.id))
+            .await?;
     }
-    let event = app.event(kind).refused().by(Actor::Client(grant.client_id.clone()));
-    tx.record(event.subject(&grant.user_id).client(&grant.client_id).target(&grant.id))
-        .await?;
     tx.commit().await?;
     tracing::warn!(
         event = kind.as_str(),

@@ -13,8 +13,8 @@ use crate::store::sweep::Swept;
 
 use super::Store;
 
-/// How many lanes one batch looks at.
-const LANES: i64 = 100;
+/// Among how many of the oldest events one batch looks for lanes: the index by age is walked, not the table.
+const OLDEST: i64 = 5000;
 /// How many events one batch removes of a lane.
 const EVENTS: u16 = 500;
 
@@ -41,11 +41,13 @@ impl Store {
 
 impl Connection {
     async fn lanes_with_events_before(&mut self, before: Timestamp) -> Result<Vec<(i64, i64)>, Fault> {
-        self.query(sql!("SELECT DISTINCT node, lane FROM events WHERE at < $1 LIMIT $2"))
-            .bind(before)
-            .bind(LANES)
-            .all(|row| Ok((row.integer(0)?, row.integer(1)?)))
-            .await
+        self.query(sql!(
+            "SELECT DISTINCT node, lane FROM (SELECT node, lane FROM events WHERE at < $1 ORDER BY at LIMIT $2) AS oldest"
+        ))
+        .bind(before)
+        .bind(OLDEST)
+        .all(|row| Ok((row.integer(0)?, row.integer(1)?)))
+        .await
     }
 }
 

@@ -52,10 +52,23 @@ fn every_operation_has_words_an_id_and_a_tag_that_is_explained() {
         for (method, operation) in item.as_object().expect("an item") {
             let place = format!("{method} {path}");
             assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{place}");
-            assert!(ids.insert(operation["operationId"].as_str().expect("an id")), "{place}: the id is taken");
-            assert!(operation["tags"].as_array().expect("tags").iter().all(|tag| tags.contains(tag.as_str().unwrap())), "{place}");
+            assert!(
+                ids.insert(operation["operationId"].as_str().expect("an id")),
+                "{place}: the id is taken"
+            );
+            assert!(
+                operation["tags"]
+                    .as_array()
+                    .expect("tags")
+                    .iter()
+                    .all(|tag| tags.contains(tag.as_str().unwrap())),
+                "{place}"
+            );
             for (status, response) in operation["responses"].as_object().expect("responses") {
-                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{place} {status}");
+                assert!(
+                    response["description"].as_str().is_some_and(|text| !text.is_empty()),
+                    "{place} {status}"
+                );
             }
         }
     }
@@ -70,5 +83,8 @@ fn the_copy_in_the_documentation_is_the_same() {
         std::fs::write(&path, &now).expect("docs/openapi.json is written");
     }
     let copy = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(copy == now, "docs/openapi.json is old; make it anew with UPDATE_DOCS=1 cargo test --test suite document");
+    assert!(
+        copy == now,
+        "docs/openapi.json is old; make it anew with UPDATE_DOCS=1 cargo test --test suite document"
+    );
 }

@@ -121,7 +121,7 @@ on_every_database! {
         }
         let failures = of_kind(&app, EventKind::SignInFailed).await;
         assert_eq!(failures.len(), 6);
-        assert_eq!(failures[5].subject.as_ref(), Some(&alice.id));
+        assert_eq!(failures.iter().filter(|event| event.subject.as_ref() == Some(&alice.id)).count(), 5);
         let throttled = only(&app, EventKind::SignInThrottled).await;
         assert_eq!(throttled.subject, Some(alice.id));
         assert_eq!(throttled.detail["counters"], json!(["pair"]));
@@ -136,19 +136,22 @@ on_every_database! {
 
     async fn signing_out_and_changing_places(app: TestApp) {
         let (alice, bob) = (app.user("alice").await, app.user("bob").await);
-        let browser = Browser::new();
-        sign_in(&app, &browser, "alice", "alice").await;
-        sign_in(&app, &browser, "alice", "alice").await;
-        assert!(of_kind(&app, EventKind::SignedOut).await.is_empty(), "the same person again");
-        sign_in(&app, &browser, "bob", "bob").await;
+        let (client, browser) = (app.trusted_client().await, Browser::new());
+        for (name, ended) in [("alice", 0), ("alice", 0), ("bob", 1)] {
+            let page = browser.visit(&client.authorize_url(&[("prompt", "login")])).await;
+            browser.sign_in(&page, name, name).await;
+            assert_eq!(of_kind(&app, EventKind::SignedOut).await.len(), ended, "another person ends the session, the same one does not");
+        }
         assert_eq!(only(&app, EventKind::SignedOut).await.subject, Some(alice.id));
         let page = browser.visit(&app.url("/logout")).await;
         browser.submit(&page, &[]).await;
+        // Within a millisecond of the test's clock the order of ids is left to chance.
         let signed_out = of_kind(&app, EventKind::SignedOut).await;
         assert_eq!(signed_out.len(), 2);
-        assert_eq!((&signed_out[1].actor, signed_out[1].subject.as_ref()), (&Actor::User(bob.id.clone()), Some(&bob.id)));
-        let sessions = of_kind(&app, EventKind::SignedIn).await;
-        assert_eq!(signed_out[1].target, sessions[2].target, "both name the session");
+        let last = signed_out.iter().find(|event| event.subject.as_ref() == Some(&bob.id)).unwrap();
+        assert_eq!(last.actor, Actor::User(bob.id));
+        let begun = of_kind(&app, EventKind::SignedIn).await;
+        assert!(begun.iter().any(|event| event.subject == last.subject && event.target == last.target), "both name the session");
     }
 
     async fn set_up(app: TestApp) {
@@ -251,7 +254,7 @@ async fn the_developers_endpoints_act_for_the_admin_token() {
             .iter()
             .all(|event| event.actor == Actor::AdminToken && event.address.is_some())
     );
-    assert_eq!(created[0].detail["after"]["username"], "alice");
+    assert!(created.iter().any(|event| event.detail["after"]["username"] == "alice"));
     assert_eq!(of_kind(&app, EventKind::ScopeCreated).await.len(), 3);
     assert_eq!(of_kind(&app, EventKind::ClientCreated).await.len(), 2);
 }

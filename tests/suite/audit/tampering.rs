@@ -2,6 +2,7 @@
 
 use gatehouse::audit::Problem;
 use gatehouse::model::event::EventKind;
+use gatehouse::store::Dialect;
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row};
 
@@ -29,7 +30,7 @@ async fn prepared(app: &TestApp) {
     record(app, 4).await;
     let mut first = app.app.store.begin().await.unwrap();
     first.record(app.app.event(EventKind::SettingsChanged)).await.unwrap();
-    if app.app.store.dialect() == gatehouse::store::Dialect::Sqlite {
+    if app.app.store.dialect() == Dialect::Sqlite {
         // One transaction at a time there: the second lane is opened while the first is being committed.
         let other = app.app.clone();
         let begun = tokio::spawn(async move {
@@ -62,10 +63,11 @@ on_every_database! {
             ("address", "'::1'"), ("address", "''"), ("request_id", "'x'"), ("detail", "'{}'"), ("node", "2"), ("lane", "2"),
             ("sequence", "77"), ("sequence", "-1"), ("mac", "'x'"), ("id", "'0'"),
         ];
+        let number_text = if app.app.store.dialect() == Dialect::MySql { "CHAR(40)" } else { "VARCHAR(40)" };
         for (column, value) in columns {
             let at = "WHERE node = 1 AND lane = 1 AND sequence = 3".to_owned();
             let cast = if column == "at" || matches!(column, "node" | "lane" | "sequence") { column.to_owned() } else { format!("COALESCE({column}, '<null>')") };
-            let before = if cast == column { format!("CAST({column} AS CHAR(40))") } else { cast };
+            let before = if cast == column { format!("CAST({column} AS {number_text})") } else { cast };
             let before = text(&app, format!("SELECT {before} FROM events {at}")).await;
             tamper(&app, format!("UPDATE events SET {column} = {value} {at}")).await;
             let found = finding(&app).await;
@@ -182,8 +184,8 @@ on_every_database! {
 
 fn kind_of(app: &TestApp) -> crate::support::Database {
     match app.app.store.dialect() {
-        gatehouse::store::Dialect::Sqlite => crate::support::Database::Sqlite,
-        gatehouse::store::Dialect::Postgres => crate::support::Database::Postgres,
-        gatehouse::store::Dialect::MySql => crate::support::Database::MySql,
+        Dialect::Sqlite => crate::support::Database::Sqlite,
+        Dialect::Postgres => crate::support::Database::Postgres,
+        Dialect::MySql => crate::support::Database::MySql,
     }
 }
