@@ -12,7 +12,10 @@ ALTER TABLE users ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE scopes ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 
 CREATE INDEX grants_client_recent ON grants (client_id, id);
+CREATE INDEX grants_user_recent ON grants (user_id, id);
 CREATE INDEX sessions_user_recent ON sessions (user_id, id);
+CREATE INDEX consents_client_user ON consents (client_id, user_id);
+CREATE INDEX users_disabled ON users (is_disabled, username);
 
 INSERT INTO scopes (name, description, claims, is_default, roles, created_at, updated_at)
     SELECT 'admin:read', 'See everything in the administration of this server', '[]', 0, '[]', updated_at, updated_at

@@ -206,7 +206,7 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
 fn fault(username: &str, error: AccountError) -> Fault {
     match error {
         AccountError::Fault(fault) => fault,
-        AccountError::Taken => Fault::internal(format!("{username}@example.com belongs to another account")),
+        AccountError::Taken(_) => Fault::internal(format!("{username}@example.com belongs to another account")),
         other => Fault::internal(other),
     }
 }

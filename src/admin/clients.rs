@@ -53,7 +53,7 @@ impl ClientView {
 /// # Errors
 /// When the cursor is from another list or the database fails.
 pub async fn list(app: &App, search: Option<&str>, page: &Page) -> Result<Listed<ClientView>, AdminError> {
-    let [name, id] = page.after()?.unwrap_or_default();
+    let [name, id] = page.after("clients")?.unwrap_or_default();
     let rows = app
         .store
         .read()
@@ -62,6 +62,7 @@ pub async fn list(app: &App, search: Option<&str>, page: &Page) -> Result<Listed
         .await?;
     let now = app.now();
     Ok(page.of(
+        "clients",
         rows,
         |client| vec![client.name.to_lowercase(), client.id.clone()],
         |client| ClientView::new(client, now),

@@ -12,6 +12,8 @@ pub use crate::store::EventFilter;
 use super::AdminError;
 use super::page::{Listed, Page};
 
+const LIST: &str = "events";
+
 /// An event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct EventView {
@@ -67,9 +69,9 @@ impl From<Event> for EventView {
 /// # Errors
 /// When the cursor is from another list or the database fails.
 pub async fn list(app: &App, filter: &EventFilter, page: &Page) -> Result<Listed<EventView>, AdminError> {
-    let before = page.after()?.map(|[before]| before);
+    let before = page.after(LIST)?.map(|[before]| before);
     let rows = app.store.read().await?.events(filter, before, page.rows()).await?;
-    Ok(page.of(rows, |event| vec![event.id.clone()], EventView::from))
+    Ok(page.of(LIST, rows, |event| vec![event.id.clone()], EventView::from))
 }
 
 /// The event of this id.

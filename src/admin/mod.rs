@@ -6,11 +6,17 @@
 
 pub mod access;
 pub mod clients;
+pub mod consents;
 pub mod events;
+pub mod grants;
 pub mod page;
 pub mod scopes;
+pub mod sessions;
 pub mod settings;
+pub mod signing_keys;
 pub mod stats;
+pub mod users;
+pub mod warnings;
 
 use std::borrow::Cow;
 
@@ -33,7 +39,12 @@ pub enum AdminError {
     /// There is no such thing
     NotFound,
     /// It collides with something that is there
-    Conflict(Cow<'static, str>),
+    Conflict {
+        /// The field whose value something else has, if that is the reason
+        field: Option<&'static str>,
+        /// With what
+        message: Cow<'static, str>,
+    },
     /// Somebody else changed it since it was read
     Changed,
     /// It exists, and the caller did not say which version is to be replaced
@@ -47,6 +58,22 @@ impl AdminError {
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// It cannot be done as things are.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Conflict {
+            field: None,
+            message: message.into(),
+        }
+    }
+
+    /// Something else has this value of `field`.
+    pub fn taken(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Conflict {
+            field: Some(field),
             message: message.into(),
         }
     }
@@ -68,7 +95,7 @@ impl From<ClientError> for AdminError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Invalid(invalid) => invalid.into(),
-            ClientError::Taken => Self::Conflict(error.to_string().into()),
+            ClientError::Taken => Self::taken("client_id", error.to_string()),
             ClientError::Changed => Self::Changed,
             ClientError::Fault(fault) => Self::Fault(fault),
         }
@@ -79,7 +106,7 @@ impl From<AccountError> for AdminError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Invalid(invalid) => invalid.into(),
-            AccountError::Taken => Self::Conflict(error.to_string().into()),
+            AccountError::Taken(field) => Self::taken(field, error.to_string()),
             AccountError::Changed => Self::Changed,
             AccountError::Fault(fault) => Self::Fault(fault),
         }
@@ -90,7 +117,7 @@ impl From<ScopeError> for AdminError {
     fn from(error: ScopeError) -> Self {
         match error {
             ScopeError::Invalid(invalid) => invalid.into(),
-            ScopeError::Taken(_) | ScopeError::Needed => Self::Conflict(error.to_string().into()),
+            ScopeError::Taken(_) | ScopeError::Needed => Self::conflict(error.to_string()),
             ScopeError::Changed => Self::Changed,
             ScopeError::Fault(fault) => Self::Fault(fault),
         }
@@ -102,7 +129,7 @@ impl std::fmt::Display for AdminError {
         match self {
             Self::Invalid { field, message } => write!(f, "{field}: {message}"),
             Self::NotFound => f.write_str("there is no such thing"),
-            Self::Conflict(message) => f.write_str(message),
+            Self::Conflict { message, .. } => f.write_str(message),
             Self::Changed => f.write_str("somebody else changed it since it was read"),
             Self::VersionRequired => f.write_str("it exists; say which version is to be replaced"),
             Self::Fault(fault) => fault.fmt(f),

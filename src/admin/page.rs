@@ -13,12 +13,15 @@ pub const MAX_LIMIT: u16 = 200;
 /// The items of a page of which nobody said how long it should be.
 pub const DEFAULT_LIMIT: u16 = 50;
 
+/// Where a list of ids begins that has the greatest first: ids are hexadecimal.
+pub(super) const BEFORE_ALL: &str = "zzzzzzzz";
+
 /// Which page of a list.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// How many items
     pub limit: u16,
-    /// The keys of the last row of the page before
+    /// The name of the list, and the keys of the last row of the page before
     after: Option<Vec<String>>,
 }
 
@@ -49,23 +52,25 @@ impl Page {
             None => None,
             Some(cursor) => {
                 let keys = from_base64url(cursor).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                Some(keys.ok_or_else(|| AdminError::invalid("cursor", "this is not a cursor of this list"))?)
+                Some(keys.ok_or_else(wrong_cursor)?)
             }
         };
         Ok(Self { limit, after })
     }
 
-    /// The keys after which it begins, if there are as many as the list is ordered by; the first page has none.
+    /// The keys after which it begins, of which the list called `list` has so many; the first page has none.
     ///
     /// # Errors
     /// When the cursor is from another list.
-    pub fn after<const N: usize>(&self) -> Result<Option<[&str; N]>, AdminError> {
+    pub fn after<const N: usize>(&self, list: &str) -> Result<Option<[&str; N]>, AdminError> {
         let Some(keys) = &self.after else { return Ok(None) };
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let keys = keys
-            .try_into()
-            .map_err(|_| AdminError::invalid("cursor", "this is not a cursor of this list"))?;
-        Ok(Some(keys))
+        match keys.split_first() {
+            Some((name, keys)) if name == list => {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                keys.try_into().map(Some).map_err(|_| wrong_cursor())
+            }
+            _ => Err(wrong_cursor()),
+        }
     }
 
     /// How many rows to read: one more than the page holds shows whether another follows.
@@ -74,19 +79,26 @@ impl Page {
         self.limit + 1
     }
 
-    /// Makes the page of the rows that were read; `key` gives what they are ordered by.
-    pub fn of<R, T>(&self, mut rows: Vec<R>, key: impl Fn(&R) -> Vec<String>, view: impl Fn(R) -> T) -> Listed<T> {
+    /// Makes the page of the rows that were read of the list called `list`; `key` gives what they are ordered by.
+    pub fn of<R, T>(&self, list: &str, mut rows: Vec<R>, key: impl Fn(&R) -> Vec<String>, view: impl Fn(R) -> T) -> Listed<T> {
         let is_more = rows.len() > usize::from(self.limit);
         rows.truncate(usize::from(self.limit));
-        let next = rows
-            .last()
-            .filter(|_| is_more)
-            .map(|last| base64url(serde_json::to_string(&key(last)).unwrap_or_default().as_bytes()));
+        let next = rows.last().filter(|_| is_more).map(|last| cursor(list, key(last)));
         Listed {
             items: rows.into_iter().map(view).collect(),
             next,
         }
     }
+}
+
+/// The cursor that goes on after the row with these keys in the list called `list`.
+pub(super) fn cursor(list: &str, keys: Vec<String>) -> String {
+    let named: Vec<String> = std::iter::once(list.to_owned()).chain(keys).collect();
+    base64url(serde_json::to_string(&named).unwrap_or_default().as_bytes())
+}
+
+fn wrong_cursor() -> AdminError {
+    AdminError::invalid("cursor", "this is not a cursor of this list")
 }
 
 /// A page of a list.

@@ -47,12 +47,12 @@ impl From<ScopeDefinition> for ScopeView {
 /// # Errors
 /// When the cursor is from another list or the database fails.
 pub async fn list(app: &App, page: &Page) -> Result<Listed<ScopeView>, AdminError> {
-    let [after] = page.after()?.unwrap_or_default();
+    let [after] = page.after("scopes")?.unwrap_or_default();
     let mut rows = app.store.read().await?.scopes().await?.0;
     rows.sort_by(|left, right| left.name.cmp(&right.name));
     rows.retain(|scope| scope.name.as_str() > after);
     rows.truncate(usize::from(page.rows()));
-    Ok(page.of(rows, |scope| vec![scope.name.clone()], ScopeView::from))
+    Ok(page.of("scopes", rows, |scope| vec![scope.name.clone()], ScopeView::from))
 }
 
 /// The scope of this name.

@@ -3,10 +3,8 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::admin::signing_keys;
 use crate::app::App;
-use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::keys::rotation::{self, PUBLISH_LEAD, Plan};
-use crate::model::event::EventKind;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 
 use super::output::say;
@@ -29,6 +27,14 @@ pub enum Command {
         #[arg(long)]
         now: bool,
     },
+    /// Take a key out of use; another one must sign in its place
+    Retire {
+        /// Key ID
+        kid: String,
+        /// Somebody has a copy: publish it no more, and refuse what it signed
+        #[arg(long)]
+        now: bool,
+    },
 }
 
 pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
@@ -39,22 +45,8 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 Some(name) => vec![SigningAlgorithm::parse(&name).ok_or("--algorithm must be RS256, ES256 or EdDSA")?],
                 None => SigningAlgorithm::ALL.to_vec(),
             };
-            let lead = if now { 0 } else { PUBLISH_LEAD };
             for algorithm in algorithms {
-                let plan = Plan {
-                    algorithm,
-                    lead,
-                    longest_token: MAX_TOKEN_LIFETIME,
-                };
-                let rotated = rotation::rotate(
-                    &app.store,
-                    &app.secrets.signing_key,
-                    &app.clock,
-                    &app.random,
-                    &plan,
-                    app.event(EventKind::KeyRotated),
-                )
-                .await?;
+                let rotated = signing_keys::rotate(app, algorithm, now).await?;
                 say!(
                     "{algorithm}: {} signs from {}; {} key(s) retire then",
                     rotated.new.id,
@@ -62,6 +54,11 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                     rotated.replaced.len()
                 );
             }
+            Ok(())
+        }
+        Command::Retire { kid, now } => {
+            signing_keys::retire(app, &kid, now).await?;
+            say!("{kid} signs no more{}", if now { ", and what it signed is refused." } else { "." });
             Ok(())
         }
     }

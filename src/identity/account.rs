@@ -20,8 +20,8 @@ pub const MIN_PASSWORD: usize = 8;
 pub enum AccountError {
     /// What was given is wrong
     Invalid(Invalid),
-    /// The name or the address belongs to somebody
-    Taken,
+    /// The name or the address belongs to somebody; which field that is
+    Taken(&'static str),
     /// Somebody else changed or deleted the account meanwhile
     Changed,
     /// The server failed
@@ -38,7 +38,8 @@ impl std::fmt::Display for AccountError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Invalid(invalid) => f.write_str(&invalid.message),
-            Self::Taken => f.write_str("the user name or the e-mail address belongs to another account"),
+            Self::Taken("email") => f.write_str("the e-mail address belongs to another account"),
+            Self::Taken(_) => f.write_str("the user name belongs to another account"),
             Self::Changed => f.write_str("somebody else changed the account at the same moment; try again"),
             Self::Fault(fault) => fault.fmt(f),
         }
@@ -84,7 +85,10 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
     };
     let mut tx = app.store.begin().await?;
     if !tx.insert_user(&user).await? {
-        return Err(AccountError::Taken);
+        drop(tx);
+        let taken = taken_field(app, &user).await?;
+        // Nobody has it any more when it was freed meanwhile; then trying again helps.
+        return Err(AccountError::Taken(taken.unwrap_or("username")));
     }
     tx.record(
         app.event(EventKind::UserCreated)
@@ -118,11 +122,8 @@ pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<Use
         Ok(false) => return Err(AccountError::Changed),
         Err(fault) => {
             drop(tx);
-            let mut connection = app.store.read().await?;
-            let taken = connection
-                .is_login_taken(&user.id, &changed.username, changed.email.as_deref())
-                .await?;
-            return Err(taken.map_or(AccountError::Fault(fault), |_| AccountError::Taken));
+            let taken = taken_field(app, &changed).await?;
+            return Err(taken.map_or(AccountError::Fault(fault), AccountError::Taken));
         }
     }
     changed.version += 1;
@@ -138,6 +139,12 @@ pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<Use
     .await?;
     tx.commit().await?;
     Ok(changed)
+}
+
+/// Which field of an account belongs to another one.
+async fn taken_field(app: &App, user: &User) -> Result<Option<&'static str>, Fault> {
+    let mut connection = app.store.read().await?;
+    connection.is_login_taken(&user.id, &user.username, user.email.as_deref()).await
 }
 
 /// Removes an account with its sessions, grants and consents, if it is still of this version.

@@ -5,10 +5,15 @@
 //! come from our own pages (`form_token`). Nothing here knows OAuth.
 
 pub mod account;
+pub mod activity;
 pub mod admin_token;
+pub mod browser_name;
 pub mod device;
 pub mod form_token;
 pub mod operator;
+pub mod own_sessions;
+pub mod password;
+pub mod profile;
 pub mod session;
 pub mod sign_in;
 pub mod throttle;

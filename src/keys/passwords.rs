@@ -85,9 +85,7 @@ impl Passwords {
     /// # Errors
     /// [`Fault::Busy`] when the line is too long.
     pub async fn hash(&self, password: &SecretString) -> Result<String, Fault> {
-        let password = password.clone();
-        let salt: [u8; 16] = self.0.random.bytes();
-        self.turn().await?.run(move |inner| inner.hash(&password, inner.cost, &salt)).await
+        self.turn().await?.hash(password).await
     }
 
     /// Compares a password with a stored hash. `None` costs as much as a wrong password.
@@ -154,6 +152,16 @@ impl Turn {
             }
         })
         .await
+    }
+
+    /// As [`Passwords::hash`], without waiting.
+    ///
+    /// # Errors
+    /// When hashing fails.
+    pub async fn hash(&self, password: &SecretString) -> Result<String, Fault> {
+        let password = password.clone();
+        let salt: [u8; 16] = self.passwords.0.random.bytes();
+        self.run(move |inner| inner.hash(&password, inner.cost, &salt)).await
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {

@@ -120,7 +120,8 @@ impl KeyRing {
         let mut pairs = Vec::with_capacity(records.len());
         for record in records {
             let unchanged = known.pairs.iter().find(|pair| {
-                pair.record.id == record.id && pair.record.retired_at == record.retired_at && pair.record.active_at == record.active_at
+                let times = |key: &SigningKey| (key.active_at, key.retired_at, key.expires_at);
+                pair.record.id == record.id && times(&pair.record) == times(&record)
             });
             pairs.push(match unchanged {
                 Some(pair) => Arc::clone(pair),

@@ -1,11 +1,10 @@
 //! Making the first keys, and replacing keys without a failed verification.
 
-use crate::base::clock::{Clock, Seconds, Timestamp};
+use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
-use crate::model::event::Event;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
-use crate::store::{Store, Tx};
+use crate::store::Tx;
 
 use super::secrets::Sealer;
 use super::signing::{GeneratedKey, generate};
@@ -84,57 +83,46 @@ pub struct Rotated {
     pub replaced: Vec<String>,
 }
 
-/// How to rotate.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// Keys of which algorithm
-    pub algorithm: SigningAlgorithm,
-    /// Time between publishing the new key and using it
-    pub lead: Seconds,
-    /// The longest life of a token that an old key has signed
-    pub longest_token: Seconds,
-}
-
-/// Publishes a new key that signs from `now + lead`; the ones before it sign until then and verify
-/// until the last token that they signed has expired. `event` is completed and recorded.
+/// Makes a key pair, off the async threads.
 ///
 /// # Errors
-/// When the database or a library fails.
-pub async fn rotate(store: &Store, sealer: &Sealer, clock: &Clock, random: &Random, plan: &Plan, event: Event) -> Result<Rotated, Fault> {
-    let Plan {
-        algorithm,
-        lead,
-        longest_token,
-    } = *plan;
-    let task = {
-        let random = random.clone();
-        tokio::task::spawn_blocking(move || generate(algorithm, &random))
-    };
-    let key = task.await.map_err(Fault::internal)??;
-    let now = clock.now();
-    let active_at = now + lead;
-    let new = seal_key(&key, algorithm, sealer, random, now, active_at)?;
-    let mut tx = store.begin().await?;
+/// When a library refuses.
+pub async fn generate_one(algorithm: SigningAlgorithm, random: &Random) -> Result<GeneratedKey, Fault> {
+    let random = random.clone();
+    let task = tokio::task::spawn_blocking(move || generate(algorithm, &random));
+    task.await.map_err(Fault::internal)?
+}
+
+/// When a key that stops to sign at `retired_at` stops to verify: when the last token that it signed has
+/// expired, where none lives longer than `longest_token`.
+#[must_use]
+pub fn verifies_until(retired_at: Timestamp, longest_token: Seconds) -> Timestamp {
+    retired_at + longest_token + SKEW
+}
+
+/// Publishes `new`; the keys before it of its algorithm sign until it does, and verify until the last token
+/// that they signed has expired.
+///
+/// # Errors
+/// When the database fails.
+pub async fn replace(tx: &mut Tx, new: SigningKey, longest_token: Seconds) -> Result<Rotated, Fault> {
+    tx.hold_signing_keys().await?;
     let mut replaced = Vec::new();
     for old in tx
         .signing_keys()
         .await?
         .into_iter()
-        .filter(|key| key.algorithm == algorithm && key.retired_at.is_none())
+        .filter(|key| key.algorithm == new.algorithm && key.retired_at.is_none())
     {
         // A key that would only have begun to sign later is replaced before it ever does.
-        let retired_at = active_at.max(old.active_at);
+        let retired_at = new.active_at.max(old.active_at);
         if tx
-            .retire_signing_key(&old.id, retired_at, retired_at + longest_token + SKEW)
+            .retire_signing_key(&old.id, retired_at, verifies_until(retired_at, longest_token))
             .await?
         {
             replaced.push(old.id);
         }
     }
     tx.insert_signing_key(&new).await?;
-    let event = event.target(&new.id).detail("algorithm", algorithm.as_str());
-    tx.record(event.detail("active_at", active_at).detail("replaced", replaced.clone()))
-        .await?;
-    tx.commit().await?;
     Ok(Rotated { new, replaced })
 }

@@ -42,6 +42,8 @@ pub struct Secrets {
     pub interaction: Sealer,
     /// Seals the cookie by which a browser is known to have signed somebody in before.
     pub device: Sealer,
+    /// Seals what the playground of the administration has to remember between its pages.
+    pub playground: Sealer,
 }
 
 struct Length(usize);
@@ -78,6 +80,7 @@ impl Secrets {
             signing_key: Sealer::new(&key("signing key v1")?)?,
             interaction: Sealer::new(&key("interaction v1")?)?,
             device: Sealer::new(&key("device v1")?)?,
+            playground: Sealer::new(&key("playground v1")?)?,
         })
     }
 

@@ -4,6 +4,9 @@
 //! generations, and ends by revocation or expiry. Every token that was issued under it names it, so
 //! that revoking the grant reaches all of them.
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::base::clock::Timestamp;
 use crate::protocol::claims_request::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
@@ -90,6 +93,34 @@ impl Grant {
             Presented::Replay
         } else {
             Presented::Dead
+        }
+    }
+}
+
+/// Where a grant is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantState {
+    /// The code was not redeemed yet
+    Pending,
+    /// Tokens were issued, and some may be alive
+    Active,
+    /// Everything under it has expired
+    Ended,
+    /// Somebody ended it
+    Revoked,
+}
+
+impl Grant {
+    /// Where it is in its life at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> GrantState {
+        match () {
+            () if self.revoked_at.is_some() => GrantState::Revoked,
+            () if now >= self.expires_at => GrantState::Ended,
+            () if self.code_consumed_at.is_some() => GrantState::Active,
+            () if now < self.code_expires_at => GrantState::Pending,
+            () => GrantState::Ended,
         }
     }
 }

@@ -90,3 +90,49 @@ impl SigningKey {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
+
+/// Where a key that verifies is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    /// Published, and does not sign yet
+    Next,
+    /// Signs
+    Active,
+    /// Signs no more, and verifies until it expires
+    Retired,
+}
+
+impl SigningKey {
+    /// Where it is in its life at `now`; `None` when that is over.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> Option<KeyState> {
+        if !self.may_verify(now) {
+            None
+        } else if self.may_sign(now) {
+            Some(KeyState::Active)
+        } else if self.retired_at.is_some_and(|retired_at| retired_at <= now) {
+            Some(KeyState::Retired)
+        } else {
+            Some(KeyState::Next)
+        }
+    }
+}
+
+/// Whether some of `keys` can sign with `algorithm` at `now` and at every moment after it.
+#[must_use]
+pub fn is_always_signed(keys: &[SigningKey], algorithm: SigningAlgorithm, now: Timestamp) -> bool {
+    let mut covered_until = now;
+    loop {
+        let signers = keys
+            .iter()
+            .filter(|key| key.algorithm == algorithm && key.may_sign(covered_until) && key.may_verify(covered_until));
+        // The one that signs longest; without an end goes before every end.
+        let longest = signers.max_by_key(|key| key.retired_at.unwrap_or(Timestamp::MAX));
+        match longest.map(|key| key.retired_at) {
+            None => return false,
+            Some(None) => return true,
+            Some(Some(retired_at)) => covered_until = retired_at,
+        }
+    }
+}

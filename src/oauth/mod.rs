@@ -13,10 +13,12 @@
 //! commits, and only a [`Fault`](crate::base::fault::Fault) undoes anything. Tokens are made in
 //! `issue` and nowhere else, and checked in `verify` and nowhere else.
 
+pub mod applications;
 pub mod authorize;
 pub mod client_authentication;
 pub mod clients;
 pub mod grants;
+pub mod inspect;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;

@@ -74,7 +74,7 @@ pub async fn authentic_access_token(app: &App, token: &str) -> Result<Option<Acc
 
 /// Verifies the signature of one of our JWTs. The key is found by `kid`, and the key says which
 /// algorithm is right; nothing in the token can choose another (RFC 8725 §3.1).
-async fn jwt<T: DeserializeOwned + Clone>(app: &App, token: &str, typ: &str) -> Result<Option<T>, Fault> {
+pub(super) async fn jwt<T: DeserializeOwned + Clone>(app: &App, token: &str, typ: &str) -> Result<Option<T>, Fault> {
     let Ok(header) = decode_header(token) else {
         return Ok(None);
     };

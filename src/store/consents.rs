@@ -7,7 +7,7 @@ use super::row::{Row, json};
 use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 
-fn consent(row: Row<'_>) -> Result<Consent, Fault> {
+pub(super) fn consent(row: Row<'_>) -> Result<Consent, Fault> {
     Ok(Consent {
         user_id: row.text(0)?,
         client_id: row.text(1)?,
@@ -30,6 +30,57 @@ impl Connection {
         .text(user_id)
         .text(client_id)
         .optional(consent)
+        .await
+        // MySQL takes `id` and `id ` for the same text.
+        .map(|found| found.filter(|consent| consent.client_id == client_id))
+    }
+
+    /// Up to `limit` consents after the one of this user and client, by user and client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consents_after(&mut self, after: (&str, &str), limit: u16) -> Result<Vec<Consent>, Fault> {
+        self.query(sql!(
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+             WHERE user_id >= $1 AND (user_id > $2 OR client_id > $3) ORDER BY user_id, client_id LIMIT $4"
+        ))
+        .text(after.0)
+        .text(after.0)
+        .text(after.1)
+        .bind(i64::from(limit))
+        .all(consent)
+        .await
+    }
+
+    /// Up to `limit` consents of a user after the one to this client, by client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consents_of_user(&mut self, user_id: &str, after_client: &str, limit: u16) -> Result<Vec<Consent>, Fault> {
+        self.query(sql!(
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+             WHERE user_id = $1 AND client_id > $2 ORDER BY client_id LIMIT $3"
+        ))
+        .text(user_id)
+        .text(after_client)
+        .bind(i64::from(limit))
+        .all(consent)
+        .await
+    }
+
+    /// Up to `limit` consents to a client after the one of this user, by user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn consents_to_client(&mut self, client_id: &str, after_user: &str, limit: u16) -> Result<Vec<Consent>, Fault> {
+        self.query(sql!(
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+             WHERE client_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"
+        ))
+        .text(client_id)
+        .text(after_user)
+        .bind(i64::from(limit))
+        .all(consent)
         .await
     }
 }

@@ -112,6 +112,52 @@ impl Connection {
             .await
     }
 
+    /// Up to `limit` grants, the newest first, that were made before the one of the id `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grants_before(&mut self, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
+        self.query(sql!("SELECT ", columns!(), " FROM grants WHERE id < $1 ORDER BY id DESC LIMIT $2"))
+            .text(before)
+            .bind(i64::from(limit))
+            .all(grant)
+            .await
+    }
+
+    /// As [`Self::grants_before`], of one user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grants_of_user_before(&mut self, user_id: &str, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM grants WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+        ))
+        .text(user_id)
+        .text(before)
+        .bind(i64::from(limit))
+        .all(grant)
+        .await
+    }
+
+    /// As [`Self::grants_before`], to one client.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grants_to_client_before(&mut self, client_id: &str, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM grants WHERE client_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+        ))
+        .text(client_id)
+        .text(before)
+        .bind(i64::from(limit))
+        .all(grant)
+        .await
+    }
+
     /// Asks everything that can end an access token before its time, in one round trip.
     ///
     /// # Errors

@@ -13,8 +13,9 @@ macro_rules! columns {
         "id, secret_hash, user_id, auth_time, amr, user_agent, address, created_at, last_seen_at, idle_expires_at, expires_at"
     };
 }
+pub(super) use columns;
 
-fn session(row: Row<'_>) -> Result<Session, Fault> {
+pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
     Ok(Session {
         id: row.text(0)?,
         secret_hash: row.text(1)?,
@@ -40,6 +41,36 @@ impl Connection {
             .text(id)
             .optional(session)
             .await
+    }
+
+    /// Up to `limit` sessions that are alive at `now`, the newest first, that began before the one of the id
+    /// `before`; with `user_id`, only that user's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_before(
+        &mut self,
+        user_id: Option<&str>,
+        before: &str,
+        now: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Session>, Fault> {
+        let statement = match user_id {
+            None => self.query(sql!(
+                "SELECT ",
+                columns!(),
+                " FROM sessions WHERE id < $1 AND idle_expires_at > $2 AND expires_at > $3 ORDER BY id DESC LIMIT $4"
+            )),
+            Some(user_id) => self
+                .query(sql!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM sessions WHERE user_id = $1 AND id < $2 AND idle_expires_at > $3 AND expires_at > $4 \
+                       ORDER BY id DESC LIMIT $5"
+                ))
+                .text(user_id),
+        };
+        statement.text(before).bind(now).bind(now).bind(i64::from(limit)).all(session).await
     }
 }
 

@@ -59,6 +59,32 @@ impl Tx {
         .map(drop)
     }
 
+    /// Makes whoever else replaces or retires keys wait until the transaction ends: of two who see that
+    /// another key still signs, one would be wrong.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_signing_keys(&mut self) -> Result<(), Fault> {
+        self.query(sql!("UPDATE signing_keys SET active_at = active_at"))
+            .execute()
+            .await
+            .map(drop)
+    }
+
+    /// Sets when a key stops to sign and stops to verify, whatever was said before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_signing_key(&mut self, id: &str, retired_at: Timestamp, expires_at: Timestamp) -> Result<(), Fault> {
+        self.query(sql!("UPDATE signing_keys SET retired_at = $1, expires_at = $2 WHERE id = $3"))
+            .bind(retired_at)
+            .bind(expires_at)
+            .text(id)
+            .execute()
+            .await
+            .map(drop)
+    }
+
     /// Sets when a key stops to sign and stops to verify; false when it has such times already.
     ///
     /// # Errors

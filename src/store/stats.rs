@@ -63,18 +63,6 @@ impl Connection {
             .await?;
         Ok(count.unwrap_or_default())
     }
-
-    /// How many users there are.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_users(&mut self) -> Result<i64, Fault> {
-        let count = self
-            .query(sql!("SELECT COUNT(*) FROM users"))
-            .optional(|row| row.integer(0))
-            .await?;
-        Ok(count.unwrap_or_default())
-    }
 }
 
 impl Tx {

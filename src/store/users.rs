@@ -12,6 +12,18 @@ use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
+/// Which users a list is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UsersWith<'a> {
+    /// The beginning of the name in its normal form; empty: every name
+    pub prefix: &'a str,
+    /// Whether they are disabled; `None`: both
+    pub is_disabled: Option<bool>,
+}
+
+/// Greater than every text that begins with the prefix before it: the last character there is.
+const LAST: char = '\u{10FFFF}';
+
 macro_rules! columns {
     () => {
         "id, username, email, is_email_verified, password_hash, profile, extra_claims, roles, allowed_scope, \
@@ -113,6 +125,67 @@ impl Connection {
         .bind(i64::from(limit))
         .all(user)
         .await
+    }
+
+    /// Up to `limit` users after the one of the name `after`, by name. What is looked for is a range of an index,
+    /// so that it costs the same however many users there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_by_name(&mut self, with: UsersWith<'_>, after: &str, limit: u16) -> Result<Vec<User>, Fault> {
+        // One lower bound: with two, SQLite may begin at the wrong one.
+        let from = with.prefix.max(after);
+        let end = format!("{}{LAST}", with.prefix);
+        let statement = match with.is_disabled {
+            None => self.query(sql!(
+                "SELECT ",
+                columns!(),
+                " FROM users WHERE username >= $1 AND username < $2 AND username <> $3 ORDER BY username LIMIT $4"
+            )),
+            Some(is_disabled) => self
+                .query(sql!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM users WHERE is_disabled = $1 AND username >= $2 AND username < $3 AND username <> $4 \
+                       ORDER BY username LIMIT $5"
+                ))
+                .flag(is_disabled),
+        };
+        statement.text(from).text(&end).text(after).bind(i64::from(limit)).all(user).await
+    }
+
+    /// As [`Self::users_by_name`], with the prefix as the beginning of the e-mail address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn users_by_email(&mut self, with: UsersWith<'_>, after: &str, limit: u16) -> Result<Vec<User>, Fault> {
+        let end = format!("{}{LAST}", with.prefix);
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled >= $4 AND is_disabled <= $5 \
+               ORDER BY username LIMIT $6"
+        ))
+        .text(with.prefix)
+        .text(&end)
+        .text(after)
+        .flag(with.is_disabled.unwrap_or(false))
+        .flag(with.is_disabled.unwrap_or(true))
+        .bind(i64::from(limit))
+        .all(user)
+        .await
+    }
+
+    /// How many users there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_users(&mut self) -> Result<i64, Fault> {
+        let count = self
+            .query(sql!("SELECT COUNT(*) FROM users"))
+            .optional(|row| row.integer(0))
+            .await?;
+        Ok(count.unwrap_or_default())
     }
 
     /// Whether a name or an address belongs to another account than `user_id`.

@@ -1,4 +1,4 @@
-//! Stylesheet, logo and the one script, inside the binary.
+//! Stylesheets, logo and scripts, inside the binary.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
@@ -39,6 +39,30 @@ pub async fn form_post(call: Call) -> Result<HttpResponse, Error> {
         &call,
         "text/javascript; charset=utf-8",
         include_str!("../../static/form_post.js"),
+    ))
+}
+
+/// The stylesheet of the administration: its frame.
+pub async fn admin_stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin.css")))
+}
+
+/// The stylesheet of the administration: what its pages are made of.
+pub async fn admin_parts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_parts.css")))
+}
+
+/// The stylesheet of the administration: its charts.
+pub async fn admin_charts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_charts.css")))
+}
+
+/// The script that adds buttons for copying.
+pub async fn admin_script(call: Call) -> Result<HttpResponse, Error> {
+    Ok(asset(
+        &call,
+        "text/javascript; charset=utf-8",
+        include_str!("../../static/admin.js"),
     ))
 }
 

@@ -1,5 +1,5 @@
-//! The four cookies: who is signed in, which browser this is, that it signed somebody in before, and that
-//! somebody signed in with the admin token.
+//! The five cookies: who is signed in, which browser this is, that it signed somebody in before, that
+//! somebody signed in with the admin token, and what the playground of the administration has begun.
 //!
 //! Under https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2): no subdomain and no
 //! unencrypted page can set them.
@@ -15,8 +15,8 @@ use super::call::Call;
 const SESSION: [&str; 2] = ["gatehouse_session", "__Host-gatehouse_session"];
 const BROWSER: [&str; 2] = ["gatehouse_browser", "__Host-gatehouse_browser"];
 const DEVICE: [&str; 2] = ["gatehouse_device", "__Host-gatehouse_device"];
-
 const ADMIN: [&str; 2] = ["gatehouse_admin", "__Host-gatehouse_admin"];
+const PLAYGROUND: [&str; 2] = ["gatehouse_playground", "__Host-gatehouse_playground"];
 
 fn name(app: &App, names: [&'static str; 2]) -> &'static str {
     names[usize::from(app.issuer.is_https())]
@@ -97,4 +97,22 @@ pub fn known_device(call: &Call) -> Option<String> {
 #[must_use]
 pub fn set_device(app: &App, value: String) -> Cookie<'static> {
     write(app, DEVICE, value, Some(device::LIFETIME))
+}
+
+/// What the playground has begun, sealed.
+#[must_use]
+pub fn playground(call: &Call) -> Option<String> {
+    read(call, PLAYGROUND)
+}
+
+/// Sets that for some seconds.
+#[must_use]
+pub fn set_playground(app: &App, value: String, max_age: i64) -> Cookie<'static> {
+    write(app, PLAYGROUND, value, Some(max_age))
+}
+
+/// Removes it.
+#[must_use]
+pub fn clear_playground(app: &App) -> Cookie<'static> {
+    write(app, PLAYGROUND, String::new(), Some(0))
 }

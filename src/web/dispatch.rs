@@ -121,7 +121,7 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
                 return Err(Error::ReadOnly);
             }
             if changes && route.access == Access::FreshAdministrator && !administrator.is_fresh(call.app.now()) {
-                return Err(Error::ProofNeeded);
+                return Err(Error::ProofNeeded(call.here()));
             }
             call.app = call.app.acting_as(administrator.actor.clone());
             call.administrator = Some(administrator);

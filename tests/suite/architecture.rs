@@ -38,12 +38,16 @@ const CRATES: [(&str, &[&str]); 5] = [
 const IMPURE: [&str; 8] = ["tokio", "SystemTime", "Instant", "Clock", "Random", "async", "await", "std::env"];
 
 /// Where a status code of an error may be named besides `src/web/error/`, and which.
-const STATUS_EXCEPTIONS: [(&str, &[&str]); 3] = [
+const STATUS_EXCEPTIONS: [(&str, &[&str]); 4] = [
     // A probe answers a load balancer, not a peer of the protocol.
     ("src/web/health.rs", &["ServiceUnavailable"]),
     // The form again, with a message in it.
     ("src/web/pages/login.rs", &["UNAUTHORIZED", "TOO_MANY_REQUESTS"]),
     ("src/web/pages/setup.rs", &["FORBIDDEN"]),
+    (
+        "src/web/pages/account/mod.rs",
+        &["UNPROCESSABLE_ENTITY", "FORBIDDEN", "CONFLICT", "TOO_MANY_REQUESTS"],
+    ),
 ];
 
 /// The statuses of answers that are not errors, as `HttpResponse` and `StatusCode` spell them.

@@ -14,6 +14,7 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+mod account;
 mod api;
 mod architecture;
 mod audit;

@@ -47,8 +47,8 @@ pub enum Error {
     NoAdministrator,
     /// An administrator who may only look wants to change something.
     ReadOnly,
-    /// A person has to prove who they are again before something dangerous.
-    ProofNeeded,
+    /// A person has to prove who they are again before something dangerous; where to come back to.
+    ProofNeeded(String),
     /// Too many failures; try again after so many seconds.
     Throttled(i64),
     /// A parameter of the query that this address does not know.
@@ -246,7 +246,7 @@ fn answer(error: &Error) -> Answer {
             "You may look, but not change anything",
             Some("Ask an administrator with the role admin."),
         ),
-        Error::ProofNeeded => Answer::new(
+        Error::ProofNeeded(_) => Answer::new(
             StatusCode::FORBIDDEN,
             ErrorCode::AccessDenied,
             "this needs a sign-in of the last five minutes",
@@ -367,6 +367,16 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     }
 }
 
+/// The status of an error, for a page that shows its form again with a message in it.
+pub fn status(error: &Error) -> StatusCode {
+    answer(error).status
+}
+
+/// As [`status`], for what an administrator wants that is not done.
+pub fn status_of(error: &AdminError) -> StatusCode {
+    problem::of_admin_error(error).status
+}
+
 /// Where a person goes on instead of reading an error.
 fn elsewhere(app: &App, error: &Error, audience: Audience) -> Option<String> {
     let base = app.issuer.path();
@@ -375,6 +385,7 @@ fn elsewhere(app: &App, error: &Error, audience: Audience) -> Option<String> {
         Error::Restart(location) => Some(location.clone()),
         Error::SignInNeeded(path) if audience == Audience::Person => Some(format!("{base}/login?next={}", back(path))),
         Error::AdministratorNeeded(path) if audience == Audience::Person => Some(format!("{base}/admin/sign-in?next={}", back(path))),
+        Error::ProofNeeded(path) if audience == Audience::Person => Some(format!("{base}/admin/confirm?next={}", back(path))),
         _ => None,
     }
 }

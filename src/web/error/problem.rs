@@ -66,7 +66,7 @@ fn name(error: &Error) -> &'static str {
         Error::WrongAdministrator => "credentials-wrong",
         Error::NoAdministrator => "not-an-administrator",
         Error::ReadOnly => "read-only",
-        Error::ProofNeeded => "sign-in-too-old",
+        Error::ProofNeeded(_) => "sign-in-too-old",
         Error::StaleForm => "cross-site",
         Error::Throttled(_) => "too-many-failures",
         Error::UnknownParameter(_) => "unknown-parameter",
@@ -76,7 +76,7 @@ fn name(error: &Error) -> &'static str {
         Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",
         Error::Admin(AdminError::Invalid { field, .. }) if field == "limit" || field == "cursor" => "invalid-parameter",
         Error::Admin(AdminError::Invalid { .. }) => "invalid-field",
-        Error::Admin(AdminError::Conflict(_)) => "conflict",
+        Error::Admin(AdminError::Conflict { .. }) => "conflict",
         Error::Admin(AdminError::Changed) => "changed-meanwhile",
         Error::Admin(AdminError::VersionRequired) => "version-required",
         Error::MethodNotAllowed(_) => "method-not-allowed",
@@ -108,7 +108,10 @@ pub(super) fn of_admin_error(error: &AdminError) -> Answer {
             "there is no such thing; perhaps somebody removed it",
             "Not found",
         ),
-        AdminError::Conflict(message) => answer(StatusCode::CONFLICT, message, "That is not possible now"),
+        AdminError::Conflict { field, message } => Answer {
+            field: field.map(str::to_owned),
+            ..answer(StatusCode::CONFLICT, message, "That is not possible now")
+        },
         AdminError::Changed => answer(
             StatusCode::PRECONDITION_FAILED,
             "somebody else changed or removed it since you read it; read it again, and decide again",

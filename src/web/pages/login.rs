@@ -17,6 +17,7 @@ use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::oauth::authorize::{carry_out, opened};
 
+use super::next::Next;
 use super::{ClientView, FormToken, Page, client_page, see_other};
 
 #[derive(Template)]
@@ -25,6 +26,7 @@ struct LoginPage {
     page: Page,
     csrf: String,
     interaction: String,
+    next: String,
     client: Option<ClientView>,
     username: String,
     error: Option<String>,
@@ -40,6 +42,14 @@ struct Purpose {
     login_hint: Option<String>,
 }
 
+/// Where somebody goes once signed in.
+struct Way {
+    /// Back to an application, if one asks
+    purpose: Option<Purpose>,
+    /// Or to a page of ours
+    next: Next,
+}
+
 /// `/login`.
 pub async fn login(call: Call) -> Result<HttpResponse, Error> {
     if call.is_post() { attempt(call).await } else { show(call).await }
@@ -47,13 +57,16 @@ pub async fn login(call: Call) -> Result<HttpResponse, Error> {
 
 async fn show(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
-    let sealed = call.query()?.get("interaction")?.map(str::to_owned);
+    let query = call.query()?;
+    let sealed = query.get("interaction")?.map(str::to_owned);
+    let next = Next::parse(query.get("next")?);
+    let is_again = query.get("prompt")? == Some("login");
     let purpose = match sealed {
         Some(sealed) => match purpose(&call, &sealed, visitor.as_ref()).await? {
             Ok(purpose) => Some(purpose),
             Err(decision) => return carry_out(&call.app, decision),
         },
-        None if visitor.is_some() => return Ok(see_other(&call.app, "/").finish()),
+        None if visitor.is_some() && !is_again => return Ok(see_other(&call.app, next.path()).finish()),
         None => None,
     };
     let wants_other = purpose.as_ref().is_some_and(|purpose| purpose.interaction.wants_other);
@@ -62,7 +75,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         (Some(visitor), None) if !wants_other => visitor.user.username.clone(),
         _ => String::new(),
     };
-    form(&call, visitor.as_ref(), purpose.as_ref(), username, None, StatusCode::OK)
+    form(&call, visitor.as_ref(), &Way { purpose, next }, username, None, StatusCode::OK)
 }
 
 /// Asks the engine again: the page is for requests that still need somebody to sign in.
@@ -89,16 +102,18 @@ async fn purpose(call: &Call, sealed: &str, visitor: Option<&SignedIn>) -> Resul
 fn form(
     call: &Call,
     visitor: Option<&SignedIn>,
-    purpose: Option<&Purpose>,
+    way: &Way,
     username: String,
     error: Option<String>,
     status: StatusCode,
 ) -> Result<HttpResponse, Error> {
+    let purpose = way.purpose.as_ref();
     let token = FormToken::new(call, Form::SignIn, visitor);
     let page = LoginPage {
         page: Page::new(&call.app),
         csrf: token.token.clone(),
         interaction: purpose.map(|purpose| purpose.sealed.clone()).unwrap_or_default(),
+        next: way.next.path().to_owned(),
         client: purpose.map(|purpose| ClientView::from(purpose.client.as_ref())),
         username,
         error,
@@ -120,6 +135,10 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
         },
         None => None,
     };
+    let way = Way {
+        purpose,
+        next: Next::parse(fields.get("next")?),
+    };
     let (device, replaces) = (cookies::known_device(&call), cookies::session(&call));
     let origin = call.origin();
     let attempt = SignIn {
@@ -136,12 +155,12 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
                 session: session.session,
                 user: *user,
             };
-            let mut response = match purpose {
+            let mut response = match way.purpose {
                 Some(purpose) => carry_out(
                     &call.app,
                     authorize::resume(&call.app, purpose.interaction, Some(&visitor), None).await?,
                 )?,
-                None => see_other(&call.app, "/").finish(),
+                None => see_other(&call.app, way.next.path()).finish(),
             };
             for cookie in [cookies::set_session(&call.app, cookie), cookies::set_device(&call.app, device)] {
                 response
@@ -152,14 +171,7 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
         }
         Outcome::Wrong => {
             let message = "The username or the password is wrong.".to_owned();
-            form(
-                &call,
-                visitor.as_ref(),
-                purpose.as_ref(),
-                username,
-                Some(message),
-                StatusCode::UNAUTHORIZED,
-            )
+            form(&call, visitor.as_ref(), &way, username, Some(message), StatusCode::UNAUTHORIZED)
         }
         Outcome::Throttled(seconds) => {
             let minutes = (seconds + 59) / 60;
@@ -168,7 +180,7 @@ async fn attempt(call: Call) -> Result<HttpResponse, Error> {
             let mut response = form(
                 &call,
                 visitor.as_ref(),
-                purpose.as_ref(),
+                &way,
                 username,
                 Some(message),
                 StatusCode::TOO_MANY_REQUESTS,

@@ -1,12 +1,14 @@
 //! The pages that people see. They work without JavaScript, load nothing from elsewhere, and every
 //! form on them proves where it came from.
 
+pub mod account;
 pub mod consent;
 pub mod error;
 pub mod form_post;
 pub mod home;
 pub mod login;
 pub mod logout;
+pub mod next;
 pub mod select_account;
 pub mod setup;
 

@@ -1,7 +1,11 @@
 //! The pages of the administration, at `/admin`.
+//!
+//! What cannot be undone is for whoever has just proved who they are; such an address always has a page to
+//! come back to, too.
 
-use super::{Access, BOTH, GET, PAGE, POST, Route, handler};
+use super::{Access, BOTH, GET, NO_BODY, PAGE, POST, READ, Route, handler};
 use crate::web::admin::ui;
+use crate::web::assets;
 
 /// A row of the pages.
 const ADMIN: Route = Route {
@@ -10,24 +14,95 @@ const ADMIN: Route = Route {
     ..PAGE
 };
 
+/// `METHODS "path" => handler` below `/admin`, for administrators; with `fresh`, for those who have just
+/// proved who they are.
+macro_rules! page {
+    ($methods:ident $path:literal => $($handler:ident)::+) => {
+        Route {
+            path: concat!("/admin", $path),
+            methods: $methods,
+            handler: handler!($($handler)::+),
+            ..ADMIN
+        }
+    };
+    (fresh $methods:ident $path:literal => $($handler:ident)::+) => {
+        Route {
+            access: Access::FreshAdministrator,
+            ..page!($methods $path => $($handler)::+)
+        }
+    };
+}
+
+/// A file that the pages load.
+macro_rules! file {
+    ($path:literal => $($handler:ident)::+) => {
+        Route {
+            path: concat!("/static/", $path),
+            methods: READ,
+            access: Access::Open,
+            body_limit: NO_BODY,
+            handler: handler!($($handler)::+),
+            ..ADMIN
+        }
+    };
+}
+
 pub(super) static ROUTES: &[Route] = &[
     Route {
-        path: "/admin/sign-in",
         access: Access::Open,
-        methods: BOTH,
-        handler: handler!(ui::sign_in::sign_in),
-        ..ADMIN
+        ..page!(BOTH "/sign-in" => ui::sign_in::sign_in)
     },
     Route {
-        path: "/admin/sign-out",
         access: Access::Open,
-        methods: POST,
-        handler: handler!(ui::sign_in::sign_out),
-        ..ADMIN
+        ..page!(POST "/sign-out" => ui::sign_in::sign_out)
     },
-    Route {
-        path: "/admin",
-        handler: handler!(ui::dashboard::show),
-        ..ADMIN
-    },
+    page!(BOTH "/confirm" => ui::sign_in::confirm),
+    page!(GET "" => ui::dashboard::show),
+    // applications
+    page!(GET "/clients" => ui::clients::list),
+    page!(BOTH "/new-client" => ui::clients::create::create),
+    page!(BOTH "/clients/{client_id}" => ui::clients::settings::settings),
+    page!(GET "/clients/{client_id}/connect" => ui::clients::connect::connect),
+    page!(POST "/clients/{client_id}/disabled" => ui::clients::remove::disable),
+    page!(fresh BOTH "/clients/{client_id}/delete" => ui::clients::remove::delete),
+    page!(fresh BOTH "/clients/{client_id}/secret" => ui::clients::secret::secret),
+    page!(BOTH "/clients/{client_id}/playground" => ui::playground::begin::begin),
+    page!(POST "/clients/{client_id}/playground/register" => ui::playground::begin::register_callback),
+    page!(GET "/playground/callback" => ui::playground::callback::callback),
+    page!(POST "/playground/redeem" => ui::playground::callback::redeem),
+    page!(POST "/playground/use" => ui::playground::tokens::try_out),
+    page!(GET "/scopes" => ui::scopes::list),
+    page!(BOTH "/new-scope" => ui::scopes::define),
+    page!(BOTH "/scopes/{name}" => ui::scopes::settings),
+    page!(fresh BOTH "/scopes/{name}/delete" => ui::scopes::delete),
+    page!(GET "/clients/{client_id}/access" => ui::access::of_client),
+    // people
+    page!(GET "/users" => ui::users::list),
+    page!(BOTH "/new-user" => ui::users::create::create),
+    page!(BOTH "/users/{id}" => ui::users::settings::settings),
+    page!(GET "/users/{id}/access" => ui::access::of_user),
+    page!(GET "/users/{id}/sessions" => ui::sessions::of_user),
+    page!(POST "/users/{id}/disabled" => ui::users::remove::disable),
+    page!(POST "/users/{id}/sign-out" => ui::users::remove::sign_out),
+    page!(fresh BOTH "/users/{id}/password" => ui::users::password::password),
+    page!(fresh BOTH "/users/{id}/delete" => ui::users::remove::delete),
+    page!(GET "/grants" => ui::access::list_grants),
+    page!(POST "/grants/{id}/revoke" => ui::access::revoke),
+    page!(GET "/consents" => ui::access::list_consents),
+    page!(POST "/consents/withdraw" => ui::access::withdraw),
+    page!(GET "/sessions" => ui::sessions::list),
+    page!(POST "/sessions/{id}/end" => ui::sessions::end),
+    // the server
+    page!(GET "/signing-keys" => ui::signing_keys::list),
+    page!(fresh BOTH "/rotate-signing-key" => ui::signing_keys::rotate),
+    page!(fresh BOTH "/signing-keys/{kid}/retire" => ui::signing_keys::retire),
+    page!(GET "/settings" => ui::settings::list),
+    page!(BOTH "/settings/{key}" => ui::settings::change),
+    page!(GET "/events" => ui::events::list),
+    page!(GET "/events/{event_id}" => ui::events::show),
+    // what the pages load
+    file!("admin.css" => assets::admin_stylesheet),
+    file!("admin_parts.css" => assets::admin_parts_stylesheet),
+    file!("admin_charts.css" => assets::admin_charts_stylesheet),
+    file!("admin.js" => assets::admin_script),
 ];

@@ -1,7 +1,14 @@
 //! The pages that people see when they sign in, and what these load.
 
-use super::{BOTH, GET, NO_BODY, PAGE, Route, handler};
+use super::{Access, BOTH, GET, NO_BODY, PAGE, Route, handler};
 use crate::web::{assets, oauth, pages};
+
+/// A page for whoever is signed in.
+const ACCOUNT: Route = Route {
+    access: Access::SignedIn,
+    methods: BOTH,
+    ..PAGE
+};
 
 pub(super) static ROUTES: &[Route] = &[
     Route { path: "/", ..PAGE },
@@ -34,6 +41,44 @@ pub(super) static ROUTES: &[Route] = &[
         methods: BOTH,
         handler: handler!(pages::logout::logout),
         ..PAGE
+    },
+    Route {
+        path: "/account",
+        methods: GET,
+        handler: handler!(pages::account::overview::show),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/profile",
+        handler: handler!(pages::account::profile::profile),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/password",
+        handler: handler!(pages::account::password::password),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/sessions",
+        handler: handler!(pages::account::sessions::sessions),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/applications",
+        methods: GET,
+        handler: handler!(pages::account::applications::list),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/applications/remove",
+        handler: handler!(pages::account::applications::remove),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/activity",
+        methods: GET,
+        handler: handler!(pages::account::activity::show),
+        ..ACCOUNT
     },
     Route {
         path: "/setup",

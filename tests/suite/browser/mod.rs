@@ -1,6 +1,7 @@
 //! The pages in a real browser: what people see, by keyboard, with and without scripts, on a phone
 //! and in the dark.
 
+mod account;
 mod flows;
 mod harness;
 mod pages;

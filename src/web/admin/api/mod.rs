@@ -4,12 +4,17 @@
 //! pages by cursor, `ETag` and `If-Match`, problem documents that name the field at fault.
 
 pub mod clients;
+pub mod consents;
 pub mod events;
+pub mod grants;
 pub mod openapi;
 pub mod reference;
 pub mod scopes;
+pub mod sessions;
 pub mod settings;
+pub mod signing_keys;
 pub mod stats;
+pub mod users;
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
@@ -146,6 +151,22 @@ impl Query {
         Ok(self.0.get(name)?)
     }
 
+    /// A parameter that is `true` or `false`.
+    ///
+    /// # Errors
+    /// When it is anything else, or repeated.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, Error> {
+        match self.0.get(name)? {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Error::InvalidParameter {
+                name: name.to_owned(),
+                message: format!("{name} is true or false"),
+            }),
+        }
+    }
+
     /// The page that is asked for.
     ///
     /// # Errors
@@ -163,6 +184,21 @@ pub fn no_query(call: &Call) -> Result<(), Error> {
     match call.query()?.names().next() {
         Some(name) => Err(Error::UnknownParameter(name.to_owned())),
         None => Ok(()),
+    }
+}
+
+/// Refuses a body where none is known; `{}` says nothing, and is fine.
+///
+/// # Errors
+/// When there is one.
+pub fn no_body(call: &Call) -> Result<(), Error> {
+    if call.body.is_empty() {
+        return Ok(());
+    }
+    match json_value(call)?.as_object().map(|fields| fields.keys().next()) {
+        Some(None) => Ok(()),
+        Some(Some(name)) => Err(AdminError::invalid(name, format!("unknown field `{name}`, there are no fields")).into()),
+        None => Err(AdminError::invalid("", "the body is a JSON object").into()),
     }
 }
 

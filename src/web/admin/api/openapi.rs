@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, events, scopes, settings, stats};
+use super::{clients, consents, events, grants, scopes, sessions, settings, signing_keys, stats, users};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -23,17 +23,27 @@ use crate::web::error::Error;
     ),
     tags(
         (name = "clients", description = "Applications that ask for tokens"),
+        (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
         (name = "settings", description = "How the server works"),
         (name = "events", description = "The audit log"),
         (name = "stats", description = "Numbers of the dashboard"),
+        (name = "consents", description = "What people have allowed clients, remembered"),
+        (name = "grants", description = "What tokens live under"),
+        (name = "sessions", description = "Who is signed in, where"),
+        (name = "signing keys", description = "What tokens are signed with"),
     ),
     paths(
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,
+        users::list, users::create, users::show, users::put, users::patch, users::delete, users::set_password, users::sign_out,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
         settings::show, settings::patch,
         events::list, events::show,
         stats::show,
+        consents::list, consents::withdraw,
+        grants::list, grants::show, grants::revoke,
+        sessions::list, sessions::show, sessions::end,
+        signing_keys::list, signing_keys::rotate, signing_keys::retire,
     ),
     components(schemas(super::Problem, crate::admin::stats::Range, crate::model::event::EventKind, crate::model::event::Outcome)),
     security(("admin_token" = []), ("bearer" = [])),

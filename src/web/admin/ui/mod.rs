@@ -1,4 +1,17 @@
-//! The pages at `/admin`.
+//! The pages at `/admin`: a file or folder per noun, each a thin layer over `crate::admin`.
+//!
+//! They work without JavaScript. What they are made of is in `view`.
 
+pub mod access;
+pub mod clients;
 pub mod dashboard;
+pub mod events;
+mod menu;
+pub mod playground;
+pub mod scopes;
+pub mod sessions;
+pub mod settings;
 pub mod sign_in;
+pub mod signing_keys;
+pub mod users;
+mod view;

@@ -1,0 +1,53 @@
+//! Points in time, for people.
+
+use ::time::OffsetDateTime;
+use ::time::format_description::well_known::Rfc3339;
+use ::time::macros::format_description;
+
+use crate::base::clock::{Seconds, Timestamp};
+
+fn date(at: Timestamp) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(at).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// As machines read it (RFC 3339).
+pub fn machine(at: Timestamp) -> String {
+    date(at).format(&Rfc3339).unwrap_or_default()
+}
+
+/// `15 Jan 2027, 08:00 UTC`
+pub fn exact(at: Timestamp) -> String {
+    let form = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+    date(at).format(form).unwrap_or_default()
+}
+
+/// `15 Jan`
+pub fn day(at: Timestamp) -> String {
+    date(at)
+        .format(format_description!("[day padding:none] [month repr:short]"))
+        .unwrap_or_default()
+}
+
+/// `08:00`
+pub fn hour(at: Timestamp) -> String {
+    date(at).format(format_description!("[hour]:[minute]")).unwrap_or_default()
+}
+
+/// `5 minutes`
+pub fn length(seconds: Seconds) -> String {
+    const UNITS: [(Seconds, &str); 4] = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let (size, name) = UNITS.into_iter().find(|(size, _)| seconds >= *size).unwrap_or((1, "second"));
+    let number = seconds / size;
+    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `5 minutes ago`, `in 3 days`, and the date where that says more.
+pub fn from_now(at: Timestamp, now: Timestamp) -> String {
+    const FAR: Seconds = 60 * 86_400;
+    match now - at {
+        -4..=4 => "now".to_owned(),
+        passed if passed.abs() > FAR => exact(at),
+        passed if passed > 0 => format!("{} ago", length(passed)),
+        ahead => format!("in {}", length(-ahead)),
+    }
+}

@@ -1,0 +1,105 @@
+//! The pages at `/account`: accessible, on every screen, and usable by what is written on them.
+
+use gatehouse::protocol::client_authentication::AuthMethod;
+
+use super::{photo_album, server};
+use crate::support::chrome::Size;
+use crate::support::{Browser, Chrome, TestApp};
+
+const LONG: &str = "Photographiealbumverwaltungsgesellschaftmitbeschränkterhaftung";
+
+/// Somebody with apps, other browsers, and a past.
+async fn furnished(app: &TestApp, chrome: &Chrome) {
+    app.user_with("alice", |user| {
+        user.profile
+            .insert("picture".to_owned(), "https://img.example.com/alice.png".into());
+        user.roles = vec!["admin".to_owned()];
+    })
+    .await;
+    for agent in [
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+        &LONG.repeat(3),
+    ] {
+        let browser = Browser::new();
+        let page = browser.visit(&app.url("/login")).await;
+        browser.submit(&page, &[("username", "alice"), ("password", "wrong")]).await;
+        let csrf = page.field("csrf");
+        let fields = [("username", "alice"), ("password", "alice"), ("csrf", &csrf)];
+        let request = crate::support::browser::http()
+            .post(app.url("/login"))
+            .form(&fields)
+            .header("user-agent", agent);
+        assert_eq!(browser.send(request, &app.url("/login")).await.status, 303);
+    }
+    let long = app.client(AuthMethod::None, |new| LONG.repeat(2).clone_into(&mut new.name)).await;
+    long.tokens("alice", &[("scope", "openid profile email offline_access read write")])
+        .await;
+    photo_album(app).await.tokens("alice", &[]).await;
+    chrome.open(&app.url("/account")).await;
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see("Your account").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_accessible() {
+    let (app, chrome) = (server().await, Chrome::start().await);
+    furnished(&app, &chrome).await;
+    for path in ["", "/profile", "/password", "/sessions", "/applications", "/activity"] {
+        chrome.open(&app.url(&format!("/account{path}"))).await;
+        chrome.inspect().await;
+    }
+    chrome.open(&app.url("/login?prompt=login&next=/account")).await;
+    chrome.see("Please enter your password again.").await;
+    chrome.inspect().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_done_by_what_is_written_on_the_page() {
+    let (app, chrome) = (server().await, Chrome::start().await);
+    furnished(&app, &chrome).await;
+    chrome.size(Size::Phone).await;
+    chrome.press("Profile").await;
+    chrome.fill("Display name", "Alice Adams").await;
+    chrome.fill("Language", "not a language").await;
+    chrome.press("Save").await;
+    chrome.see("A language looks like").await;
+    chrome.inspect().await;
+    chrome.fill("Language", "de-AT").await;
+    chrome.press("Save").await;
+    chrome.see("Your profile was saved.").await;
+    chrome.inspect().await;
+
+    chrome.press("Sessions").await;
+    chrome.see("Safari on iPhone").await;
+    chrome.press("End all other sessions").await;
+    chrome.see("You are signed in here only.").await;
+    chrome.inspect().await;
+
+    chrome.press("Applications").await;
+    chrome.press("Remove Photo Album").await;
+    chrome.see("Remove Photo Album?").await;
+    chrome.inspect().await;
+    chrome.press("Remove").await;
+    chrome.see("The app was removed.").await;
+
+    chrome.press("Password").await;
+    chrome.fill("Current password", "wrong").await;
+    chrome.fill("New password", "correct horse battery").await;
+    chrome.fill("New password, once more", "correct horse battery").await;
+    chrome.press("Change password").await;
+    chrome.see("The current password is wrong.").await;
+    chrome.inspect().await;
+    chrome.fill("Current password", "alice").await;
+    chrome.fill("New password", "correct horse battery").await;
+    chrome.fill("New password, once more", "correct horse battery").await;
+    chrome.press("Change password").await;
+    chrome.see("Your password was changed.").await;
+    chrome.inspect().await;
+
+    chrome.press("Activity").await;
+    chrome.see("Password changed").await;
+    chrome.see("App removed").await;
+    chrome.inspect().await;
+}
