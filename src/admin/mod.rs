@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod clients;
+pub mod declaration;
 pub mod page;
 pub mod scopes;
 pub mod settings;

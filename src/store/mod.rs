@@ -42,6 +42,9 @@ pub use throttles::Throttle;
 use connection::Source;
 use lane::Lane;
 
+/// How many rows are read at once where all are wanted.
+const WHOLE_PAGE: u16 = 1000;
+
 /// The open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
