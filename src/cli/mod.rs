@@ -6,9 +6,11 @@
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
 mod admin_token;
+mod apply;
 mod client;
 mod config;
 mod doctor;
+mod export;
 mod healthcheck;
 mod key;
 mod logging;
@@ -72,6 +74,10 @@ enum Command {
     /// Define, list and remove scopes
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Make settings, scopes, clients and users as a file declares them
+    Apply(apply::Args),
+    /// Print settings, scopes, clients and users as a file that "apply" takes
+    Export(export::Args),
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -160,6 +166,8 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
                 Command::User(command) => user::run(&open(config).await?, command).await.map(done),
                 Command::Client(command) => client::run(&open(config).await?, command).await.map(done),
                 Command::Scope(command) => scope::run(&open(config).await?, command).await.map(done),
+                Command::Apply(args) => apply::run(&open(config).await?, args).await,
+                Command::Export(args) => export::run(&open(config).await?, args).await.map(done),
                 Command::Key(command) => key::run(&open(config).await?, command).await.map(done),
                 Command::Seed(args) => seed::run(&open(config).await?, &args).await.map(done),
                 Command::AdminToken(command) => admin_token::run(&open(config).await?, command).await.map(done),

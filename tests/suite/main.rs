@@ -18,6 +18,7 @@ mod api;
 mod architecture;
 mod browser;
 mod cli;
+mod declaration;
 mod docs;
 mod flows;
 mod pages;

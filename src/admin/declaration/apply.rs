@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use secrecy::ExposeSecret;
 
-use crate::admin::settings::{self, SettingError};
 use crate::admin::AdminError;
+use crate::admin::settings::{self, SettingError};
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::account;
@@ -76,7 +76,10 @@ pub async fn apply(app: &App, plan: Plan) -> Result<Applied, ApplyError> {
         let done = match step {
             Step::CreateUser { settings, .. } => {
                 let hash = hashes.remove(&settings.username);
-                account::create_in(app, &mut tx, settings, hash).await.map(drop).map_err(AdminError::from)
+                account::create_in(app, &mut tx, settings, hash)
+                    .await
+                    .map(drop)
+                    .map_err(AdminError::from)
             }
             step => carry_out(app, &mut tx, step, &mut applied).await,
         };

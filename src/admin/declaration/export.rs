@@ -32,8 +32,7 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
         let mut things: Vec<(String, Field)> = match section {
             Section::Settings => {
                 let stored = connection.live_settings().await?.values;
-                let is_usable =
-                    |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !app.config.source(key).is_fixed();
+                let is_usable = |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !app.config.source(key).is_fixed();
                 let usable = stored.into_iter().filter(|(key, _)| is_usable(key));
                 usable.map(|(key, text)| (key, Field::Value(text.into()))).collect()
             }
@@ -51,24 +50,31 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
                 .collect(),
             Section::Clients => {
                 let clients = connection.every_client().await?.into_iter();
-                clients.map(|client| (client.id, Field::Fields(client_fields(client.settings)))).collect()
+                clients
+                    .map(|client| (client.id, Field::Fields(client_fields(client.settings))))
+                    .collect()
             }
             Section::Users => {
                 let users = connection.every_user().await?.into_iter();
-                users.map(|user| (user.username.clone(), Field::Fields(user_fields(user.settings)))).collect()
+                users
+                    .map(|user| (user.username.clone(), Field::Fields(user_fields(user.settings))))
+                    .collect()
             }
         };
         // The databases sort differently.
         things.sort_by(|left, right| left.0.cmp(&right.0));
         top.0.push((section.as_str().to_owned(), Field::Fields(Fields(things))));
     }
+    Ok(format!("{HEADER}{}", yaml(&top)?))
+}
+
+fn yaml(value: &impl Serialize) -> Result<String, Fault> {
     let options = ser_options! {
         compact_list_indent: false,
         // Folding would make a change of one word a change of all lines.
         prefer_block_scalars: false,
     };
-    let text = serde_saphyr::to_string_with_options(&top, options).map_err(Fault::internal)?;
-    Ok(format!("{HEADER}{text}"))
+    serde_saphyr::to_string_with_options(value, options).map_err(Fault::internal)
 }
 
 /// The fields of a client, with the kind that leaves the fewest lines.
@@ -107,9 +113,13 @@ impl Fields {
     /// The fields in which `settings` differ from `defaults`, in the order of the type.
     fn that_differ<T: Serialize>(defaults: &T, settings: &T) -> Self {
         let defaults = serde_json::to_value(defaults).unwrap_or_default();
-        let fields = serde_json::to_string(settings).ok().and_then(|text| serde_json::from_str::<Self>(&text).ok());
+        let fields = serde_json::to_string(settings)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Self>(&text).ok());
         let mut fields = fields.unwrap_or_default();
-        fields.0.retain(|(name, field)| !matches!(field, Field::Value(value) if defaults.get(name) == Some(value)));
+        fields
+            .0
+            .retain(|(name, field)| !matches!(field, Field::Value(value) if defaults.get(name) == Some(value)));
         fields
     }
 
@@ -159,5 +169,136 @@ impl<'de> Deserialize<'de> for Fields {
             }
         }
         deserializer.deserialize_map(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::yaml;
+    use crate::admin::declaration::tree;
+
+    fn survives(value: &Value) {
+        let text = yaml(value).unwrap();
+        let read = tree::parse(&text).unwrap_or_else(|malformed| panic!("{value}: {}\n{text}", malformed.message));
+        assert_eq!(read.to_json(), *value, "{text}");
+    }
+
+    #[test]
+    fn texts_that_mean_something_in_yaml_stay_texts() {
+        for text in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "no",
+            "No",
+            "y",
+            "null",
+            "~",
+            "true",
+            "1e3",
+            "0x1f",
+            "0o17",
+            "017",
+            "1_000",
+            ".5",
+            ".inf",
+            ".nan",
+            "-",
+            "- a",
+            "?",
+            ": #",
+            "#",
+            "a #b",
+            "a: b",
+            "a:",
+            "[",
+            "]",
+            "{}",
+            ",",
+            "&a",
+            "*a",
+            "!a",
+            "!!str a",
+            "|",
+            ">",
+            "%",
+            "@a",
+            "`",
+            "'",
+            "\"",
+            "\\",
+            "<<",
+            "=",
+            "---",
+            "...",
+            "--- a",
+            "a\nb",
+            "a\n",
+            "\na",
+            "\n",
+            "\r",
+            "\r\n",
+            "\t",
+            "a\tb",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}a",
+            "\u{7f}",
+            "\0",
+            "🎉",
+            "é",
+            "e\u{301}",
+            "2026-01-01",
+            "12:30:45",
+            "1.",
+            "+1",
+            "0b1",
+            "$x",
+            "${X}",
+            "{{ x }}",
+            "\u{10ffff}",
+            "\u{fffe}",
+            "\u{d7ff}",
+        ] {
+            survives(&json!({ text: text, "list": [text, { text: [text] }], "map": { text: { text: text } } }));
+        }
+        let long = "word ".repeat(400);
+        survives(&json!({ long.clone(): long, "x".repeat(1500): "y".repeat(10_000) }));
+        survives(&json!({ "a": [], "b": {}, "c": [[], [[]], [{}], [[1, [2]], { "x": [] }]], "d": null, "e": [null] }));
+        survives(
+            &json!({ "a": 0, "b": -1, "c": 1.0, "d": 1e300, "e": -0.5, "f": u64::MAX, "g": i64::MIN, "h": 1e-7, "i": 123_456_789.123 }),
+        );
+    }
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>()
+                .prop_filter("finite", |number| number.is_finite())
+                .prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "[-?:,\\[\\]{}#&*!|>'\"%@` \\n\\t~a0.<=]{0,8}".prop_map(Value::from),
+            Just(Value::Null),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec(("[-?:,\\[\\]{}#&*!|>'\"%@` \\n\\t~a0.<=]{0,6}", inner), 0..5)
+                    .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn what_is_written_is_read(value in anything()) {
+            survives(&json!({ "value": value }));
+        }
     }
 }

@@ -211,11 +211,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    async fn settings(
-        &mut self,
-        connection: &mut Connection,
-        declared: BTreeMap<String, Declared<Option<String>>>,
-    ) -> Result<(), Fault> {
+    async fn settings(&mut self, connection: &mut Connection, declared: BTreeMap<String, Declared<Option<String>>>) -> Result<(), Fault> {
         let stored = connection.live_settings().await?;
         let mut changes = BTreeMap::new();
         let mut places: BTreeMap<String, Place> = BTreeMap::new();
@@ -275,8 +271,11 @@ impl Planner<'_> {
                 }
                 None => {
                     let fields = set_fields(&ScopeSettings::default(), &value);
-                    self.plan
-                        .push(place, created(Section::Scopes, name.clone(), fields), Step::DefineScope(name, value));
+                    self.plan.push(
+                        place,
+                        created(Section::Scopes, name.clone(), fields),
+                        Step::DefineScope(name, value),
+                    );
                 }
             }
         }
@@ -380,7 +379,10 @@ fn differences<T: Serialize>(before: &T, after: &T) -> Vec<FieldChange> {
 }
 
 fn compare(path: &str, before: &Map<String, Value>, after: &Map<String, Value>, fields: &mut Vec<FieldChange>) {
-    let mut names: Vec<&String> = before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))).collect();
+    let mut names: Vec<&String> = before
+        .keys()
+        .chain(after.keys().filter(|name| !before.contains_key(*name)))
+        .collect();
     names.sort();
     for name in names {
         let (old, new) = (before.get(name), after.get(name));
@@ -396,7 +398,9 @@ fn compare(path: &str, before: &Map<String, Value>, after: &Map<String, Value>, 
 /// The fields of a new thing that are not as they would be anyway.
 fn set_fields<T: Serialize>(defaults: &T, settings: &T) -> Vec<FieldChange> {
     let defaults = fields_of(defaults);
-    let set = fields_of(settings).into_iter().filter(|(name, value)| defaults.get(name) != Some(value));
+    let set = fields_of(settings)
+        .into_iter()
+        .filter(|(name, value)| defaults.get(name) != Some(value));
     set.map(|(name, value)| FieldChange::new(&name, Value::Null, value)).collect()
 }
 

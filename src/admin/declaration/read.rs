@@ -36,7 +36,9 @@ pub fn read(app: &App, sources: &[Source], environment: &BTreeMap<String, String
         problems: Vec::new(),
     };
     for source in sources {
+        let before = reader.problems.len();
         reader.read_source(source);
+        reader.problems[before..].sort_by_key(|problem| problem.place.line);
     }
     if reader.problems.is_empty() {
         Ok(reader.declaration)
@@ -44,6 +46,11 @@ pub fn read(app: &App, sources: &[Source], environment: &BTreeMap<String, String
         Err(reader.problems)
     }
 }
+
+const NO_SECRET: &str =
+    "a secret does not belong into this text: put it into a variable or a file, and name that as client_secret_env or client_secret_file";
+const NO_PASSWORD: &str =
+    "a password does not belong into this text: put it into a variable or a file, and name that as password_env or password_file";
 
 struct Reader<'a> {
     app: &'a App,
@@ -105,7 +112,10 @@ impl Reader<'_> {
                     Section::Clients => "client_id",
                     Section::Users => "user name",
                 };
-                self.problems.push(place.problem(format!("must be a map by {key}, as in `{section}: {{ {key}: … }}`", section = section.as_str())));
+                self.problems.push(place.problem(format!(
+                    "must be a map by {key}, as in `{section}: {{ {key}: … }}`",
+                    section = section.as_str()
+                )));
                 return;
             }
         };
@@ -185,7 +195,7 @@ impl Reader<'_> {
         let shape = Shape {
             hints: &[
                 ("client_id", "the client_id is the name of the entry"),
-                ("client_secret", "a secret does not belong into this text: put it into a variable or a file, and name that as client_secret_env or client_secret_file"),
+                ("client_secret", NO_SECRET),
             ],
             further: &["kind", "client_secret_env", "client_secret_file"],
             ..Shape::of(ClientSettings::of_kind(kind.unwrap_or_default()))
@@ -220,10 +230,7 @@ impl Reader<'_> {
         });
         let shape = Shape {
             hidden: &["username"],
-            hints: &[
-                ("username", "the user name is the name of the entry"),
-                ("password", "a password does not belong into this text: put it into a variable or a file, and name that as password_env or password_file"),
-            ],
+            hints: &[("username", "the user name is the name of the entry"), ("password", NO_PASSWORD)],
             further: &["password_env", "password_file"],
             ..Shape::of(UserSettings::default())
         };
@@ -282,7 +289,8 @@ impl Reader<'_> {
             match &field.node {
                 Node::Scalar(Value::String(text)) if !text.is_empty() => {
                     if let Some((other, _)) = &found {
-                        self.problems.push(place.problem(format!("{} says where it is already", other.path)));
+                        self.problems
+                            .push(place.problem(format!("{} says where it is already", other.path)));
                     }
                     found = Some((place, origin(text.clone())));
                 }
@@ -293,9 +301,15 @@ impl Reader<'_> {
         found
     }
 
+    /// Adds what is wrong with fields, but for those that could not even be read: they have their default here.
     fn add(&mut self, place: &Place, node: &Node, found: Vec<Invalid>) {
-        let problem = |invalid: Invalid| field_place(place, node, invalid.field).problem(invalid.message);
-        self.problems.extend(found.into_iter().map(problem));
+        let unread: Vec<String> = self.problems.iter().map(|problem| problem.place.path.clone()).collect();
+        for invalid in found {
+            let place = field_place(place, node, invalid.field);
+            if !unread.iter().any(|path| path.starts_with(&place.path)) {
+                self.problems.push(place.problem(invalid.message));
+            }
+        }
     }
 }
 

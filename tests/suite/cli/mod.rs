@@ -24,9 +24,11 @@ macro_rules! on_every_database {
     };
 }
 
+mod automation;
 mod configuration;
 mod crash;
 mod database;
+mod declaration;
 mod first_start;
 mod health;
 mod help;

@@ -46,10 +46,7 @@ impl Planner<'_> {
     /// Finds addresses that go from one account to another, which must let go of them first, and those that
     /// belong to an account that keeps them.
     fn addresses(&mut self, there: &BTreeMap<String, User>, declared: &BTreeMap<String, Declared<DeclaredUser>>) {
-        let holders: BTreeMap<&str, &User> = there
-            .values()
-            .filter_map(|user| Some((user.email.as_deref()?, user)))
-            .collect();
+        let holders: BTreeMap<&str, &User> = there.values().filter_map(|user| Some((user.email.as_deref()?, user))).collect();
         let mut released = BTreeSet::new();
         for (username, Declared { place, value }) in declared {
             let Some(email) = value.settings.email.as_deref() else { continue };

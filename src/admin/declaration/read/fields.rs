@@ -61,14 +61,21 @@ pub fn read_fields<T: Serialize + DeserializeOwned + Clone>(
         } else if let Some((_, hint)) = shape.hints.iter().find(|(hinted, _)| *hinted == name) {
             problems.push(place.problem(*hint));
         } else if !is_known(name) {
-            let known = || defaults.keys().map(String::as_str).filter(|name| is_known(name)).chain(shape.further.iter().copied());
+            let known = || {
+                defaults
+                    .keys()
+                    .map(String::as_str)
+                    .filter(|name| is_known(name))
+                    .chain(shape.further.iter().copied())
+            };
             let hint = nearest(name, known());
             let list = known().collect::<Vec<_>>().join(", ");
             problems.push(place.problem(format!("unknown field{hint}; expected one of {list}")));
         } else if entry.node.is_null() {
             // As good as left out.
-        } else if let Err(message) = read_one::<T>(&defaults, name, entry.node.to_json()) {
-            problems.push(place.problem(message));
+        } else if let Err((inside, message)) = read_one::<T>(&defaults, name, entry.node.to_json()) {
+            let path = format!("{}{inside}", place.path);
+            problems.push(Place { path, ..place }.problem(message));
         } else {
             given.insert(name.to_owned(), entry.node.to_json());
         }
@@ -79,24 +86,18 @@ pub fn read_fields<T: Serialize + DeserializeOwned + Clone>(
     settings.map_err(|error| problems.push(place.problem(error.to_string()))).ok()
 }
 
-/// Whether one field takes a value; what is wrong with it otherwise.
-fn read_one<T: DeserializeOwned>(defaults: &Map<String, Value>, name: &str, value: Value) -> Result<(), String> {
-    let is_no_text = value.is_number() || value.is_boolean();
+/// Whether one field takes a value; where in it something is wrong otherwise, and what.
+fn read_one<T: DeserializeOwned>(defaults: &Map<String, Value>, name: &str, value: Value) -> Result<(), (String, String)> {
     let mut all = defaults.clone();
     all.insert(name.to_owned(), value);
     let read: Result<T, _> = serde_path_to_error::deserialize(Value::Object(all));
     let Err(error) = read else { return Ok(()) };
-    let inside = error.path().to_string();
-    let inside = inside.strip_prefix(name).unwrap_or_default().trim_start_matches('.');
-    let message = error.inner().to_string();
-    let hint = if (is_no_text || !inside.is_empty()) && message.ends_with("expected a string") {
-        " (put it in quotes)"
-    } else {
-        ""
-    };
-    Err(if inside.is_empty() {
-        format!("{message}{hint}")
-    } else {
-        format!("{inside}: {message}{hint}")
-    })
+    let path = error.path().to_string();
+    let inside = path.strip_prefix(name).unwrap_or_default().to_owned();
+    let mut message = error.inner().to_string();
+    let is_plain = ["integer", "floating point", "boolean"].iter().any(|kind| message.contains(kind));
+    if is_plain && message.ends_with("expected a string") {
+        message.push_str(" (put it in quotes)");
+    }
+    Err((inside, message))
 }
