@@ -10,7 +10,7 @@ use crate::protocol::scope::Scope;
 use super::connection::Statement;
 use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
-use super::{Connection, Tx};
+use super::{Connection, Tx, WHOLE_PAGE};
 
 /// Which users a list is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -188,6 +188,23 @@ impl Connection {
         Ok(count.unwrap_or_default())
     }
 
+    /// Every user, by name; page by page, so that no statement takes long.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn every_user(&mut self) -> Result<Vec<User>, Fault> {
+        let mut users: Vec<User> = Vec::new();
+        loop {
+            let after = users.last().map_or(String::new(), |user| user.username.clone());
+            let page = self.users(&after, WHOLE_PAGE).await?;
+            let is_last = page.len() < usize::from(WHOLE_PAGE);
+            users.extend(page);
+            if is_last {
+                return Ok(users);
+            }
+        }
+    }
+
     /// Whether a name or an address belongs to another account than `user_id`.
     ///
     /// # Errors
@@ -247,6 +264,19 @@ impl Tx {
             .execute()
             .await?;
         Ok(updated == 1)
+    }
+
+    /// Takes the e-mail address from a user, whatever their version: another account is about to get it, and
+    /// this one is about to be changed or removed in the same transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_email(&mut self, user_id: &str) -> Result<(), Fault> {
+        self.query(sql!("UPDATE users SET email = NULL WHERE id = $1"))
+            .text(user_id)
+            .execute()
+            .await
+            .map(drop)
     }
 
     /// Holds a user's row until the transaction ends, if the account may still sign in with this very
