@@ -86,10 +86,7 @@ pub async fn run(app: &App, args: Args) -> Result<ExitCode, Failure> {
         Err(PlanError::Problems(problems)) => return Err(refusal(&problems)),
         Err(PlanError::Fault(fault)) => return Err(fault.into()),
     };
-    let code = match args.detailed_exitcode && !plan.is_empty() {
-        true => ExitCode::from(2),
-        false => ExitCode::SUCCESS,
-    };
+    let code = ExitCode::from(if args.detailed_exitcode && !plan.is_empty() { 2 } else { 0 });
     if !args.json {
         say!("{}", describe(&plan));
     }
@@ -148,11 +145,11 @@ fn sources(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
 
 fn refusal(problems: &[Problem]) -> Failure {
     match problems {
-        [only] => format!("{only}").into(),
+        [only] => printable(&only.to_string()).into(),
         problems => {
             let mut text = format!("there are {} problems; nothing was changed", problems.len());
             for problem in problems {
-                let _ = write!(text, "\n  {problem}");
+                let _ = write!(text, "\n  {}", printable(&problem.to_string()));
             }
             text.into()
         }

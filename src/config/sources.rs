@@ -167,8 +167,8 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         front + back
     };
     known
-        .max_by_key(|candidate| alike(candidate))
         .filter(|candidate| alike(candidate) * 3 >= candidate.len() * 2)
+        .max_by_key(|candidate| alike(candidate))
         .map(|candidate| format!("; did you mean {candidate}?"))
         .unwrap_or_default()
 }

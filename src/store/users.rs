@@ -266,6 +266,21 @@ impl Tx {
         Ok(updated == 1)
     }
 
+    /// Takes a user for removal, if they are still of the version that `user` was read with. False when somebody
+    /// changed or deleted them meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_user(&mut self, user: &User) -> Result<bool, Fault> {
+        let claimed = self
+            .query(sql!("UPDATE users SET version = version + 1 WHERE id = $1 AND version = $2"))
+            .text(&user.id)
+            .bind(user.version)
+            .execute()
+            .await?;
+        Ok(claimed == 1)
+    }
+
     /// Takes the e-mail address from a user, whatever their version: another account is about to get it, and
     /// this one is about to be changed or removed in the same transaction.
     ///

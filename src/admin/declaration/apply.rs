@@ -122,7 +122,7 @@ async fn carry_out(app: &App, tx: &mut Tx, step: Step, applied: &mut Applied) ->
             }
         }
         Step::ChangeClient { client, settings, secret } => {
-            let client = clients::change_in(app, tx, client, settings).await?;
+            let client = clients::change_in(app, tx, *client, settings).await?;
             match secret {
                 NewSecret::Stays => {}
                 NewSecret::Is(secret) => drop(clients::set_secret_in(app, tx, client, secret.text.expose_secret(), 0).await?),

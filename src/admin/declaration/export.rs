@@ -182,7 +182,9 @@ mod tests {
 
     fn survives(value: &Value) {
         let text = yaml(value).unwrap();
-        let read = tree::parse(&text).unwrap_or_else(|malformed| panic!("{value}: {}\n{text}", malformed.message));
+        let read = tree::parse(&text)
+            .map_err(|malformed| format!("{value}: {}\n{text}", malformed.message))
+            .unwrap();
         assert_eq!(read.to_json(), *value, "{text}");
     }
 

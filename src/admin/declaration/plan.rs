@@ -116,7 +116,7 @@ pub(super) enum Step {
         secret: Option<Secret>,
     },
     ChangeClient {
-        client: Client,
+        client: Box<Client>,
         settings: ClientSettings,
         secret: NewSecret,
     },
@@ -319,7 +319,11 @@ impl Planner<'_> {
                 self.plan.unchanged += 1;
                 continue;
             }
-            let step = Step::ChangeClient { client, settings, secret };
+            let step = Step::ChangeClient {
+                client: Box::new(client),
+                settings,
+                secret,
+            };
             self.plan.push(place, updated(Section::Clients, id, fields), step);
         }
         self.remove(Section::Clients, there, Step::DeleteClient);

@@ -91,7 +91,7 @@ fn what_is_wrong_is_said_with_its_line() {
         said.starts_with("gatehouse: one.yaml:2: clients.a.redirect_uri: unknown field; did you mean redirect_uris?"),
         "{said}"
     );
-    sandbox.write("two.yaml", "users:\n  b: { password: hunter2hunter2 }\n  c: { emial: x }\n");
+    sandbox.write("two.yaml", "users:\n  b: { password: hunter2hunter2 }\n  c: { emails: x }\n");
     let run = sandbox.run(&["apply", "-f", "one.yaml", "-f", "two.yaml", "--json"]);
     assert_eq!((run.status.code(), run.stdout.as_str()), (Some(1), ""));
     let lines: Vec<&str> = run.stderr.lines().collect();
@@ -102,7 +102,7 @@ fn what_is_wrong_is_said_with_its_line() {
         run.stderr
     );
     assert!(
-        lines[3].starts_with("  two.yaml:3: users.c.emial: unknown field; did you mean email?"),
+        lines[3].starts_with("  two.yaml:3: users.c.emails: unknown field; did you mean email?"),
         "{}",
         run.stderr
     );

@@ -4,6 +4,7 @@ mod round_trip;
 mod wrong;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use gatehouse::admin::declaration::{self, Action, Applied, ApplyError, Plan, PlanError, Problem, Section, Source};
@@ -288,7 +289,8 @@ on_every_database! {
         let app = &app.app;
         let mut text = "clients:\n".to_owned();
         for number in 0..2500 {
-            text.push_str(&format!("  c{number}:\n    kind: spa\n    client_name: Client {number}\n    redirect_uris: [https://c{number}.example/]\n"));
+            let uri = format!("https://c{number}.example/");
+            let _ = writeln!(text, "  c{number}: {{ kind: spa, client_name: Client {number}, redirect_uris: [\"{uri}\"] }}");
         }
         let begun = std::time::Instant::now();
         apply(app, &text).await;
