@@ -14,6 +14,7 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+mod api;
 mod architecture;
 mod cli;
 mod docs;
