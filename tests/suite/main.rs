@@ -14,7 +14,10 @@
     reason = "a test tells one story from beginning to end"
 )]
 
+<<<<<<< HEAD
 mod account;
+=======
+>>>>>>> nouns
 mod api;
 mod architecture;
 mod audit;

@@ -136,7 +136,10 @@ impl Query {
     /// When a parameter is unknown or repeated.
     pub fn without_page(call: &Call, known: &[&str]) -> Result<Self, Error> {
         let parameters = call.query()?;
-        parameters.refuse_duplicates()?;
+        let mut seen = std::collections::BTreeSet::new();
+        if let Some(name) = parameters.names().find(|name| !seen.insert(name.to_owned())) {
+            return Err(Error::WrongParameter(name.to_owned(), "may be sent once"));
+        }
         if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Error::UnknownParameter(name.to_owned()));
         }
