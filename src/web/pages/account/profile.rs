@@ -143,7 +143,7 @@ async fn change(call: Call) -> Result<HttpResponse, Error> {
             (problem, version)
         }
         // Sent once more, it replaces what somebody else wrote: the person has been told.
-        Err(AccountError::Changed | AccountError::Taken) => {
+        Err(AccountError::Changed | AccountError::Taken(_)) => {
             let problem = Problem {
                 showing: Showing::Conflict,
                 field: None,
