@@ -3,11 +3,12 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
+use super::events;
 use super::menu::Section as Place;
 use super::view::Part;
 use super::view::chart::{Chart, Line};
-use super::view::page::{Tab, Ui, text};
-use super::view::parts::Note;
+use super::view::page::{Tab, Tabs, Ui, text};
+use super::view::parts::{Heading, Link, Note, Row};
 use crate::admin::stats::{self, Dashboard, Range, Series};
 use crate::admin::warnings;
 use crate::web::call::Call;
@@ -52,8 +53,11 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
         view = view.part(note.link("Register a client", ui.at(&["new-client"])));
     }
     view.part(totals(&ui, &dashboard))
-        .tabs(vec![tab(Range::Day, "Last 24 hours"), tab(Range::Month, "Last 30 days")])
+        .part(Tabs::new("Time", vec![tab(Range::Day, "Last 24 hours"), tab(Range::Month, "Last 30 days")]))
         .part(charts(&dashboard, range == Range::Day))
+        .part(Heading::new("Recent events"))
+        .part(events::recent(&ui).await?)
+        .part(Row::default().part(Link::new("The whole audit log", ui.at(&["events"]))))
         .ok()
 }
 

@@ -77,5 +77,5 @@ pub async fn end(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     engine::end(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see(&ui.back(safe_back(&typed)), "ended"))
+    Ok(ui.see(&ui.back(&safe_back(&typed)), "ended"))
 }

@@ -35,7 +35,7 @@ struct SignInPage {
 }
 
 fn next_of(parameters: &Parameters) -> String {
-    safe_path(text(parameters, "next")).to_owned()
+    safe_path(text(parameters, "next"))
 }
 
 /// Leads a browser on, below the issuer.

@@ -18,6 +18,7 @@ use crate::protocol::parameters::Parameters;
 use crate::web::admin::api::encoded;
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::pages::next::Next;
 
 use super::super::menu::{self, Group, Section};
 use super::Part;
@@ -133,7 +134,7 @@ impl Ui {
             tag: None,
             lead: None,
             trail: Vec::new(),
-            tabs: Vec::new(),
+            tabs: None,
             actions: Vec::new(),
             done: self.done,
             is_error: false,
@@ -211,6 +212,21 @@ impl Tab {
     }
 }
 
+/// Links to ways of looking at the same thing.
+#[derive(Template)]
+#[template(path = "admin/parts/tabs.html")]
+pub struct Tabs {
+    label: String,
+    tabs: Vec<Tab>,
+}
+
+impl Tabs {
+    /// Tabs; `label` is for those who hear a list of navigations.
+    pub fn new(label: impl Into<String>, tabs: Vec<Tab>) -> Self {
+        Self { label: label.into(), tabs }
+    }
+}
+
 /// A page.
 #[derive(Template)]
 #[template(path = "admin/page.html")]
@@ -220,7 +236,7 @@ pub struct View {
     tag: Option<Tag>,
     lead: Option<String>,
     trail: Vec<Link>,
-    tabs: Vec<Tab>,
+    tabs: Option<Tabs>,
     actions: Vec<Part>,
     done: Option<&'static str>,
     is_error: bool,
@@ -249,7 +265,7 @@ impl View {
 
     /// The pages of the same thing.
     pub fn tabs(mut self, tabs: Vec<Tab>) -> Self {
-        self.tabs = tabs;
+        self.tabs = Some(Tabs::new(format!("Pages of {}", self.title), tabs));
         self
     }
 
@@ -340,14 +356,13 @@ pub fn listed_page(query: &Parameters) -> Result<Page, AdminError> {
 
 /// The only places that a link or form leads back to are pages of the administration: an address must not be
 /// able to send an administrator to somebody else's copy of it.
-pub fn safe_path(path: &str) -> &str {
-    let is_ours = path == "/admin" || path.starts_with("/admin/") || path.starts_with("/admin?");
-    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') && !path.contains("//");
-    let leads_up = path.split(['/', '?']).any(|segment| segment == "..");
-    if is_ours && is_plain && !leads_up { path } else { "/admin" }
+pub fn safe_path(path: &str) -> String {
+    let next = Next::parse(Some(path));
+    let is_ours = next.path().starts_with("/admin");
+    if is_ours { next.path() } else { "/admin" }.to_owned()
 }
 
 /// Where a form wants to come back to.
-pub fn safe_back(fields: &Parameters) -> &str {
+pub fn safe_back(fields: &Parameters) -> String {
     safe_path(text(fields, "back"))
 }

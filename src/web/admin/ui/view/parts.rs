@@ -233,6 +233,20 @@ impl Section {
     }
 }
 
+/// A heading between parts.
+#[derive(Template)]
+#[template(path = "admin/parts/heading.html")]
+pub struct Heading {
+    text: String,
+}
+
+impl Heading {
+    /// A heading.
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
+}
+
 /// Something that most people need not see.
 #[derive(Template)]
 #[template(path = "admin/parts/folded.html")]
