@@ -138,7 +138,10 @@ impl Query {
         let parameters = call.query()?;
         let mut seen = std::collections::BTreeSet::new();
         if let Some(name) = parameters.names().find(|name| !seen.insert(name.to_owned())) {
-            return Err(Error::WrongParameter(name.to_owned(), "may be sent once"));
+            return Err(Error::InvalidParameter {
+                name: name.to_owned(),
+                message: "a parameter is sent once".to_owned(),
+            });
         }
         if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Error::UnknownParameter(name.to_owned()));
