@@ -14,10 +14,7 @@
     reason = "a test tells one story from beginning to end"
 )]
 
-<<<<<<< HEAD
 mod account;
-=======
->>>>>>> nouns
 mod api;
 mod architecture;
 mod audit;
