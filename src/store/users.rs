@@ -163,7 +163,8 @@ impl Connection {
         self.query(sql!(
             "SELECT ",
             columns!(),
-            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled >= $4 AND is_disabled <= $5 \
+            // With `+ 0` the index of who is disabled is not taken for one that helps.
+            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled + 0 >= $4 AND is_disabled + 0 <= $5 \
                ORDER BY username LIMIT $6"
         ))
         .text(with.prefix)

@@ -82,10 +82,13 @@ on_every_database! {
                             && client.is_none_or(|client| number % 3 == client)
                             && active.is_none_or(|active| (number % 4 >= 2) == active)
                     }).map(|(_, id)| id).collect();
-                    let mut query = "limit=3".to_owned();
-                    if let Some(user) = user { query += &format!("&user_id=u{user}"); }
-                    if let Some(client) = client { query += &format!("&client_id=c{client}"); }
-                    if let Some(active) = active { query += &format!("&active={active}"); }
+                    let filters = [
+                        user.map(|user| format!("user_id=u{user}")),
+                        client.map(|client| format!("client_id=c{client}")),
+                        active.map(|active| format!("active={active}")),
+                        Some("limit=3".to_owned()),
+                    ];
+                    let query = filters.into_iter().flatten().collect::<Vec<_>>().join("&");
                     let found = operator.all("/grants", &query, "id").await;
                     assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
                 }

@@ -12,7 +12,7 @@ on_every_database! {
         let made = operator.post("/users", &json!({ "username": "Alice", "email": "Alice@Example.com", "password": "a good password" })).await;
         assert_eq!(made.status, 201, "{}", made.body);
         let path = format!("/users/{}", made.text("id"));
-        assert_eq!(made.header("location"), app.url(&format!("{}{path}", API)));
+        assert_eq!(made.header("location"), app.url(&format!("{API}{path}")));
         assert_eq!(made.header("etag"), "\"1\"");
         assert_eq!((made.text("username"), made.text("email"), &made.body["has_password"]), ("alice", "alice@example.com", &json!(true)));
         assert!(!made.body.to_string().contains("good password") && made.body.get("password").is_none());

@@ -3,6 +3,11 @@
 //! The conventions are kept here, so that every noun has the same: JSON bodies whose fields are all known,
 //! pages by cursor, `ETag` and `If-Match`, problem documents that name the field at fault.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the documentation of a handler is the API's, where `responses` says what it is refused with"
+)]
+
 pub mod clients;
 pub mod consents;
 pub mod events;
