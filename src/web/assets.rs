@@ -49,12 +49,20 @@ pub async fn admin_stylesheet(call: Call) -> Result<HttpResponse, Error> {
 
 /// The stylesheet of the administration: what its pages are made of.
 pub async fn admin_parts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
-    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_parts.css")))
+    Ok(asset(
+        &call,
+        "text/css; charset=utf-8",
+        include_str!("../../static/admin_parts.css"),
+    ))
 }
 
 /// The stylesheet of the administration: its charts.
 pub async fn admin_charts_stylesheet(call: Call) -> Result<HttpResponse, Error> {
-    Ok(asset(&call, "text/css; charset=utf-8", include_str!("../../static/admin_charts.css")))
+    Ok(asset(
+        &call,
+        "text/css; charset=utf-8",
+        include_str!("../../static/admin_charts.css"),
+    ))
 }
 
 /// The script that adds buttons for copying.

@@ -53,7 +53,10 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
         view = view.part(note.link("Register a client", ui.at(&["new-client"])));
     }
     view.part(totals(&ui, &dashboard))
-        .part(Tabs::new("Time", vec![tab(Range::Day, "Last 24 hours"), tab(Range::Month, "Last 30 days")]))
+        .part(Tabs::new(
+            "Time",
+            vec![tab(Range::Day, "Last 24 hours"), tab(Range::Month, "Last 30 days")],
+        ))
         .part(charts(&dashboard, range == Range::Day))
         .part(Heading::new("Recent events"))
         .part(events::recent(&ui).await?)

@@ -80,7 +80,11 @@ fn search(ui: &Ui, query: &Parameters) -> Search {
     let outcomes = outcomes.map(|(outcome, label)| Choice::new(outcome.as_str(), label, "", outcome.as_str() == value("outcome")));
     let field = |name: &str, label: &str| Field::text(name, label).value(text(query, name));
     Search::new(ui.at(&["events"]), "Narrow the log", "Show")
-        .field(Field::select("kind", "What", std::iter::once(all("Everything", "kind")).chain(kinds).collect()))
+        .field(Field::select(
+            "kind",
+            "What",
+            std::iter::once(all("Everything", "kind")).chain(kinds).collect(),
+        ))
         .field(Field::select(
             "outcome",
             "Result",
@@ -119,7 +123,9 @@ fn about(ui: &Ui, event: &EventView) -> Cell {
 
 fn row(ui: &Ui, event: &EventView) -> Vec<Cell> {
     vec![
-        Cell::text(event.title).to(ui.at(&["events", &event.id])).maybe_tag(outcome_tag(event)),
+        Cell::text(event.title)
+            .to(ui.at(&["events", &event.id]))
+            .maybe_tag(outcome_tag(event)),
         Cell::time(event.at, ui.now()),
         actor(ui, event),
         about(ui, event),
@@ -137,7 +143,10 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
         .fact("What", Cell::code(event.kind).maybe_tag(outcome_tag(&event)))
         .fact("Who", actor(&ui, &event))
         .maybe("User", event.subject_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["users", id]))))
-        .maybe("Client", event.client_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["clients", id]))))
+        .maybe(
+            "Client",
+            event.client_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["clients", id]))),
+        )
         .maybe("Concerns", optional(&event.target))
         .maybe("From", optional(&event.address))
         .maybe("Request", optional(&event.request_id))

@@ -179,10 +179,9 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
         match ui.proof_note() {
             Some(note) => view.part(note),
             None => view
-                .part(
-                    Note::careful(format!("Nobody gets {} any more.", scope.name))
-                        .line("Tokens that carry it keep it until they expire. Applications that ask for it get the rest of what they ask for."),
-                )
+                .part(Note::careful(format!("Nobody gets {} any more.", scope.name)).line(
+                    "Tokens that carry it keep it until they expire. Applications that ask for it get the rest of what they ask for.",
+                ))
                 .part(Section::new("").part(form)),
         }
     };

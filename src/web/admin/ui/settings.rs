@@ -50,7 +50,11 @@ fn source_tag(setting: &SettingView) -> Tag {
         SourceKind::Environment => "Environment",
         SourceKind::Flag => "Flag",
     };
-    let tone = if setting.source == SourceKind::Database { Tone::Good } else { Tone::Plain };
+    let tone = if setting.source == SourceKind::Database {
+        Tone::Good
+    } else {
+        Tone::Plain
+    };
     Tag::new(text, tone)
 }
 
@@ -119,7 +123,10 @@ fn form(ui: &Ui, list: &SettingList, setting: &SettingView) -> Form {
 fn page(ui: &Ui, list: &SettingList, setting: &SettingView, form: Form) -> View {
     let facts = Facts::default()
         .fact("Default", setting.default.as_ref().map_or_else(|| Cell::text("none"), Cell::code))
-        .fact("From", Cell::only_tag(source_tag(setting)).note(setting.place.clone().unwrap_or_default()))
+        .fact(
+            "From",
+            Cell::only_tag(source_tag(setting)).note(setting.place.clone().unwrap_or_default()),
+        )
         .fact("Environment", Cell::code(&setting.env));
     let view = ui
         .view(Place::Settings, &setting.key)

@@ -5,10 +5,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use askama::Template;
 
-use super::view::field::{Field, Kind};
-use super::view::page::{Shell, Ui, html, safe_path, text};
-use super::view::parts::{Link, Note};
 use super::menu::Section;
+use super::view::field::{Field, Kind};
+use super::view::page::{Shell, Ui, encoded, html, safe_path, text};
+use super::view::parts::{Link, Note};
 use crate::admin::access::Administrator;
 use crate::app::App;
 use crate::base::fault::Fault;
@@ -18,7 +18,6 @@ use crate::identity::session;
 use crate::model::event::Actor;
 use crate::protocol::parameters::Parameters;
 use crate::web::admin::administrator;
-use crate::web::admin::api::encoded;
 use crate::web::call::Call;
 use crate::web::cookies;
 use crate::web::error::{self, Error};
@@ -131,11 +130,13 @@ impl Refused {
 async fn begin(call: &Call, fields: &Parameters) -> Result<Result<actix_web::cookie::Cookie<'static>, Refused>, Error> {
     let replaces = cookies::admin(call);
     let token = text(fields, "admin_token");
-    Ok(match operator::sign_in(&call.app, token, &call.origin(), replaces.as_deref()).await? {
-        Outcome::Done(new) => Ok(cookies::set_admin(&call.app, new.cookie)),
-        Outcome::Wrong => Err(Refused::Wrong),
-        Outcome::Throttled(seconds) => Err(Refused::Throttled(seconds)),
-    })
+    Ok(
+        match operator::sign_in(&call.app, token, &call.origin(), replaces.as_deref()).await? {
+            Outcome::Done(new) => Ok(cookies::set_admin(&call.app, new.cookie)),
+            Outcome::Wrong => Err(Refused::Wrong),
+            Outcome::Throttled(seconds) => Err(Refused::Throttled(seconds)),
+        },
+    )
 }
 
 fn with_cookie(mut response: HttpResponse, cookie: &actix_web::cookie::Cookie<'_>) -> Result<HttpResponse, Error> {
@@ -178,7 +179,9 @@ fn confirmation(call: &Call, next: &str, is_operator: bool, refused: Option<&Ref
         .autocomplete("current-password");
     field.problem = refused.map(Refused::message);
     let form = ui.form(ui.at(&["confirm"]), "Continue").with("next", next).field(field);
-    let view = view.part(form).part(Note::info("").line("You come back to where you were, and do it once more there."));
+    let view = view
+        .part(form)
+        .part(Note::info("").line("You come back to where you were, and do it once more there."));
     match refused {
         None => view.ok(),
         Some(refused) => {

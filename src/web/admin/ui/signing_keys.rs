@@ -49,8 +49,8 @@ fn state_tag(state: KeyState) -> Tag {
 
 fn row(ui: &Ui, key: &KeyView) -> Vec<Cell> {
     let now = ui.now();
-    let until = |at: Option<i64>| at.map_or_else(|| Cell::text("rotated"), |at| Cell::time(at, now));
-    let retire = Link::new(format!("Retire {} …", key.algorithm), ui.at(&["signing-keys", &key.kid, "retire"]));
+    let until = |at: Option<i64>| at.map_or_else(|| Cell::text("it is rotated"), |at| Cell::time(at, now));
+    let retire = Link::new("Retire …", ui.at(&["signing-keys", &key.kid, "retire"])).about(format!("{} {}", key.algorithm, key.kid));
     vec![
         Cell::text(key.algorithm.as_str()).note(&key.kid),
         Cell::only_tag(state_tag(key.state)),
@@ -125,8 +125,9 @@ pub async fn retire(call: Call) -> Result<HttpResponse, Error> {
 fn retirement_form(ui: &Ui, key: &KeyView) -> Form {
     ui.form(ui.at(&["signing-keys", &key.kid, "retire"]), "Retire the key")
         .field(
-            Field::check("immediately", "Somebody has a copy of it", false)
-                .hint("It leaves the published keys at once, and every token that it signed is worth nothing: people have to sign in again."),
+            Field::check("immediately", "Somebody has a copy of it", false).hint(
+                "It leaves the published keys at once, and every token that it signed is worth nothing: people have to sign in again.",
+            ),
         )
         .danger()
         .cancel(ui.at(&["signing-keys"]))
@@ -144,7 +145,10 @@ fn retirement(ui: &Ui, key: &KeyView, form: Form) -> View {
     match ui.proof_note() {
         Some(note) => view.part(note),
         None => view
-            .part(Note::careful("It signs no more, from now on.").line("It verifies until the last token that it signed has expired. Another key must sign in its place: rotate first."))
+            .part(
+                Note::careful("It signs no more, from now on.")
+                    .line("It verifies until the last token that it signed has expired. Another key must sign in its place: rotate first."),
+            )
             .part(Section::new("").part(form)),
     }
 }

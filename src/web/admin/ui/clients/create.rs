@@ -84,7 +84,9 @@ async fn form(call: &Call, ui: &Ui, kind: ClientKind) -> Result<Form, Error> {
         ClientKind::Native | ClientKind::Mcp => {
             "Where the answer is sent: http://127.0.0.1/callback (any port then matches), or a scheme of your own such as com.example.app:/callback."
         }
-        _ => "Where the answer is sent, exactly as the application will name it: https://app.example/callback. While you develop, http://localhost:3000/callback.",
+        _ => {
+            "Where the answer is sent, exactly as the application will name it: https://app.example/callback. While you develop, http://localhost:3000/callback."
+        }
     };
     Ok(ui
         .form(ui.at(&["new-client"]), "Register")
@@ -126,7 +128,10 @@ fn done(ui: &Ui, registered: &Registered) -> View {
         .below("Clients", ui.at(&["clients"]))
         .below(&client.name, ui.at(&["clients", &client.id]));
     if registered.secret.is_some() {
-        view = view.part(Note::good("Put the secret where it belongs now").line("It is shown only this once: the server keeps nothing but its digest. If it is lost, make a new one."));
+        view = view.part(
+            Note::good("Put the secret where it belongs now")
+                .line("It is shown only this once: the server keeps nothing but its digest. If it is lost, make a new one."),
+        );
     } else {
         view = view.part(Note::good("It is ready").line("It has no secret: PKCE protects its codes."));
     }

@@ -49,7 +49,10 @@ pub fn scope(settings: &ClientSettings, catalog: &[ScopeView], is_service: bool)
         let is_chosen = settings.scope.contains(&scope.name);
         Choice::new(&scope.name, &scope.name, &scope.settings.description, is_chosen)
     });
-    let unknown = settings.scope.iter().filter(|name| !catalog.iter().any(|scope| scope.name == *name));
+    let unknown = settings
+        .scope
+        .iter()
+        .filter(|name| !catalog.iter().any(|scope| scope.name == *name));
     let unknown = unknown.map(|name| Choice::new(name, name, "Not defined: nobody gets it", true));
     Field::checks("scope", label, known.chain(unknown).collect())
 }
@@ -92,7 +95,11 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
             "Access tokens",
             vec![
                 format(AccessTokenFormat::Jwt, "Signed (JWT)", "Resource servers can check them alone."),
-                format(AccessTokenFormat::Opaque, "Opaque", "Only this server can read them, by introspection."),
+                format(
+                    AccessTokenFormat::Opaque,
+                    "Opaque",
+                    "Only this server can read them, by introspection.",
+                ),
             ],
         ),
         Field::select(
@@ -101,7 +108,12 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
             SigningAlgorithm::ALL.into_iter().map(algorithm).collect(),
         ),
         Field::new(Kind::Number, "access_token_lifetime", "Life of access tokens, in seconds")
-            .value(settings.access_token_lifetime.map(|seconds| seconds.to_string()).unwrap_or_default())
+            .value(
+                settings
+                    .access_token_lifetime
+                    .map(|seconds| seconds.to_string())
+                    .unwrap_or_default(),
+            )
             .hint("From 10 seconds to 1 day. Empty: as everywhere on this server.")
             .optional(),
         Field::check("may_introspect", "May introspect tokens of other clients", settings.may_introspect)
@@ -120,7 +132,11 @@ pub fn consent_policy(settings: &ClientSettings) -> Field {
         "consent_policy",
         "Consent",
         vec![
-            policy(ConsentPolicy::Once, "Ask once", "Until somebody has allowed everything that is asked for."),
+            policy(
+                ConsentPolicy::Once,
+                "Ask once",
+                "Until somebody has allowed everything that is asked for.",
+            ),
             policy(ConsentPolicy::Always, "Ask every time", ""),
             policy(
                 ConsentPolicy::Skip,
@@ -134,10 +150,12 @@ pub fn consent_policy(settings: &ClientSettings) -> Field {
 /// Reads the fields that every form of a client has.
 pub fn read_basics(typed: &Parameters, settings: ClientSettings) -> Result<ClientSettings, AdminError> {
     let scope: Vec<&str> = typed.all("scope").flat_map(str::split_whitespace).collect();
+    let scope = Scope::parse(&scope.join(" ")).map_err(|refusal| AdminError::invalid("scope", refusal.description))?;
     Ok(ClientSettings {
         name: text(typed, "client_name").to_owned(),
         redirect_uris: lines(typed, "redirect_uris"),
-        scope: Scope::parse(&scope.join(" ")).map_err(|refusal| AdminError::invalid("scope", refusal.description))?,
+        // What was there keeps its order, so that saving what one sees changes nothing.
+        scope: settings.scope.intersection(&scope).union(&scope),
         ..settings
     })
 }

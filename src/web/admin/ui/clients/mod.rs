@@ -3,10 +3,10 @@
 
 pub mod connect;
 pub mod create;
+mod fields;
 pub mod remove;
 pub mod secret;
 pub mod settings;
-mod fields;
 mod snippets;
 
 use actix_web::HttpResponse;
@@ -37,11 +37,15 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     for client in &listed.items {
         table.row(row(&ui, client));
     }
-    let next = listed.next.map(|next| ui.at_with(&["clients"], &[("q", search), ("cursor", &next)]));
+    let next = listed
+        .next
+        .map(|next| ui.at_with(&["clients"], &[("q", search), ("cursor", &next)]));
     let mut view = ui
         .view(Section::Clients, "Clients")
         .lead("Applications that let people sign in here, or get tokens for themselves.")
-        .part(parts::Search::new(ui.at(&["clients"]), "Search clients", "Search").field(Field::text("q", "Name or client ID").value(search)))
+        .part(
+            parts::Search::new(ui.at(&["clients"]), "Search clients", "Search").field(Field::text("q", "Name or client ID").value(search)),
+        )
         .part(table.next(next));
     if ui.may_write {
         view = view.action(Link::new("Register a client", ui.at(&["new-client"])).main());
@@ -52,7 +56,9 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
 fn row(ui: &Ui, client: &ClientView) -> Vec<Cell> {
     let disabled = client.settings.is_disabled.then(|| Tag::new("Disabled", Tone::Bad));
     vec![
-        Cell::text(&client.settings.name).to(ui.at(&["clients", &client.client_id])).maybe_tag(disabled),
+        Cell::text(&client.settings.name)
+            .to(ui.at(&["clients", &client.client_id]))
+            .maybe_tag(disabled),
         Cell::text(kind_name(client.kind)),
         Cell::code(&client.client_id),
         Cell::time(client.updated_at, ui.now()),
@@ -98,12 +104,18 @@ pub(super) fn view(ui: &Ui, client: &Client, at: At, title: Option<&str>) -> Vie
         }
     }
     tabs.push(Tab::new("Audit log", ui.at_with(&["events"], &[("client_id", id)]), false));
-    let view = ui.view(Section::Clients, title.unwrap_or(&client.name)).below("Clients", ui.at(&["clients"]));
+    let view = ui
+        .view(Section::Clients, title.unwrap_or(&client.name))
+        .below("Clients", ui.at(&["clients"]));
     let view = match title {
         Some(_) => view.below(&client.name, ui.at(&["clients", id])),
         None => view,
     };
-    let view = if client.is_disabled { view.tag(Tag::new("Disabled", Tone::Bad)) } else { view };
+    let view = if client.is_disabled {
+        view.tag(Tag::new("Disabled", Tone::Bad))
+    } else {
+        view
+    };
     if at == At::Deeper { view } else { view.tabs(tabs) }
 }
 

@@ -55,7 +55,11 @@ fn choose(ui: &Ui, client: &Client, is_for_itself: bool) -> View {
         page = page.part(Note::careful("This client is disabled").line("Every request will be refused; you can watch that, too."));
     }
     let action = ui.at(&["clients", &client.id, "playground"]);
-    let scopes = client.scope.iter().map(|name| Choice::new(name, name, "", name != "offline_access")).collect();
+    let scopes = client
+        .scope
+        .iter()
+        .map(|name| Choice::new(name, name, "", name != "offline_access"))
+        .collect();
     let form = ui.form(action, "").field(Field::checks("scope", "What to ask for", scopes));
     if is_for_itself || !has_code {
         let form = form
@@ -69,7 +73,10 @@ fn choose(ui: &Ui, client: &Client, is_for_itself: bool) -> View {
         );
     }
     if !client.is_public() && client.allows(GrantType::ClientCredentials) {
-        let link = Link::new("Get a token for itself", ui.at_with(&["clients", &client.id, "playground"], &[("flow", "client")]));
+        let link = Link::new(
+            "Get a token for itself",
+            ui.at_with(&["clients", &client.id, "playground"], &[("flow", "client")]),
+        );
         page = page.action(link);
     }
     if client.bind_redirect_uri(Some(&redirect_uri(&ui.app))).is_none() {
@@ -82,7 +89,10 @@ fn choose(ui: &Ui, client: &Client, is_for_itself: bool) -> View {
         ("select_account", "Choose an account (select_account)", false),
         ("none", "Show nothing (none)", false),
     ];
-    let prompts = prompts.into_iter().map(|(value, label, chosen)| Choice::new(value, label, "", chosen)).collect();
+    let prompts = prompts
+        .into_iter()
+        .map(|(value, label, chosen)| Choice::new(value, label, "", chosen))
+        .collect();
     let form = form
         .submit("Make the request")
         .field(Field::select("prompt", "What the person has to do", prompts))
@@ -133,9 +143,17 @@ fn request(ui: &Ui, client: &Client, run: &Run, scope: &str, prompt: &str) -> Vi
     let parameters = [
         ("response_type", "code", "A code, to be redeemed for tokens."),
         ("client_id", client.id.as_str(), "Who asks."),
-        ("redirect_uri", redirect_uri.as_str(), "Where the answer goes; it must be registered."),
+        (
+            "redirect_uri",
+            redirect_uri.as_str(),
+            "Where the answer goes; it must be registered.",
+        ),
         ("scope", scope, "What for."),
-        ("state", run.state.as_str(), "Random. It comes back with the answer: an answer with another one is not for us."),
+        (
+            "state",
+            run.state.as_str(),
+            "Random. It comes back with the answer: an answer with another one is not for us.",
+        ),
         ("nonce", nonce, "Random. It comes back in the ID token."),
         ("prompt", prompt, "What the person has to do."),
         (
@@ -153,15 +171,14 @@ fn request(ui: &Ui, client: &Client, run: &Run, scope: &str, prompt: &str) -> Vi
         table.row(vec![Cell::code(*name), Cell::code(*value), Cell::text(*why)]);
     }
     let verifier = Code::new("code_verifier, which stays with the application for now", run.verifier.clone());
-    view(ui, client, At::Playground, None)
-        .part(
-            Section::new("The authorization request")
-                .line("The application sends the browser to this address. Nothing in it is secret.")
-                .part(Code::new("Address", address.clone()))
-                .part(Row::default().part(Link::new("Start: send the browser there", address).main()))
-                .part(table)
-                .part(verifier),
-        )
+    view(ui, client, At::Playground, None).part(
+        Section::new("The authorization request")
+            .line("The application sends the browser to this address. Nothing in it is secret.")
+            .part(Code::new("Address", address.clone()))
+            .part(Row::default().part(Link::new("Start: send the browser there", address).main()))
+            .part(table)
+            .part(verifier),
+    )
 }
 
 /// Client credentials: one request, one answer.

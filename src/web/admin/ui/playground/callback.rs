@@ -50,12 +50,18 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
     );
     if !is_ours || !is_from_us {
         let note = Note::bad("This answer is not to be trusted");
-        return page.part(note.line("It is not the one to the request that began here, so an application stops now.")).ok();
+        return page
+            .part(note.line("It is not the one to the request that began here, so an application stops now."))
+            .ok();
     }
     if text(&answer, "code").is_empty() {
         let again = ui.at(&["clients", &client.id, "playground"]);
         return page
-            .part(Note::careful("There is no code").line("The application tells the person what happened.").link("Try again", again))
+            .part(
+                Note::careful("There is no code")
+                    .line("The application tells the person what happened.")
+                    .link("Try again", again),
+            )
             .ok();
     }
     let form = ui

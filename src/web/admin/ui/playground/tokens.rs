@@ -111,7 +111,9 @@ async fn decoded(ui: &Ui, title: &str, token: &str, nonce: Option<&str>) -> Resu
             .part(raw));
     }
     let Some(inspected) = inspect::inspect(&ui.app, token).await? else {
-        return Ok(Section::new(title).part(Note::bad("This is not a token that this server makes")).part(raw));
+        return Ok(Section::new(title)
+            .part(Note::bad("This is not a token that this server makes"))
+            .part(raw));
     };
     let signature = if inspected.is_signed_by_us {
         Tag::new("Verified with a key of this server", Tone::Good)

@@ -17,7 +17,12 @@ const NAMES: [(&str, &str); 3] = [("name", "Full name"), ("given_name", "Given n
 pub fn fields(form: Form, settings: &UserSettings) -> Form {
     let named = |name: &str| settings.profile.get(name).and_then(Value::as_str).unwrap_or_default();
     let mut form = form
-        .field(Field::text("username", "User name").value(&settings.username).hint("To sign in with. In lower case.").required())
+        .field(
+            Field::text("username", "User name")
+                .value(&settings.username)
+                .hint("To sign in with. In lower case.")
+                .required(),
+        )
         .field(
             Field::new(Kind::Email, "email", "E-mail address")
                 .value(settings.email.clone().unwrap_or_default())

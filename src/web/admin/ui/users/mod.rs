@@ -42,13 +42,22 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     for user in &listed.items {
         table.row(row(&ui, user));
     }
-    let next = listed.next.map(|next| ui.at_with(&["users"], &[("q", search), ("state", state), ("cursor", &next)]));
+    let next = listed
+        .next
+        .map(|next| ui.at_with(&["users"], &[("q", search), ("state", state), ("cursor", &next)]));
     let states = [("", "All"), ("enabled", "Enabled"), ("disabled", "Disabled")];
-    let states = states.into_iter().map(|(value, label)| Choice::new(value, label, "", value == state)).collect();
+    let states = states
+        .into_iter()
+        .map(|(value, label)| Choice::new(value, label, "", value == state))
+        .collect();
     let search = Search::new(ui.at(&["users"]), "Search users", "Search")
         .field(Field::text("q", "Beginning of the user name or e-mail").value(search))
         .field(Field::select("state", "State", states));
-    let view = ui.view(Section::Users, "Users").lead("People who can sign in.").part(search).part(table.next(next));
+    let view = ui
+        .view(Section::Users, "Users")
+        .lead("People who can sign in.")
+        .part(search)
+        .part(table.next(next));
     if ui.may_write {
         return view.action(Link::new("Make an account", ui.at(&["new-user"])).main()).ok();
     }
@@ -104,7 +113,9 @@ pub(super) fn view(ui: &Ui, user: &User, at: At, title: Option<&str>) -> View {
         tab("Sessions", At::Sessions, &["users", id, "sessions"]),
         Tab::new("Audit log", ui.at_with(&["events"], &[("subject_id", id)]), false),
     ];
-    let view = ui.view(Section::Users, title.unwrap_or(&user.username)).below("Users", ui.at(&["users"]));
+    let view = ui
+        .view(Section::Users, title.unwrap_or(&user.username))
+        .below("Users", ui.at(&["users"]));
     let mut view = match title {
         Some(_) => view.below(&user.username, ui.at(&["users", id])),
         None => view,

@@ -46,7 +46,9 @@ fn page(ui: &Ui, user: &User, form: Form) -> View {
     match ui.proof_note() {
         Some(note) => page.part(note),
         None => page
-            .part(Note::careful(format!("{} is signed out everywhere.", user.username)).line("Every session and grant of the account ends."))
+            .part(
+                Note::careful(format!("{} is signed out everywhere.", user.username)).line("Every session and grant of the account ends."),
+            )
             .part(Section::new("").part(form)),
     }
 }

@@ -38,7 +38,11 @@ fn form(ui: &Ui, user: &User) -> Form {
 
 fn page(ui: &Ui, user: &User, form: Form) -> View {
     let now = ui.now();
-    let password = if user.password_hash.is_some() { "set" } else { "none: nobody can sign in with one" };
+    let password = if user.password_hash.is_some() {
+        "set"
+    } else {
+        "none: nobody can sign in with one"
+    };
     let facts = Facts::default()
         .fact("Identifier (sub)", Cell::code(&user.id))
         .fact("Password", Cell::text(password))

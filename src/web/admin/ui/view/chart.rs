@@ -74,7 +74,9 @@ impl Chart {
             .first()
             .map(|(_, points)| points.iter().map(|(at, _)| *at).collect())
             .unwrap_or_default();
-        let sums: Vec<i64> = (0..times.len()).map(|index| lines.iter().map(|line| count_of(line, index)).sum()).collect();
+        let sums: Vec<i64> = (0..times.len())
+            .map(|index| lines.iter().map(|line| count_of(line, index)).sum())
+            .collect();
         let top = ceiling(sums.iter().copied().max().unwrap_or_default());
         let label = |at: Timestamp| if is_hourly { time::hour(at) } else { time::day(at) };
         let peak = sums.iter().zip(&times).max_by_key(|(sum, _)| **sum);

@@ -162,7 +162,12 @@ impl Form {
     fn blame(&mut self, path: &str, message: String) {
         let name = path.split(['[', '.']).next().unwrap_or_default();
         let message = sentence(&message);
-        match self.groups.iter_mut().flat_map(|group| &mut group.fields).find(|field| field.name == name) {
+        match self
+            .groups
+            .iter_mut()
+            .flat_map(|group| &mut group.fields)
+            .find(|field| field.name == name)
+        {
             Some(field) => field.problem = Some(message),
             None => self.problem = Some(message),
         }
@@ -173,7 +178,10 @@ impl Form {
     }
 
     fn at_fault(&self) -> impl Iterator<Item = &Field> {
-        self.groups.iter().flat_map(|group| &group.fields).filter(|field| field.problem.is_some())
+        self.groups
+            .iter()
+            .flat_map(|group| &group.fields)
+            .filter(|field| field.problem.is_some())
     }
 }
 
