@@ -180,21 +180,11 @@ where
     let mut tx = store.begin().await?;
     if tx.insert_setting(Setting::Initialized, "1", now).await? {
         insert_first_keys(&mut tx, &keys, &secrets.signing_key, random, now).await?;
-        let standard = STANDARD_SCOPES
-            .iter()
-            .map(|scope| (scope.name, scope.description, scope.claims, scope.is_default));
-        let administration = ADMIN_SCOPES
-            .iter()
-            .map(|(name, description)| (*name, *description, [].as_slice(), false));
-        for (name, description, claims, is_default) in standard.chain(administration) {
+        let standard = STANDARD_SCOPES.iter().map(|scope| scope.name);
+        for name in standard.chain(ADMIN_SCOPES.iter().map(|(name, _)| *name)) {
             tx.insert_scope(&ScopeDefinition {
                 name: name.to_owned(),
-                settings: ScopeSettings {
-                    description: description.to_owned(),
-                    claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
-                    is_default,
-                    roles: Vec::new(),
-                },
+                settings: ScopeSettings::built_in(name).unwrap_or_default(),
                 version: 1,
                 created_at: now,
                 updated_at: now,

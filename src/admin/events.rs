@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
-use crate::model::event::{Event, Outcome};
+use crate::model::event::{Event, EventKind, Outcome};
 pub use crate::store::EventFilter;
 
 use super::AdminError;
@@ -22,8 +22,7 @@ pub struct EventView {
     /// When, in seconds since 1970
     pub at: Timestamp,
     /// What happened: a stable name
-    #[schema(example = "client.changed")]
-    pub kind: &'static str,
+    pub kind: EventKind,
     /// The same for people
     pub title: &'static str,
     /// Whether it was done or refused
@@ -51,7 +50,7 @@ impl From<Event> for EventView {
         Self {
             id: event.id,
             at: event.at,
-            kind: event.kind.as_str(),
+            kind: event.kind,
             title: event.kind.text(),
             outcome: event.outcome,
             actor: event.actor.to_string(),

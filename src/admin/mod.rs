@@ -7,6 +7,7 @@
 pub mod access;
 pub mod clients;
 pub mod consents;
+pub mod declaration;
 pub mod events;
 pub mod grants;
 pub mod page;

@@ -16,7 +16,7 @@ use crate::config::live::Unusable;
 use crate::config::registry::{SETTINGS, Setting};
 use crate::config::sources::Source;
 use crate::model::event::EventKind;
-use crate::store::Setting as Row;
+use crate::store::{Setting as Row, Tx};
 
 /// Every setting, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -142,33 +142,41 @@ pub async fn list(app: &App) -> Result<SettingList, Fault> {
 /// # Errors
 /// The first setting that is at fault, or that somebody else was faster.
 pub async fn change(app: &App, changes: &BTreeMap<String, Option<String>>, expected: Option<&str>) -> Result<SettingList, SettingError> {
+    let mut tx = app.store.begin().await?;
+    let (after, is_changed) = change_in(app, &mut tx, changes, expected).await?;
+    if is_changed {
+        tx.commit().await?;
+        changed(app, changes).await;
+    }
+    Ok(after)
+}
+
+/// As [`change`], in a transaction with other changes: the settings as they are then, and whether that
+/// differs. After the commit it takes [`changed`].
+///
+/// # Errors
+/// The first setting that is at fault, or that somebody else was faster.
+pub async fn change_in(
+    app: &App,
+    tx: &mut Tx,
+    changes: &BTreeMap<String, Option<String>>,
+    expected: Option<&str>,
+) -> Result<(SettingList, bool), SettingError> {
     let changes = changes
         .iter()
         .map(|(key, value)| read_change(&app.config, key, value.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
     let now = app.now();
-    let mut tx = app.store.begin().await?;
     let stored = tx.lock_live_settings(now).await?;
     if expected.is_some_and(|expected| expected != stored.version.to_string()) {
         return Err(SettingError::Changed);
     }
-    let (before, unusable) = app.config.overlaid_where_possible(&stored.values);
-    let is_in_force = |key: &str| !app.config.source(key).is_fixed() && !unusable.contains_key(key);
-    let mut values = stored.values.clone();
-    values.retain(|key, _| is_in_force(key));
-    for (setting, value) in &changes {
-        match value {
-            Some(value) => values.insert(setting.key.to_owned(), value.clone()),
-            None => values.remove(setting.key),
-        };
-    }
-    let after = app.config.overlaid(&values).map_err(|problem| refused(problem, &changes))?;
-
+    let (before, after) = before_and_after(&app.config, &stored.values, &changes)?;
     if changes
         .iter()
         .all(|(setting, value)| stored.values.get(setting.key) == value.as_ref())
     {
-        return Ok(listed(&before, stored.version));
+        return Ok((listed(&before, stored.version), false));
     }
     for (setting, value) in &changes {
         match value {
@@ -185,15 +193,52 @@ pub async fn change(app: &App, changes: &BTreeMap<String, Option<String>>, expec
     let event = app.event(EventKind::SettingsChanged);
     tx.record(event.detail("before", shown(&before)).detail("after", shown(&after)))
         .await?;
-    tx.commit().await?;
+    Ok((listed(&after, version), true))
+}
 
-    let keys = changes.iter().map(|(setting, _)| setting.key).collect::<Vec<_>>().join(",");
+/// What follows the commit of a change: this node uses the new values.
+pub async fn changed(app: &App, changes: &BTreeMap<String, Option<String>>) {
+    let keys = changes.keys().map(String::as_str).collect::<Vec<_>>().join(",");
     tracing::info!(event = "settings_changed", keys, "settings were changed");
     // It is done, whether or not it can be read back now; if not, the job of the next minute does it.
     if let Err(fault) = app.refresh_live().await {
         tracing::warn!(event = "settings_not_refreshed", "{fault}");
     }
-    Ok(listed(&after, version))
+}
+
+/// Whether changes can be made to these stored values, without making them.
+///
+/// # Errors
+/// The first setting that is at fault.
+pub fn check(app: &App, stored: &BTreeMap<String, String>, changes: &BTreeMap<String, Option<String>>) -> Result<(), SettingError> {
+    let changes = changes
+        .iter()
+        .map(|(key, value)| read_change(&app.config, key, value.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    before_and_after(&app.config, stored, &changes).map(drop)
+}
+
+/// The form in which the value of a setting is stored, if it can be changed here and takes the value.
+///
+/// # Errors
+/// When it is unknown, cannot be changed here, or does not take the value.
+pub fn normalized(app: &App, key: &str, value: &str) -> Result<String, SettingError> {
+    read_change(&app.config, key, Some(value)).map(|(_, text)| text.unwrap_or_default())
+}
+
+fn before_and_after(config: &Config, stored: &BTreeMap<String, String>, changes: &[Change]) -> Result<(Config, Config), SettingError> {
+    let (before, unusable) = config.overlaid_where_possible(stored);
+    let is_in_force = |key: &str| !config.source(key).is_fixed() && !unusable.contains_key(key);
+    let mut values = stored.clone();
+    values.retain(|key, _| is_in_force(key));
+    for (setting, value) in changes {
+        match value {
+            Some(value) => values.insert(setting.key.to_owned(), value.clone()),
+            None => values.remove(setting.key),
+        };
+    }
+    let after = config.overlaid(&values).map_err(|problem| refused(problem, changes))?;
+    Ok((before, after))
 }
 
 /// The settings of a configuration, in the order of the registry.

@@ -116,7 +116,7 @@ pub async fn rotate(app: &App, algorithm: SigningAlgorithm, immediately: bool) -
 pub async fn retire(app: &App, kid: &str, immediately: bool) -> Result<(), AdminError> {
     let now = app.now();
     let mut tx = app.store.begin().await?;
-    tx.hold_signing_keys().await?;
+    rotation::hold(&mut tx).await?;
     let mut keys = tx.signing_keys().await?;
     let Some(at) = keys.iter().position(|key| key.id == kid && key.may_verify(now)) else {
         return Err(AdminError::NotFound);

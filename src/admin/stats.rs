@@ -18,7 +18,8 @@ const RETENTION: Seconds = 400 * DAY;
 pub const SAMPLE_INTERVAL: Seconds = 600;
 
 /// How far a chart looks back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Range {
     /// 24 hours, hour by hour
     #[default]

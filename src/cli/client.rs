@@ -200,17 +200,7 @@ fn view(client: &Client) -> Value {
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
-    let mut clients: Vec<Client> = Vec::new();
-    let mut connection = app.store.read().await?;
-    loop {
-        let after = clients.last().map_or(String::new(), |client| client.id.clone());
-        let page = connection.clients(&after, 500).await?;
-        let is_last = page.len() < 500;
-        clients.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let clients = app.store.read().await?.every_client().await?;
     if json {
         return output::json(&clients.iter().map(view).collect::<Vec<_>>());
     }

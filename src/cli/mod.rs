@@ -6,10 +6,12 @@
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
 mod admin_token;
+mod apply;
 mod audit;
 mod client;
 mod config;
 mod doctor;
+mod export;
 mod healthcheck;
 mod key;
 mod logging;
@@ -74,6 +76,10 @@ enum Command {
     /// Define, list and remove scopes
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Make settings, scopes, clients and users as a file declares them
+    Apply(apply::Args),
+    /// Print settings, scopes, clients and users as a file that "apply" takes
+    Export(export::Args),
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -180,6 +186,8 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
         Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
         Command::Audit(command) => audit::run(&app, command).await,
+        Command::Apply(args) => apply::run(&app, args).await,
+        Command::Export(args) => export::run(&app, args).await.map(done),
         Command::Config(config::Args {
             command: Some(command),
             json,

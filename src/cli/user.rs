@@ -223,17 +223,7 @@ fn view(user: &User) -> Value {
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
-    let mut users = Vec::new();
-    let mut connection = app.store.read().await?;
-    loop {
-        let after = users.last().map_or(String::new(), |user: &User| user.username.clone());
-        let page = connection.users(&after, 500).await?;
-        let is_last = page.len() < 500;
-        users.extend(page);
-        if is_last {
-            break;
-        }
-    }
+    let users = app.store.read().await?.every_user().await?;
     if json {
         return output::json(&users.iter().map(view).collect::<Vec<_>>());
     }

@@ -160,15 +160,15 @@ fn plain(value: &toml::Value) -> Option<String> {
 }
 
 /// ", did you mean …?" for the known name that shares the longest beginning or end with `name`.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let alike = |candidate: &str| {
         let front = name.bytes().zip(candidate.bytes()).take_while(|(a, b)| a == b).count();
         let back = name.bytes().rev().zip(candidate.bytes().rev()).take_while(|(a, b)| a == b).count();
         front + back
     };
     known
-        .max_by_key(|candidate| alike(candidate))
         .filter(|candidate| alike(candidate) * 3 >= candidate.len() * 2)
+        .max_by_key(|candidate| alike(candidate))
         .map(|candidate| format!("; did you mean {candidate}?"))
         .unwrap_or_default()
 }

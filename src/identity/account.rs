@@ -11,6 +11,7 @@ use crate::keys::passwords::MAX_PASSWORD;
 use crate::model::event::EventKind;
 use crate::model::user::{User, UserSettings, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
+use crate::store::Tx;
 
 /// The fewest characters of a password that a person chooses.
 pub const MIN_PASSWORD: usize = 8;
@@ -74,6 +75,19 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
         Some(password) => Some(app.passwords.hash(password).await?),
         None => None,
     };
+    let mut tx = app.store.begin().await?;
+    let user = create_in(app, &mut tx, settings, password_hash).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// As [`create`], in a transaction with other changes; the password is hashed already, because that takes
+/// long.
+///
+/// # Errors
+/// See [`AccountError`].
+pub async fn create_in(app: &App, tx: &mut Tx, settings: UserSettings, password_hash: Option<String>) -> Result<User, AccountError> {
+    let settings = checked(settings).map_err(AccountError::Invalid)?;
     let now = app.now();
     let user = User {
         id: new_id(&app.clock, &app.random),
@@ -83,10 +97,8 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_user(&user).await? {
-        drop(tx);
-        let taken = taken_field(app, &user).await?;
+        let taken = tx.is_login_taken(&user.id, &user.username, user.email.as_deref()).await?;
         // Nobody has it any more when it was freed meanwhile; then trying again helps.
         return Err(AccountError::Taken(taken.unwrap_or("username")));
     }
@@ -96,7 +108,6 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
             .detail("after", audited(&user.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(user)
 }
 
@@ -106,6 +117,32 @@ pub async fn create(app: &App, settings: UserSettings, password: Option<&SecretS
 /// # Errors
 /// See [`AccountError`].
 pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<User, AccountError> {
+    let mut tx = app.store.begin().await?;
+    let (id, username, email) = (user.id.clone(), settings.username.clone(), settings.email.clone());
+    match change_in(app, &mut tx, user, settings).await {
+        Ok(changed) => {
+            tx.commit().await?;
+            Ok(changed)
+        }
+        Err(AccountError::Fault(fault)) => {
+            drop(tx);
+            let (Ok(username), email) = (normalize_username(&username), email.and_then(|email| normalize_email(&email).ok())) else {
+                return Err(fault.into());
+            };
+            let mut connection = app.store.read().await?;
+            let taken = connection.is_login_taken(&id, &username, email.as_deref()).await?;
+            Err(taken.map_or(AccountError::Fault(fault), AccountError::Taken))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// As [`change`], in a transaction with other changes. That a name or an address belongs to somebody else is
+/// a fault here, after which the transaction is of no use.
+///
+/// # Errors
+/// See [`AccountError`].
+pub async fn change_in(app: &App, tx: &mut Tx, user: User, settings: UserSettings) -> Result<User, AccountError> {
     let settings = checked(settings).map_err(AccountError::Invalid)?;
     if settings == user.settings {
         return Ok(user);
@@ -116,15 +153,8 @@ pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<Use
         updated_at: now,
         ..user.clone()
     };
-    let mut tx = app.store.begin().await?;
-    match tx.update_user(&changed).await {
-        Ok(true) => {}
-        Ok(false) => return Err(AccountError::Changed),
-        Err(fault) => {
-            drop(tx);
-            let taken = taken_field(app, &changed).await?;
-            return Err(taken.map_or(AccountError::Fault(fault), AccountError::Taken));
-        }
+    if !tx.update_user(&changed).await? {
+        return Err(AccountError::Changed);
     }
     changed.version += 1;
     if changed.is_disabled && !user.is_disabled {
@@ -137,14 +167,7 @@ pub async fn change(app: &App, user: User, settings: UserSettings) -> Result<Use
             .detail("after", audited(&changed.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
-}
-
-/// Which field of an account belongs to another one.
-async fn taken_field(app: &App, user: &User) -> Result<Option<&'static str>, Fault> {
-    let mut connection = app.store.read().await?;
-    connection.is_login_taken(&user.id, &user.username, user.email.as_deref()).await
 }
 
 /// Removes an account with its sessions, grants and consents, if it is still of this version.
@@ -153,7 +176,17 @@ async fn taken_field(app: &App, user: &User) -> Result<Option<&'static str>, Fau
 /// When it changed meanwhile, or the database fails.
 pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
     let mut tx = app.store.begin().await?;
-    if !tx.update_user(user).await? || !tx.delete_user(&user.id).await? {
+    delete_in(app, &mut tx, user).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// When it changed meanwhile, or the database fails.
+pub async fn delete_in(app: &App, tx: &mut Tx, user: &User) -> Result<(), AccountError> {
+    if !tx.claim_user(user).await? || !tx.delete_user(&user.id).await? {
         return Err(AccountError::Changed);
     }
     tx.record(
@@ -162,7 +195,6 @@ pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
             .detail("before", audited(&user.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(())
 }
 
@@ -237,39 +269,54 @@ const MAX_CLAIMS: usize = 16_384;
 ///
 /// # Errors
 /// Names the field at fault.
-pub fn checked(mut settings: UserSettings) -> Result<UserSettings, Invalid> {
-    settings.username = normalize_username(&settings.username).map_err(|problem| Invalid::new("username", problem))?;
-    settings.email = match settings.email.as_deref() {
-        None | Some("") => None,
-        Some(email) => Some(normalize_email(email).map_err(|problem| Invalid::new("email", problem))?),
-    };
+pub fn checked(settings: UserSettings) -> Result<UserSettings, Invalid> {
+    checked_at_once(settings).map_err(|mut problems| problems.swap_remove(0))
+}
+
+/// As [`checked`], but names everything that is wrong; that is never nothing.
+///
+/// # Errors
+/// Names the fields at fault.
+pub fn checked_at_once(mut settings: UserSettings) -> Result<UserSettings, Vec<Invalid>> {
+    let mut problems = Vec::new();
+    match normalize_username(&settings.username) {
+        Ok(username) => settings.username = username,
+        Err(problem) => problems.push(Invalid::new("username", problem)),
+    }
+    match settings.email.as_deref() {
+        None | Some("") => settings.email = None,
+        Some(email) => match normalize_email(email) {
+            Ok(email) => settings.email = Some(email),
+            Err(problem) => problems.push(Invalid::new("email", problem)),
+        },
+    }
     settings.email_verified &= settings.email.is_some();
+    check_claims(&settings, &mut problems);
+    let is_role =
+        |role: &String| (1..=MAX_ROLE).contains(&role.chars().count()) && !role.chars().any(|c| c.is_whitespace() || c.is_control());
+    if settings.roles.len() > MAX_ROLES || !settings.roles.iter().all(is_role) {
+        let message = format!("a user has at most {MAX_ROLES} roles of 1 to {MAX_ROLE} characters without spaces");
+        problems.push(Invalid::new("roles", message));
+    }
+    if problems.is_empty() { Ok(settings) } else { Err(problems) }
+}
+
+fn check_claims(settings: &UserSettings, problems: &mut Vec<Invalid>) {
     if let Some(name) = settings.profile.keys().find(|name| !PROFILE_CLAIMS.contains(&name.as_str())) {
-        return Err(Invalid::new(
-            "profile",
-            format!("{name} is not a standard claim; it belongs to extra_claims"),
-        ));
+        let message = format!("{name} is not a standard claim; it belongs to extra_claims");
+        problems.push(Invalid::new("profile", message));
     }
     let computed = ["email", "email_verified", "preferred_username", "updated_at", "roles"];
     if let Some(name) = settings.extra_claims.keys().find(|name| {
         let name = name.as_str();
         RESERVED_CLAIMS.contains(&name) || PROFILE_CLAIMS.contains(&name) || computed.contains(&name)
     }) {
-        return Err(Invalid::new(
-            "extra_claims",
-            format!("{name} is a claim that the server itself sets"),
-        ));
+        let message = format!("{name} is a claim that the server itself sets");
+        problems.push(Invalid::new("extra_claims", message));
     }
     for (field, claims) in [("profile", &settings.profile), ("extra_claims", &settings.extra_claims)] {
         if json!(claims).to_string().len() > MAX_CLAIMS {
-            return Err(Invalid::new(field, format!("claims take at most {MAX_CLAIMS} bytes")));
+            problems.push(Invalid::new(field, format!("claims take at most {MAX_CLAIMS} bytes")));
         }
     }
-    let is_role =
-        |role: &String| (1..=MAX_ROLE).contains(&role.chars().count()) && !role.chars().any(|c| c.is_whitespace() || c.is_control());
-    if settings.roles.len() > MAX_ROLES || !settings.roles.iter().all(is_role) {
-        let message = format!("a user has at most {MAX_ROLES} roles of 1 to {MAX_ROLE} characters without spaces");
-        return Err(Invalid::new("roles", message));
-    }
-    Ok(settings)
 }

@@ -33,13 +33,17 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// The key that signs now: of those that may, the one that became active last.
+    /// The key that signs now: of those that may, the one that became active last; of two in one second, the
+    /// one that signs longer.
     #[must_use]
     pub fn signer(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&Arc<KeyPair>> {
         self.pairs
             .iter()
             .filter(|pair| pair.record.algorithm == algorithm && pair.record.may_sign(now))
-            .max_by_key(|pair| (pair.record.active_at, &pair.record.id))
+            .max_by_key(|pair| {
+                let key = &pair.record;
+                (key.active_at, key.retired_at.unwrap_or(Timestamp::MAX), &key.id)
+            })
     }
 
     /// The key that verifies tokens of this `kid` now.

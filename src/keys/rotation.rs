@@ -4,7 +4,7 @@ use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
-use crate::store::Tx;
+use crate::store::{Setting, Tx};
 
 use super::secrets::Sealer;
 use super::signing::{GeneratedKey, generate};
@@ -100,13 +100,22 @@ pub fn verifies_until(retired_at: Timestamp, longest_token: Seconds) -> Timestam
     retired_at + longest_token + SKEW
 }
 
+/// Makes whoever else replaces or retires keys wait until the transaction ends: of two who see that another
+/// key still signs, one would be wrong.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold(tx: &mut Tx) -> Result<(), Fault> {
+    tx.hold_setting(Setting::Initialized).await
+}
+
 /// Publishes `new`; the keys before it of its algorithm sign until it does, and verify until the last token
 /// that they signed has expired.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn replace(tx: &mut Tx, new: SigningKey, longest_token: Seconds) -> Result<Rotated, Fault> {
-    tx.hold_signing_keys().await?;
+    hold(tx).await?;
     let mut replaced = Vec::new();
     for old in tx
         .signing_keys()

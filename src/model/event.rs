@@ -3,11 +3,12 @@
 //! Events are for the operator and, where they are the subject, for the person. They never carry a
 //! secret: [`Event::detail`] replaces the values of fields with telling names.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::base::clock::Timestamp;
 
@@ -123,6 +124,22 @@ kinds! {
     AdminSignedIn = "admin.signed_in": "Signed in with the admin token",
     AdminRefused = "admin.refused": "Admin access refused",
 }
+
+impl Serialize for EventKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl PartialSchema for EventKind {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::ALL.iter().map(|kind| kind.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        schema.description(Some("What happened: a stable name")).build().into()
+    }
+}
+
+impl ToSchema for EventKind {}
 
 impl EventKind {
     /// The kind of that name.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::clock::Timestamp;
+use crate::protocol::claims::{ADMIN_SCOPES, STANDARD_SCOPES};
 use crate::protocol::scope::Scope;
 
 use super::client::Client;
@@ -26,6 +27,30 @@ pub struct ScopeSettings {
     pub is_default: bool,
     /// The roles of which a user needs one; empty: everybody
     pub roles: Vec<String>,
+}
+
+impl ScopeSettings {
+    /// The settings with which a new server defines a scope, if it is one that every server defines: those of
+    /// the standard, and those of the administration.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        let administration = ADMIN_SCOPES
+            .iter()
+            .filter(|(scope, _)| *scope == name)
+            .map(|(_, description)| (*description, [].as_slice(), false));
+        let (description, claims, is_default) = STANDARD_SCOPES
+            .iter()
+            .filter(|scope| scope.name == name)
+            .map(|scope| (scope.description, scope.claims, scope.is_default))
+            .chain(administration)
+            .next()?;
+        Some(Self {
+            description: description.to_owned(),
+            claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+            is_default,
+            roles: Vec::new(),
+        })
+    }
 }
 
 /// A scope that this server knows.

@@ -14,6 +14,7 @@ use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
+use crate::store::Tx;
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]
@@ -108,12 +109,22 @@ impl std::error::Error for ClientError {}
 /// # Errors
 /// See [`ClientError`].
 pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientError> {
+    let mut tx = app.store.begin().await?;
+    let registered = register_in(app, &mut tx, new).await?;
+    tx.commit().await?;
+    Ok(registered)
+}
+
+/// As [`register`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Registered, ClientError> {
     if let Some(id) = &new.id {
         check_id(id).map_err(ClientError::Invalid)?;
     }
-    if new.secret.as_ref().is_some_and(|secret| secret.len() < MIN_SECRET) {
-        let message = format!("a client secret has at least {MIN_SECRET} characters; leave it out to have one made");
-        return Err(ClientError::Invalid(Invalid::new("client_secret", message)));
+    if let Some(secret) = &new.secret {
+        check_secret(secret).map_err(ClientError::Invalid)?;
     }
     let settings = checked(new.settings).map_err(ClientError::Invalid)?;
     let now = app.now();
@@ -128,7 +139,6 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_client(&client).await? {
         return Err(ClientError::Taken);
     }
@@ -138,7 +148,6 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
             .detail("after", json!(client.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(Registered { client, secret })
 }
 
@@ -148,6 +157,17 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
 /// # Errors
 /// See [`ClientError`].
 pub async fn change(app: &App, client: Client, settings: ClientSettings) -> Result<Client, ClientError> {
+    let mut tx = app.store.begin().await?;
+    let changed = change_in(app, &mut tx, client, settings).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// As [`change`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ClientError`].
+pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientSettings) -> Result<Client, ClientError> {
     let settings = checked(settings).map_err(ClientError::Invalid)?;
     if settings == client.settings {
         return Ok(client);
@@ -162,7 +182,6 @@ pub async fn change(app: &App, client: Client, settings: ClientSettings) -> Resu
         changed.previous_secret_hash = None;
         changed.previous_secret_expires_at = None;
     }
-    let mut tx = app.store.begin().await?;
     if !tx.update_client(&changed).await? {
         return Err(ClientError::Changed);
     }
@@ -174,7 +193,6 @@ pub async fn change(app: &App, client: Client, settings: ClientSettings) -> Resu
             .detail("after", json!(changed.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
 }
 
@@ -195,16 +213,31 @@ pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Resu
         let message = "the old secret may go on working for 0 to 2592000 seconds (30 days)";
         return Err(ClientError::Invalid(Invalid::new("overlap", message)));
     }
-    let now = app.now();
     let secret = new_secret(app);
+    let mut tx = app.store.begin().await?;
+    let client = set_secret_in(app, &mut tx, client, &secret, overlap).await?;
+    tx.commit().await?;
+    Ok(Registered {
+        client,
+        secret: Some(secret),
+    })
+}
+
+/// Gives a client with a secret this one instead, in a transaction with other changes; the old one works for
+/// `overlap` more seconds.
+///
+/// # Errors
+/// When the secret is too short, or the client changed meanwhile, or the database fails.
+pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str, overlap: Seconds) -> Result<Client, ClientError> {
+    check_secret(secret).map_err(ClientError::Invalid)?;
+    let now = app.now();
     let mut client = Client {
         previous_secret_hash: client.secret_hash.clone().filter(|_| overlap > 0),
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
-        secret_hash: Some(sha256_text(&secret)),
+        secret_hash: Some(sha256_text(secret)),
         updated_at: now,
         ..client
     };
-    let mut tx = app.store.begin().await?;
     if !tx.update_client(&client).await? {
         return Err(ClientError::Changed);
     }
@@ -215,11 +248,7 @@ pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Resu
             .detail("overlap", overlap),
     )
     .await?;
-    tx.commit().await?;
-    Ok(Registered {
-        client,
-        secret: Some(secret),
-    })
+    Ok(client)
 }
 
 /// Removes a client with its grants and consents, if it is still of this version. Every token that it has
@@ -229,6 +258,16 @@ pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Resu
 /// When it changed meanwhile, or the database fails.
 pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
     let mut tx = app.store.begin().await?;
+    delete_in(app, &mut tx, client).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// When it changed meanwhile, or the database fails.
+pub async fn delete_in(app: &App, tx: &mut Tx, client: &Client) -> Result<(), ClientError> {
     if !tx.update_client(client).await? || !tx.delete_client(&client.id).await? {
         return Err(ClientError::Changed);
     }
@@ -238,11 +277,12 @@ pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
             .detail("before", json!(client.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(())
 }
 
-fn new_secret(app: &App) -> String {
+/// A secret that nobody can guess.
+#[must_use]
+pub fn new_secret(app: &App) -> String {
     format!("ghs_{}", app.random.secret())
 }
 
@@ -250,7 +290,23 @@ fn new_secret(app: &App) -> String {
 /// so it must be as hard to guess as one that it did.
 const MIN_SECRET: usize = 32;
 
-fn check_id(id: &str) -> Result<(), Invalid> {
+/// Whether a text can be the secret of a client.
+///
+/// # Errors
+/// When it is too short.
+pub fn check_secret(secret: &str) -> Result<(), Invalid> {
+    if secret.len() >= MIN_SECRET {
+        return Ok(());
+    }
+    let message = format!("a client secret has at least {MIN_SECRET} characters; leave it out to have one made");
+    Err(Invalid::new("client_secret", message))
+}
+
+/// Whether a text can be the id of a client.
+///
+/// # Errors
+/// When it has characters that make trouble, or too many.
+pub fn check_id(id: &str) -> Result<(), Invalid> {
     let is_fine = (1..=200).contains(&id.len())
         && id
             .bytes()
@@ -266,7 +322,17 @@ fn check_id(id: &str) -> Result<(), Invalid> {
 ///
 /// # Errors
 /// Names the field at fault.
-pub fn checked(mut settings: ClientSettings) -> Result<ClientSettings, Invalid> {
+pub fn checked(settings: ClientSettings) -> Result<ClientSettings, Invalid> {
+    let settings = normalized(settings);
+    match problems(&settings).into_iter().next() {
+        None => Ok(settings),
+        Some(problem) => Err(problem),
+    }
+}
+
+/// The settings in the form in which they are kept, whether they can be or not.
+#[must_use]
+pub fn normalized(mut settings: ClientSettings) -> ClientSettings {
     let is_public = settings.is_public();
     settings.name = settings.name.trim().to_owned();
     settings.requires_pkce |= is_public;
@@ -279,58 +345,72 @@ pub fn checked(mut settings: ClientSettings) -> Result<ClientSettings, Invalid> 
     ] {
         *uri = uri.take().filter(|uri| !uri.is_empty());
     }
-    check(&settings)?;
-    Ok(settings)
+    settings
 }
 
-fn check(settings: &ClientSettings) -> Result<(), Invalid> {
-    let invalid = |field, message: &str| Err(Invalid::new(field, message));
+/// Everything that is wrong with settings.
+#[must_use]
+pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
+    let mut problems = Vec::new();
+    let mut check = |is_fine: bool, field, message: &str| {
+        if !is_fine {
+            problems.push(Invalid::new(field, message));
+        }
+    };
     let name = &settings.name;
-    if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return invalid("client_name", "a client name has 1 to 200 characters");
-    }
-    if settings.redirect_uris.len() > 50 {
-        return invalid("redirect_uris", "a client has at most 50 redirect URIs");
-    }
+    let is_name = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    check(is_name, "client_name", "a client name has 1 to 200 characters");
+    check(
+        settings.redirect_uris.len() <= 50,
+        "redirect_uris",
+        "a client has at most 50 redirect URIs",
+    );
     for uri in &settings.redirect_uris {
-        redirect_uri::validate(uri).map_err(|problem| Invalid::new("redirect_uris", format!("redirect URI {uri}: {problem}")))?;
-    }
-    if settings.grant_types.is_empty() {
-        return invalid("grant_types", "a client needs a grant type");
+        if let Err(problem) = redirect_uri::validate(uri) {
+            check(false, "redirect_uris", &format!("redirect URI {uri}: {problem}"));
+        }
     }
     let has = |grant_type| settings.grant_types.contains(&grant_type);
-    if GrantType::ALL
-        .into_iter()
-        .any(|one| settings.grant_types.iter().filter(|listed| **listed == one).count() > 1)
-    {
-        return invalid("grant_types", "a grant type is listed twice");
-    }
-    if has(GrantType::AuthorizationCode) && settings.redirect_uris.is_empty() {
-        return invalid("redirect_uris", "a client with the authorization code grant needs a redirect URI");
-    }
-    if has(GrantType::RefreshToken) && !has(GrantType::AuthorizationCode) {
-        return invalid("grant_types", "the refresh token grant needs the authorization code grant");
-    }
-    if has(GrantType::ClientCredentials) && settings.is_public() {
-        return invalid("grant_types", "the client credentials grant needs a client with a secret");
-    }
-    if settings
-        .access_token_lifetime
-        .is_some_and(|lifetime| !(10..=MAX_TOKEN_LIFETIME).contains(&lifetime))
-    {
-        return invalid("access_token_lifetime", "an access token lives from 10 seconds to 1 day");
-    }
+    let count = |one: &GrantType| settings.grant_types.iter().filter(|listed| *listed == one).count();
+    check(!settings.grant_types.is_empty(), "grant_types", "a client needs a grant type");
+    check(
+        GrantType::ALL.iter().all(|one| count(one) <= 1),
+        "grant_types",
+        "a grant type is listed twice",
+    );
+    check(
+        !has(GrantType::AuthorizationCode) || !settings.redirect_uris.is_empty(),
+        "redirect_uris",
+        "a client with the authorization code grant needs a redirect URI",
+    );
+    check(
+        !has(GrantType::RefreshToken) || has(GrantType::AuthorizationCode),
+        "grant_types",
+        "the refresh token grant needs the authorization code grant",
+    );
+    check(
+        !has(GrantType::ClientCredentials) || !settings.is_public(),
+        "grant_types",
+        "the client credentials grant needs a client with a secret",
+    );
+    check(
+        settings
+            .access_token_lifetime
+            .is_none_or(|lifetime| (10..=MAX_TOKEN_LIFETIME).contains(&lifetime)),
+        "access_token_lifetime",
+        "an access token lives from 10 seconds to 1 day",
+    );
     for (field, uri) in [
         ("logo_uri", &settings.logo_uri),
         ("client_uri", &settings.client_uri),
         ("policy_uri", &settings.policy_uri),
         ("tos_uri", &settings.tos_uri),
     ] {
-        if let Some(uri) = uri {
-            check_link(uri).map_err(|problem| Invalid::new(field, format!("{field}: {problem}")))?;
+        if let Some(Err(problem)) = uri.as_deref().map(check_link) {
+            check(false, field, &format!("{field}: {problem}"));
         }
     }
-    Ok(())
+    problems
 }
 
 /// Links that a person may click, or a picture that their browser loads: `https` only.

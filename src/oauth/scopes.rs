@@ -9,6 +9,7 @@ use crate::model::event::EventKind;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::scope::is_scope_token;
+use crate::store::Tx;
 
 /// Why a scope is not defined, changed or removed.
 #[derive(Debug)]
@@ -56,11 +57,19 @@ pub fn is_needed(name: &str) -> bool {
 /// # Errors
 /// See [`ScopeError`].
 pub async fn define(app: &App, name: &str, settings: ScopeSettings) -> Result<ScopeDefinition, ScopeError> {
-    if !is_scope_token(name) || name == "." || name == ".." {
-        let message = "a scope has 1 to 128 printable characters, without spaces, \" and \\";
-        return Err(ScopeError::Invalid(Invalid::new("name", message)));
-    }
-    check(&settings).map_err(ScopeError::Invalid)?;
+    let mut tx = app.store.begin().await?;
+    let scope = define_in(app, &mut tx, name, settings).await?;
+    tx.commit().await?;
+    Ok(scope)
+}
+
+/// As [`define`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ScopeError`].
+pub async fn define_in(app: &App, tx: &mut Tx, name: &str, settings: ScopeSettings) -> Result<ScopeDefinition, ScopeError> {
+    check_name(name).map_err(ScopeError::Invalid)?;
+    check(&settings)?;
     let now = app.now();
     let scope = ScopeDefinition {
         name: name.to_owned(),
@@ -69,7 +78,6 @@ pub async fn define(app: &App, name: &str, settings: ScopeSettings) -> Result<Sc
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_scope(&scope).await? {
         return Err(ScopeError::Taken(name.to_owned()));
     }
@@ -79,7 +87,6 @@ pub async fn define(app: &App, name: &str, settings: ScopeSettings) -> Result<Sc
             .detail("after", json!(scope.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(scope)
 }
 
@@ -88,7 +95,18 @@ pub async fn define(app: &App, name: &str, settings: ScopeSettings) -> Result<Sc
 /// # Errors
 /// See [`ScopeError`].
 pub async fn change(app: &App, scope: ScopeDefinition, settings: ScopeSettings) -> Result<ScopeDefinition, ScopeError> {
-    check(&settings).map_err(ScopeError::Invalid)?;
+    let mut tx = app.store.begin().await?;
+    let changed = change_in(app, &mut tx, scope, settings).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// As [`change`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ScopeError`].
+pub async fn change_in(app: &App, tx: &mut Tx, scope: ScopeDefinition, settings: ScopeSettings) -> Result<ScopeDefinition, ScopeError> {
+    check(&settings)?;
     if settings == scope.settings {
         return Ok(scope);
     }
@@ -97,7 +115,6 @@ pub async fn change(app: &App, scope: ScopeDefinition, settings: ScopeSettings) 
         updated_at: app.now(),
         ..scope.clone()
     };
-    let mut tx = app.store.begin().await?;
     if !tx.update_scope(&changed).await? {
         return Err(ScopeError::Changed);
     }
@@ -109,7 +126,6 @@ pub async fn change(app: &App, scope: ScopeDefinition, settings: ScopeSettings) 
             .detail("after", json!(changed.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
 }
 
@@ -118,10 +134,20 @@ pub async fn change(app: &App, scope: ScopeDefinition, settings: ScopeSettings) 
 /// # Errors
 /// See [`ScopeError`].
 pub async fn delete(app: &App, scope: &ScopeDefinition) -> Result<(), ScopeError> {
+    let mut tx = app.store.begin().await?;
+    delete_in(app, &mut tx, scope).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ScopeError`].
+pub async fn delete_in(app: &App, tx: &mut Tx, scope: &ScopeDefinition) -> Result<(), ScopeError> {
     if is_needed(&scope.name) {
         return Err(ScopeError::Needed);
     }
-    let mut tx = app.store.begin().await?;
     if !tx.update_scope(scope).await? || !tx.delete_scope(&scope.name).await? {
         return Err(ScopeError::Changed);
     }
@@ -131,23 +157,52 @@ pub async fn delete(app: &App, scope: &ScopeDefinition) -> Result<(), ScopeError
             .detail("before", json!(scope.settings)),
     )
     .await?;
-    tx.commit().await?;
     Ok(())
 }
 
-fn check(settings: &ScopeSettings) -> Result<(), Invalid> {
+/// Whether a text can be the name of a scope.
+///
+/// # Errors
+/// When it has characters that make trouble, or too many.
+pub fn check_name(name: &str) -> Result<(), Invalid> {
+    if is_scope_token(name) && name != "." && name != ".." {
+        return Ok(());
+    }
+    let message = "a scope has 1 to 128 printable characters, without spaces, \" and \\";
+    Err(Invalid::new("name", message))
+}
+
+/// Everything that is wrong with settings.
+#[must_use]
+pub fn problems(settings: &ScopeSettings) -> Vec<Invalid> {
     let is_name = |name: &String| (1..=128).contains(&name.chars().count()) && !name.chars().any(|c| c.is_whitespace() || c.is_control());
-    if settings.description.chars().count() > 500 || settings.description.chars().any(char::is_control) {
-        return Err(Invalid::new("description", "a description has at most 500 characters in one line"));
+    let mut problems = Vec::new();
+    let mut check = |is_fine: bool, field, message: &str| {
+        if !is_fine {
+            problems.push(Invalid::new(field, message));
+        }
+    };
+    check(
+        settings.description.chars().count() <= 500 && !settings.description.chars().any(char::is_control),
+        "description",
+        "a description has at most 500 characters in one line",
+    );
+    check(
+        settings.claims.len() <= 100 && settings.claims.iter().all(is_name),
+        "claims",
+        "a scope releases at most 100 claims, and a name has no spaces",
+    );
+    check(
+        settings.roles.len() <= 50 && settings.roles.iter().all(is_name),
+        "roles",
+        "a scope names at most 50 roles, and a name has no spaces",
+    );
+    problems
+}
+
+fn check(settings: &ScopeSettings) -> Result<(), ScopeError> {
+    match problems(settings).into_iter().next() {
+        None => Ok(()),
+        Some(problem) => Err(ScopeError::Invalid(problem)),
     }
-    if settings.claims.len() > 100 || !settings.claims.iter().all(is_name) {
-        return Err(Invalid::new(
-            "claims",
-            "a scope releases at most 100 claims, and a name has no spaces",
-        ));
-    }
-    if settings.roles.len() > 50 || !settings.roles.iter().all(is_name) {
-        return Err(Invalid::new("roles", "a scope names at most 50 roles, and a name has no spaces"));
-    }
-    Ok(())
 }

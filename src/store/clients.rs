@@ -10,7 +10,7 @@ use crate::protocol::token_request::GrantType;
 use super::connection::Statement;
 use super::row::{Row, escape_like, json, unreadable};
 use super::sql::{insert_if_absent, sql};
-use super::{Connection, Tx};
+use super::{Connection, Tx, WHOLE_PAGE};
 
 macro_rules! columns {
     () => {
@@ -79,6 +79,23 @@ impl Connection {
             .bind(i64::from(limit))
             .all(client)
             .await
+    }
+
+    /// Every client, by id; page by page, so that no statement takes long.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn every_client(&mut self) -> Result<Vec<Client>, Fault> {
+        let mut clients: Vec<Client> = Vec::new();
+        loop {
+            let after = clients.last().map_or(String::new(), |client| client.id.clone());
+            let page = self.clients(&after, WHOLE_PAGE).await?;
+            let is_last = page.len() < usize::from(WHOLE_PAGE);
+            clients.extend(page);
+            if is_last {
+                return Ok(clients);
+            }
+        }
     }
 
     /// Up to `limit` clients by name after the one of this name in lower case and this id; with

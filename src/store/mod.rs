@@ -52,6 +52,9 @@ use audit::Audit;
 use connection::Source;
 use lane::Lane;
 
+/// How many rows are read at once where all are wanted.
+const WHOLE_PAGE: u16 = 1000;
+
 /// The open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {

@@ -125,6 +125,19 @@ impl Tx {
         .await
     }
 
+    /// Makes whoever else holds this setting wait until the transaction ends. One row stands for a whole table:
+    /// holding all rows of it would let two who add one wait for each other on MySQL.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_setting(&mut self, setting: Setting) -> Result<(), Fault> {
+        self.query(sql!("UPDATE settings SET updated_at = updated_at WHERE name = $1"))
+            .text(setting.name())
+            .execute()
+            .await
+            .map(drop)
+    }
+
     /// Sets a setting, whatever it was.
     ///
     /// # Errors

@@ -59,18 +59,6 @@ impl Tx {
         .map(drop)
     }
 
-    /// Makes whoever else replaces or retires keys wait until the transaction ends: of two who see that
-    /// another key still signs, one would be wrong.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn hold_signing_keys(&mut self) -> Result<(), Fault> {
-        self.query(sql!("UPDATE signing_keys SET active_at = active_at"))
-            .execute()
-            .await
-            .map(drop)
-    }
-
     /// Sets when a key stops to sign and stops to verify, whatever was said before.
     ///
     /// # Errors

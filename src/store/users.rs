@@ -10,7 +10,7 @@ use crate::protocol::scope::Scope;
 use super::connection::Statement;
 use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
-use super::{Connection, Tx};
+use super::{Connection, Tx, WHOLE_PAGE};
 
 /// Which users a list is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -163,7 +163,8 @@ impl Connection {
         self.query(sql!(
             "SELECT ",
             columns!(),
-            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled >= $4 AND is_disabled <= $5 \
+            // With `+ 0` the index of who is disabled is not taken for one that helps.
+            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled + 0 >= $4 AND is_disabled + 0 <= $5 \
                ORDER BY username LIMIT $6"
         ))
         .text(with.prefix)
@@ -186,6 +187,23 @@ impl Connection {
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
+    }
+
+    /// Every user, by name; page by page, so that no statement takes long.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn every_user(&mut self) -> Result<Vec<User>, Fault> {
+        let mut users: Vec<User> = Vec::new();
+        loop {
+            let after = users.last().map_or(String::new(), |user| user.username.clone());
+            let page = self.users(&after, WHOLE_PAGE).await?;
+            let is_last = page.len() < usize::from(WHOLE_PAGE);
+            users.extend(page);
+            if is_last {
+                return Ok(users);
+            }
+        }
     }
 
     /// Whether a name or an address belongs to another account than `user_id`.
@@ -247,6 +265,34 @@ impl Tx {
             .execute()
             .await?;
         Ok(updated == 1)
+    }
+
+    /// Takes a user for removal, if they are still of the version that `user` was read with. False when somebody
+    /// changed or deleted them meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_user(&mut self, user: &User) -> Result<bool, Fault> {
+        let claimed = self
+            .query(sql!("UPDATE users SET version = version + 1 WHERE id = $1 AND version = $2"))
+            .text(&user.id)
+            .bind(user.version)
+            .execute()
+            .await?;
+        Ok(claimed == 1)
+    }
+
+    /// Takes the e-mail address from a user, whatever their version: another account is about to get it, and
+    /// this one is about to be changed or removed in the same transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_email(&mut self, user_id: &str) -> Result<(), Fault> {
+        self.query(sql!("UPDATE users SET email = NULL WHERE id = $1"))
+            .text(user_id)
+            .execute()
+            .await
+            .map(drop)
     }
 
     /// Holds a user's row until the transaction ends, if the account may still sign in with this very

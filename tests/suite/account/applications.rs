@@ -15,7 +15,7 @@ on_every_database! {
         let user = app.user("alice").await;
         let client = app.confidential_client().await;
         let trusted = app.client(AuthMethod::None, |new| {
-            new.name = "Trusted".to_owned();
+            "Trusted".clone_into(&mut new.name);
             new.consent_policy = gatehouse::model::client::ConsentPolicy::Skip;
         }).await;
         let browser = signed_in(&app, "alice").await;
@@ -75,7 +75,7 @@ on_every_database! {
     async fn what_an_application_calls_itself_is_text(app: TestApp) {
         app.user("alice").await;
         let client = app.client(AuthMethod::None, |new| {
-            new.name = "<img src=x onerror=alert(1)> \"quoted\" & 'more'".to_owned();
+            "<img src=x onerror=alert(1)> \"quoted\" & 'more'".clone_into(&mut new.name);
             new.logo_uri = Some("https://logo.example/a.png".to_owned());
             new.client_uri = Some("https://app.example/?a=\"><script>alert(1)</script>".to_owned());
         }).await;

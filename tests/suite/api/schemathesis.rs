@@ -3,7 +3,6 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::browser::http;
 use crate::support::process::Sandbox;
 use crate::support::tools;
 
@@ -18,10 +17,6 @@ async fn the_interface_is_as_it_describes_itself() {
     let sandbox = Sandbox::new().with("ADMIN_TOKEN", ADMIN_TOKEN);
     let server = sandbox.serve();
     let description = format!("{}/api/openapi.json", sandbox.issuer());
-    if http().get(&description).send().await.expect("an answer").status() == 404 {
-        println!("skipped: this server has no /api/openapi.json yet");
-        return;
-    }
     let (passed, output) = fuzz(&sandbox, &description);
     assert!(passed, "{output}\n\nthe server said:\n{}", server.output());
 }
@@ -32,9 +27,23 @@ fn fuzz(sandbox: &Sandbox, description: &str) -> (bool, String) {
     let file = std::fs::File::create(&report).expect("a file is written");
     let mut run = sandbox
         .program(&tools::schemathesis().display().to_string())
-        .args(["run", description])
+        .args([
+            "--config-file",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis.toml"),
+            "run",
+            description,
+        ])
         .args(["--header", &format!("X-Admin-Token: {ADMIN_TOKEN}")])
-        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
+        // Wrong admin tokens are slowed down, and soon right ones are, too: `api::authorization` looks at every
+        // operation without credentials.
+        .args([
+            "--checks",
+            "all",
+            "--exclude-checks",
+            "ignored_auth",
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+        ])
         .args(["--generation-deterministic", "--max-examples", EXAMPLES, "--continue-on-failure"])
         .args(["--workers", "1", "--request-timeout", "10", "--no-color"])
         // Python writes what it wants to, and not what the terminal of a machine can show.

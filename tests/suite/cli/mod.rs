@@ -24,9 +24,11 @@ macro_rules! on_every_database {
     };
 }
 
+mod automation;
 mod configuration;
 pub mod crash;
 pub mod database;
+mod declaration;
 mod first_start;
 mod health;
 mod help;

@@ -8,7 +8,7 @@ use gatehouse::store::{Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 
-fn grant(app: &TestApp, expires_at: i64) -> Grant {
+pub fn grant(app: &TestApp, expires_at: i64) -> Grant {
     let now = app.app.now();
     Grant {
         id: new_id(&app.app.clock, &app.app.random),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, json_value, merged, no_query, read, versioned};
+use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, json_value, merged, no_query, versioned};
 use crate::admin::clients::{self as engine, ClientView};
 use crate::admin::page::Listed;
 use crate::admin::{AdminError, Expected};
@@ -194,10 +194,13 @@ fn input(mut body: Value, id: Option<&str>) -> Result<NewClient, Error> {
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(AdminError::invalid(name, format!("{name} is a text"))),
     };
-    let (client_id, secret, kind) = (text("client_id")?, text("client_secret")?, text("kind")?);
-    let kind = match kind {
+    let (client_id, secret) = (text("client_id")?, text("client_secret")?);
+    let kind = match fields.remove("kind") {
         None => ClientKind::default(),
-        Some(kind) => read(Value::from(kind)).map_err(|_| AdminError::invalid("kind", "kind is web, spa, native, service or mcp"))?,
+        Some(kind) => {
+            let kind = kind.as_str().and_then(ClientKind::parse);
+            kind.ok_or_else(|| AdminError::invalid("kind", "kind is web, spa, native, service or mcp"))?
+        }
     };
     if let (Some(id), Some(named)) = (id, &client_id)
         && id != named

@@ -16,7 +16,7 @@ use crate::web::error::Error;
 #[utoipa::path(
     get, path = "/api/admin/v1/events", tag = "events", operation_id = "list_events",
     params(
-        ("kind" = Option<String>, Query, description = "What happened", example = "client.changed"),
+        ("kind" = Option<EventKind>, Query, description = "What happened"),
         ("outcome" = Option<Outcome>, Query, description = "Whether it was done or refused"),
         ("actor" = Option<String>, Query, description = "Who did it", example = "admin_token"),
         ("subject_id" = Option<String>, Query, description = "The user whom it concerns"),
@@ -46,7 +46,9 @@ pub fn filter(query: &Query) -> Result<EventFilter, Error> {
     let time = |name: &str| {
         let text = query.text(name)?;
         text.map(|text| {
-            let time = text.parse().ok().filter(|time| (0..=4_102_444_800).contains(time));
+            let time = text.parse().ok().filter(|time: &i64| *time >= 0);
+            // Later than any event, and small enough to add to.
+            let time = time.map(|time| time.min(253_402_300_799));
             time.ok_or_else(|| invalid(name, "a time is a number of seconds since 1970"))
         })
         .transpose()

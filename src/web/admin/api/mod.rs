@@ -3,6 +3,11 @@
 //! The conventions are kept here, so that every noun has the same: JSON bodies whose fields are all known,
 //! pages by cursor, `ETag` and `If-Match`, problem documents that name the field at fault.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "the documentation of a handler is the API's, where `responses` says what it is refused with"
+)]
+
 pub mod clients;
 pub mod consents;
 pub mod events;
@@ -136,7 +141,13 @@ impl Query {
     /// When a parameter is unknown or repeated.
     pub fn without_page(call: &Call, known: &[&str]) -> Result<Self, Error> {
         let parameters = call.query()?;
-        parameters.refuse_duplicates()?;
+        let mut seen = std::collections::BTreeSet::new();
+        if let Some(name) = parameters.names().find(|name| !seen.insert(name.to_owned())) {
+            return Err(Error::InvalidParameter {
+                name: name.to_owned(),
+                message: "a parameter is sent once".to_owned(),
+            });
+        }
         if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Error::UnknownParameter(name.to_owned()));
         }
@@ -237,7 +248,7 @@ pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     })
 }
 
-/// Applies a merge patch (RFC 7396) to what something is now.
+/// Applies a merge patch (RFC 7396) to what something is now, or what was sent to the defaults.
 ///
 /// # Errors
 /// Names the field at fault.
@@ -247,7 +258,14 @@ pub fn merged<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> Re
         return Err(AdminError::invalid("", "the body is a JSON object"));
     }
     let mut value = serde_json::to_value(current).map_err(crate::base::fault::Fault::internal)?;
-    json_patch::merge(&mut value, patch);
+    for (name, change) in patch.as_object().into_iter().flatten() {
+        // Every field is always there: `null` is a value that some of them can have, not a way to leave one out.
+        if change.is_object() {
+            json_patch::merge(&mut value[name], change);
+        } else {
+            value[name] = change.clone();
+        }
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let field = error.path().to_string();
         AdminError::invalid(field, error.into_inner().to_string())

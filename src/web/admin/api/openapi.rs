@@ -1,7 +1,7 @@
 //! `/api/openapi.json`: the API as a document (OpenAPI 3.1), made of the handlers' own documentation.
 
 use actix_web::HttpResponse;
-use utoipa::openapi::RefOr;
+use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -45,8 +45,9 @@ use crate::web::error::Error;
         sessions::list, sessions::show, sessions::end,
         signing_keys::list, signing_keys::rotate, signing_keys::retire,
     ),
+    components(schemas(super::Problem, crate::admin::stats::Range, crate::model::event::EventKind, crate::model::event::Outcome)),
     security(("admin_token" = []), ("bearer" = [])),
-    modifiers(&Credentials, &Descriptions)
+    modifiers(&Credentials)
 )]
 struct Api;
 
@@ -67,40 +68,89 @@ impl Modify for Credentials {
     }
 }
 
-/// Words for answers that have none of their own.
-struct Descriptions;
+/// The document, without the address of a server.
+#[must_use]
+pub fn openapi() -> Value {
+    let mut document = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    put_integers_in_place(&mut document);
+    let known = document["components"]["schemas"].clone();
+    join_flattened(&mut document["components"]["schemas"], &known);
+    describe_answers(&mut document["paths"]);
+    document
+}
 
-impl Modify for Descriptions {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for item in document.paths.paths.values_mut() {
-            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
-            for operation in operations.into_iter().flatten() {
-                for (status, response) in &mut operation.responses.responses {
-                    if let RefOr::T(response) = response
-                        && response.description.is_empty()
-                    {
-                        let text = match status.as_str() {
-                            "201" => "It is made",
-                            "204" => "It is gone",
-                            _ => "How it is now",
-                        };
-                        text.clone_into(&mut response.description);
-                    }
-                }
+/// Our names for integers (`Timestamp`, `Seconds`) become references to a schema of their own, which tells
+/// nobody anything.
+fn put_integers_in_place(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("$ref").and_then(Value::as_str) == Some("#/components/schemas/i64") {
+                fields.remove("$ref");
+                fields.insert("type".to_owned(), json!("integer"));
+                fields.insert("format".to_owned(), json!("int64"));
+            }
+            fields.remove("i64");
+            fields.values_mut().for_each(put_integers_in_place);
+        }
+        Value::Array(items) => items.iter_mut().for_each(put_integers_in_place),
+        _ => {}
+    }
+}
+
+/// A flattened type is described as "all of" its parts. A part that refuses unknown fields would refuse the
+/// fields of the other parts, so the parts are joined to one object.
+fn join_flattened(value: &mut Value, known: &Value) {
+    match value {
+        Value::Object(fields) if fields.contains_key("allOf") => {
+            let mut joined = json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": false });
+            if let Some(description) = fields.get("description") {
+                joined["description"] = description.clone();
+            }
+            join(known, value, &mut joined);
+            *value = joined;
+        }
+        Value::Object(fields) => fields.values_mut().for_each(|field| join_flattened(field, known)),
+        Value::Array(items) => items.iter_mut().for_each(|item| join_flattened(item, known)),
+        _ => {}
+    }
+}
+
+/// Adds the fields of a schema and of its parts to `joined`.
+fn join(known: &Value, schema: &Value, joined: &mut Value) {
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let name = part["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        join(known, name.map_or(part, |name| &known[name]), joined);
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        joined["properties"][name] = property.clone();
+    }
+    for name in schema["required"].as_array().into_iter().flatten() {
+        if let Some(required) = joined["required"].as_array_mut() {
+            required.push(name.clone());
+        }
+    }
+}
+
+/// Words for answers that have none of their own.
+fn describe_answers(paths: &mut Value) {
+    let operations = paths.as_object_mut().into_iter().flatten();
+    let operations = operations.flat_map(|(_, item)| item.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+            if response["description"].as_str().is_none_or(str::is_empty) {
+                response["description"] = json!(match status.as_str() {
+                    "201" => "It is made",
+                    "204" => "It is gone",
+                    _ => "How it is now",
+                });
             }
         }
     }
 }
 
-/// The document, without the address of a server.
-#[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    Api::openapi()
-}
-
 /// `GET /api/openapi.json`
 pub async fn document(call: Call) -> Result<HttpResponse, Error> {
     let mut document = openapi();
-    document.servers = Some(vec![utoipa::openapi::Server::new(call.app.issuer.as_str())]);
+    document["servers"] = json!([{ "url": call.app.issuer.as_str() }]);
     Ok(HttpResponse::Ok().json(document))
 }

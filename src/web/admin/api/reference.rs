@@ -4,7 +4,6 @@ use actix_web::HttpResponse;
 use askama::Template;
 use serde_json::Value;
 
-use crate::base::fault::Fault;
 use crate::web::call::Call;
 use crate::web::error::{Error, PROBLEMS};
 use crate::web::pages::{Page, ok};
@@ -69,7 +68,7 @@ struct Kind {
 
 /// `GET /api/docs`
 pub async fn page(call: Call) -> Result<HttpResponse, Error> {
-    let document = serde_json::to_value(openapi()).map_err(Fault::internal)?;
+    let document = openapi();
     let reference = ReferencePage {
         page: Page::new(&call.app),
         introduction: text(&document["info"]["description"]).split("\n\n").map(str::to_owned).collect(),

@@ -12,7 +12,7 @@ use crate::web::error::Error;
 /// How many there are, and what happened in the last 24 hours or 30 days: the numbers of the dashboard.
 #[utoipa::path(
     get, path = "/api/admin/v1/stats", tag = "stats", operation_id = "show_stats",
-    params(("range" = Option<String>, Query, description = "`day`: 24 hours, hour by hour; `month`: 30 days, day by day", example = "day")),
+    params(("range" = Option<Range>, Query, description = "How far to look back")),
     responses((status = 200, description = "The numbers", body = Dashboard), Refused)
 )]
 pub async fn show(call: Call) -> Result<HttpResponse, Error> {

@@ -140,7 +140,7 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     let optional = |value: &Option<String>| value.as_ref().map(Cell::code);
     let facts = Facts::default()
         .fact("When", Cell::text(time::exact(event.at)))
-        .fact("What", Cell::code(event.kind).maybe_tag(outcome_tag(&event)))
+        .fact("What", Cell::code(event.kind.as_str()).maybe_tag(outcome_tag(&event)))
         .fact("Who", actor(&ui, &event))
         .maybe("User", event.subject_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["users", id]))))
         .maybe(

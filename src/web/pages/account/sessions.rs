@@ -84,11 +84,9 @@ async fn end(call: Call) -> Result<HttpResponse, Error> {
         }
         // The own one is ended by signing out, which says what that means.
         (Some("one"), Some(id)) if id == visitor.session.id => "/logout",
+        (Some("one"), Some(id)) if own_sessions::end(&call.app, visitor, id).await? => "/account/sessions?done=one",
         // Somebody else's looks like one that has ended.
-        (Some("one"), Some(id)) => match own_sessions::end(&call.app, visitor, id).await? {
-            true => "/account/sessions?done=one",
-            false => "/account/sessions?done=gone",
-        },
+        (Some("one"), Some(_)) => "/account/sessions?done=gone",
         _ => return Err(invalid_request("the form does not say which session is to be ended").into()),
     };
     Ok(see_other(&call.app, location).finish())

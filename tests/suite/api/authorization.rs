@@ -1,0 +1,272 @@
+//! Every endpoint × everybody: who is let in. A route that has no line here fails the test.
+
+use std::collections::BTreeSet;
+
+use gatehouse::web::routes::{self, Access, Audience, Feature, Route};
+use reqwest::Method;
+
+use super::access::{automation, own_token};
+use super::{Caller, SESSION, Shown, session_cookie};
+use crate::support::app::Options;
+use crate::support::{Browser, Database, TestApp};
+
+/// Who may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Everybody; the statuses that anybody may get
+    Open(&'static [u16]),
+    /// Whoever is signed in as a user
+    #[allow(dead_code, reason = "a page for people who are signed in needs it")]
+    SignedIn,
+    /// Everybody who administers
+    AdminRead,
+    /// Those who may change things
+    AdminWrite,
+    /// Only whoever shows the admin token itself
+    AdminToken,
+}
+
+use Class::{AdminRead, AdminToken, AdminWrite, Open};
+
+/// A line for each method and path. A GET that has a HEAD answers it alike.
+const TABLE: &[(&str, &str, Class)] = &[
+    // the protocol: clients and tokens prove who they are to it, not sessions
+    ("GET", "/authorize", Open(&[400])),
+    ("POST", "/authorize", Open(&[400])),
+    ("POST", "/token", Open(&[400])),
+    ("POST", "/introspect", Open(&[400])),
+    ("POST", "/revoke", Open(&[400])),
+    ("GET", "/userinfo", Open(&[401, 403, 200])),
+    ("POST", "/userinfo", Open(&[401, 403, 200])),
+    ("GET", "/jwks", Open(&[200])),
+    ("GET", "/.well-known/jwks.json", Open(&[200])),
+    ("GET", "/.well-known/openid-configuration", Open(&[200])),
+    ("GET", "/.well-known/oauth-authorization-server", Open(&[200])),
+    // probes
+    ("GET", "/health", Open(&[200])),
+    ("GET", "/healthz", Open(&[200])),
+    ("GET", "/ping", Open(&[200])),
+    ("GET", "/readyz", Open(&[200])),
+    // development
+    ("GET", "/dev/seed", AdminToken),
+    ("POST", "/dev/seed", AdminToken),
+    ("GET", "/dev/pkce", AdminToken),
+    ("GET", "/dev/clients", AdminToken),
+    ("POST", "/dev/clients", AdminToken),
+    // pages; a form that is not ours is refused with 400 or 403
+    ("GET", "/", Open(&[200])),
+    ("GET", "/login", Open(&[200, 303])),
+    ("POST", "/login", Open(&[400, 403])),
+    ("GET", "/select-account", Open(&[400])),
+    ("POST", "/select-account", Open(&[400, 403])),
+    ("GET", "/authorize/continue", Open(&[400])),
+    ("GET", "/consent", Open(&[400])),
+    ("POST", "/consent", Open(&[400, 403])),
+    ("GET", "/logout", Open(&[200])),
+    ("POST", "/logout", Open(&[200, 400, 403])),
+    ("GET", "/setup", Open(&[200, 410])),
+    ("POST", "/setup", Open(&[400, 403, 410])),
+    ("GET", "/static/gatehouse.css", Open(&[200])),
+    ("GET", "/static/gatehouse.svg", Open(&[200])),
+    ("GET", "/static/form_post.js", Open(&[200])),
+    ("GET", "/favicon.ico", Open(&[200])),
+    // the admin API
+    ("GET", "/api/openapi.json", Open(&[200])),
+    ("GET", "/api/docs", Open(&[200])),
+    ("GET", "/api/admin/v1/clients", AdminRead),
+    ("POST", "/api/admin/v1/clients", AdminWrite),
+    ("GET", "/api/admin/v1/clients/{client_id}", AdminRead),
+    ("PUT", "/api/admin/v1/clients/{client_id}", AdminWrite),
+    ("PATCH", "/api/admin/v1/clients/{client_id}", AdminWrite),
+    ("DELETE", "/api/admin/v1/clients/{client_id}", AdminWrite),
+    ("POST", "/api/admin/v1/clients/{client_id}/secret", AdminWrite),
+    ("GET", "/api/admin/v1/users", AdminRead),
+    ("POST", "/api/admin/v1/users", AdminWrite),
+    ("GET", "/api/admin/v1/users/{id}", AdminRead),
+    ("PUT", "/api/admin/v1/users/{id}", AdminWrite),
+    ("PATCH", "/api/admin/v1/users/{id}", AdminWrite),
+    ("DELETE", "/api/admin/v1/users/{id}", AdminWrite),
+    ("POST", "/api/admin/v1/users/{id}/password", AdminWrite),
+    ("POST", "/api/admin/v1/users/{id}/sign-out", AdminWrite),
+    ("GET", "/api/admin/v1/scopes", AdminRead),
+    ("GET", "/api/admin/v1/scopes/{name}", AdminRead),
+    ("PUT", "/api/admin/v1/scopes/{name}", AdminWrite),
+    ("PATCH", "/api/admin/v1/scopes/{name}", AdminWrite),
+    ("DELETE", "/api/admin/v1/scopes/{name}", AdminWrite),
+    ("GET", "/api/admin/v1/consents", AdminRead),
+    ("DELETE", "/api/admin/v1/consents/{user_id}/{client_id}", AdminWrite),
+    ("GET", "/api/admin/v1/grants", AdminRead),
+    ("GET", "/api/admin/v1/grants/{id}", AdminRead),
+    ("POST", "/api/admin/v1/grants/{id}/revoke", AdminWrite),
+    ("GET", "/api/admin/v1/sessions", AdminRead),
+    ("GET", "/api/admin/v1/sessions/{id}", AdminRead),
+    ("DELETE", "/api/admin/v1/sessions/{id}", AdminWrite),
+    ("GET", "/api/admin/v1/signing-keys", AdminRead),
+    ("POST", "/api/admin/v1/signing-keys/rotate", AdminWrite),
+    ("POST", "/api/admin/v1/signing-keys/{kid}/retire", AdminWrite),
+    // the admin pages
+    ("GET", "/admin/sign-in", Open(&[200, 303])),
+    ("POST", "/admin/sign-in", Open(&[200, 303, 400, 403])),
+    ("POST", "/admin/sign-out", Open(&[200, 303, 400, 403])),
+    ("GET", "/admin", AdminRead),
+];
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    User,
+    Auditor,
+    Admin,
+    ReadToken,
+    WriteToken,
+    /// A token that acts for an administrator, with the scope `admin:write`
+    HandedOn,
+    /// A token with `admin:write` of another issuer, signed with the same keys
+    Foreign,
+}
+
+/// What they get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    LetIn,
+    /// 401, or 303 to the sign-in page where people are asked
+    WhoAreYou,
+    /// 401: what was shown is wrong
+    Wrong,
+    /// 403
+    Forbidden,
+    /// 401 or 429
+    WrongOrThrottled,
+    OneOf(&'static [u16]),
+}
+
+fn expected(class: Class, who: Who) -> Expected {
+    match (class, who) {
+        (Class::Open(statuses), _) => Expected::OneOf(statuses),
+        (Class::SignedIn, Who::User | Who::Auditor | Who::Admin) => Expected::LetIn,
+        (Class::AdminToken, _) => Expected::WrongOrThrottled,
+        (Class::SignedIn, _) | (_, Who::Nobody) => Expected::WhoAreYou,
+        (_, Who::Foreign) => Expected::Wrong,
+        (_, Who::User | Who::HandedOn) | (Class::AdminWrite, Who::Auditor | Who::ReadToken) => Expected::Forbidden,
+        (Class::AdminRead | Class::AdminWrite, _) => Expected::LetIn,
+    }
+}
+
+/// Something that a placeholder can stand for, and that there is not: nothing is changed.
+fn sample(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').collect();
+    let filled: Vec<&str> = parts
+        .iter()
+        .map(|part| if part.starts_with('{') { "no-such-thing" } else { part })
+        .collect();
+    filled.join("/")
+}
+
+fn judge(route: &Route, expected: Expected, status: u16, location: &str) -> bool {
+    let is_page = route.audience == Audience::Person;
+    match expected {
+        Expected::WhoAreYou if is_page => {
+            status == 303
+                && location.contains(if route.access == Access::SignedIn {
+                    "/login"
+                } else {
+                    "/admin/sign-in"
+                })
+        }
+        Expected::WhoAreYou | Expected::Wrong => status == 401,
+        Expected::Forbidden => status == 403,
+        Expected::WrongOrThrottled => matches!(status, 401 | 429),
+        Expected::OneOf(statuses) => statuses.contains(&status),
+        // A form without its token is refused later, with 403; on a page that only shows something nothing is.
+        Expected::LetIn if is_page && route.methods.iter().any(|method| method.as_str() == "POST") => {
+            status < 500 && status != 401 && !location.contains("sign-in")
+        }
+        Expected::LetIn => status < 500 && !matches!(status, 401 | 403 | 429) && !location.contains("sign-in"),
+    }
+}
+
+#[test]
+fn every_route_has_its_line() {
+    let lines: BTreeSet<(&str, &str)> = TABLE.iter().map(|(method, path, _)| (*method, *path)).collect();
+    assert_eq!(lines.len(), TABLE.len(), "a line is there twice");
+    let mut routes = BTreeSet::new();
+    for route in routes::all() {
+        for method in route.methods.iter().filter(|method| method.as_str() != "HEAD") {
+            assert!(routes.insert((method.as_str(), route.path)), "two rows for {method} {}", route.path);
+        }
+    }
+    let missing: Vec<_> = routes.difference(&lines).collect();
+    let gone: Vec<_> = lines.difference(&routes).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "without a line: {missing:?}; without a route: {gone:?}"
+    );
+    for route in routes::all() {
+        for method in route.methods {
+            let key = if method.as_str() == "HEAD" { "GET" } else { method.as_str() };
+            let (_, _, class) = TABLE
+                .iter()
+                .find(|(method, path, _)| (*method, *path) == (key, route.path))
+                .unwrap();
+            let fits = match class {
+                Class::Open(_) => route.access == Access::Open,
+                Class::AdminToken => route.access == Access::Open && route.feature == Feature::Dev,
+                Class::SignedIn => route.access == Access::SignedIn,
+                Class::AdminRead => route.access == Access::Administrator && method.is_safe(),
+                Class::AdminWrite => matches!(route.access, Access::Administrator | Access::FreshAdministrator) && !method.is_safe(),
+            };
+            assert!(fits, "{method} {} is {:?}, not {class:?}", route.path, route.access);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_is_let_in_where_they_may_and_nowhere_else() {
+    let settings = vec![("enable_dev_endpoints", "true".to_owned())];
+    let options = Options {
+        settings,
+        ..Options::default()
+    };
+    let app = TestApp::start_with(Database::Sqlite, options).await;
+    let elsewhere = TestApp::start(Database::Sqlite).await;
+    app.user("user").await;
+    app.user_with("auditor", |new| new.roles = vec!["auditor".to_owned()]).await;
+    app.user_with("admin", |new| new.roles = vec!["admin".to_owned()]).await;
+    let client = automation(&app).await;
+    let page = client.authorize(&Browser::new(), "admin", &[("scope", "openid admin:write")]).await;
+    let handed_on = client.redeem(&page.answer("code").unwrap()).await.text("access_token").to_owned();
+    let foreign = own_token(&automation(&elsewhere).await, "admin:write").await;
+    let session = async |name: &str| Shown::Cookie(SESSION, session_cookie(&app, name).await);
+    let callers = [
+        (Who::Nobody, Shown::Nothing),
+        (Who::User, session("user").await),
+        (Who::Auditor, session("auditor").await),
+        (Who::Admin, session("admin").await),
+        (Who::ReadToken, Shown::Bearer(own_token(&client, "admin:read").await)),
+        (Who::WriteToken, Shown::Bearer(own_token(&client, "admin:write").await)),
+        (Who::HandedOn, Shown::Bearer(handed_on)),
+        (Who::Foreign, Shown::Bearer(foreign)),
+    ];
+    let mut wrong = Vec::new();
+    for route in routes::all() {
+        for method in route.methods {
+            let key = if method.as_str() == "HEAD" { "GET" } else { method.as_str() };
+            let line = TABLE.iter().find(|(method, path, _)| (*method, *path) == (key, route.path));
+            let Some((_, _, class)) = line else { continue };
+            for (who, shown) in &callers {
+                let caller = Caller::new(&app, shown.clone());
+                let method = Method::from_bytes(method.as_str().as_bytes()).expect("a method");
+                let answer = caller.send(method.clone(), &sample(route.path), None).await;
+                let expected = expected(*class, *who);
+                if !judge(route, expected, answer.status, answer.header("location")) {
+                    wrong.push(format!(
+                        "{method} {} by {who:?}: {} instead of {expected:?}",
+                        route.path, answer.status
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
