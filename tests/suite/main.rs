@@ -15,6 +15,7 @@
 )]
 
 mod account;
+mod admin_pages;
 mod api;
 mod architecture;
 mod audit;

@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::menu::Section;
 use super::view::field::{Field, Kind};
-use super::view::page::{Shell, Ui, html, safe_path, text};
+use super::view::page::{Shell, Ui, encoded, html, safe_path, text};
 use super::view::parts::{Link, Note};
 use crate::admin::access::Administrator;
 use crate::app::App;
@@ -18,7 +18,6 @@ use crate::identity::session;
 use crate::model::event::Actor;
 use crate::protocol::parameters::Parameters;
 use crate::web::admin::administrator;
-use crate::web::admin::api::encoded;
 use crate::web::call::Call;
 use crate::web::cookies;
 use crate::web::error::{self, Error};

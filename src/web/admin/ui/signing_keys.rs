@@ -49,8 +49,8 @@ fn state_tag(state: KeyState) -> Tag {
 
 fn row(ui: &Ui, key: &KeyView) -> Vec<Cell> {
     let now = ui.now();
-    let until = |at: Option<i64>| at.map_or_else(|| Cell::text("rotated"), |at| Cell::time(at, now));
-    let retire = Link::new(format!("Retire {} …", key.algorithm), ui.at(&["signing-keys", &key.kid, "retire"]));
+    let until = |at: Option<i64>| at.map_or_else(|| Cell::text("it is rotated"), |at| Cell::time(at, now));
+    let retire = Link::new("Retire …", ui.at(&["signing-keys", &key.kid, "retire"])).about(format!("{} {}", key.algorithm, key.kid));
     vec![
         Cell::text(key.algorithm.as_str()).note(&key.kid),
         Cell::only_tag(state_tag(key.state)),

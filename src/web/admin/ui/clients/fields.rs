@@ -150,10 +150,12 @@ pub fn consent_policy(settings: &ClientSettings) -> Field {
 /// Reads the fields that every form of a client has.
 pub fn read_basics(typed: &Parameters, settings: ClientSettings) -> Result<ClientSettings, AdminError> {
     let scope: Vec<&str> = typed.all("scope").flat_map(str::split_whitespace).collect();
+    let scope = Scope::parse(&scope.join(" ")).map_err(|refusal| AdminError::invalid("scope", refusal.description))?;
     Ok(ClientSettings {
         name: text(typed, "client_name").to_owned(),
         redirect_uris: lines(typed, "redirect_uris"),
-        scope: Scope::parse(&scope.join(" ")).map_err(|refusal| AdminError::invalid("scope", refusal.description))?,
+        // What was there keeps its order, so that saving what one sees changes nothing.
+        scope: settings.scope.intersection(&scope).union(&scope),
         ..settings
     })
 }

@@ -5,6 +5,7 @@ use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use askama::Template;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use crate::admin::access::Rights;
 use crate::admin::page::Page;
@@ -15,7 +16,6 @@ use crate::base::fault::Fault;
 use crate::identity::form_token::{self, Form as FormKind};
 use crate::model::event::Actor;
 use crate::protocol::parameters::Parameters;
-use crate::web::admin::api::encoded;
 use crate::web::call::Call;
 use crate::web::error::Error;
 use crate::web::pages::next::Next;
@@ -24,6 +24,14 @@ use super::super::menu::{self, Group, Section};
 use super::Part;
 use super::form::Form;
 use super::parts::{Link, Note, Press, Tag};
+
+/// Everything but the characters that mean themselves wherever they stand (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text as a segment of a path or a value in a query.
+pub fn encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
+}
 
 /// What the frame of every page shows.
 pub struct Shell {

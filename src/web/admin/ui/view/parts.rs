@@ -38,6 +38,7 @@ pub struct Link {
     pub label: String,
     /// Where it leads
     pub href: String,
+    about: String,
     is_main: bool,
 }
 
@@ -47,8 +48,15 @@ impl Link {
         Self {
             label: label.into(),
             href,
+            about: String::new(),
             is_main: false,
         }
+    }
+
+    /// What it is about, for those who hear a list of links.
+    pub fn about(mut self, about: impl Into<String>) -> Self {
+        self.about = about.into();
+        self
     }
 
     /// The thing that most people come to this page for.

@@ -1,0 +1,168 @@
+//! What holds for every page: it has a title and one heading, nothing in it is inline, and nothing that people
+//! typed becomes a part of it.
+
+use actix_web::http::Method;
+use gatehouse::model::client::ClientKind;
+use gatehouse::model::client::ConsentPolicy;
+use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::web::routes;
+
+use super::Desk;
+use crate::support::Browser;
+
+const EVIL: &str = "<script>alert(1)</script>\"'><img src=x>&amp;";
+
+/// Things whose names want to be more than names.
+pub(super) struct Things {
+    client: String,
+    user: String,
+    scope: String,
+    key: String,
+    event: String,
+}
+
+impl Things {
+    pub(super) async fn make(desk: &Desk) -> Self {
+        let app = &desk.app;
+        app.define_scope("<script>alert(1)</script>", &[]).await;
+        let client = app
+            .client(AuthMethod::ClientSecretBasic, |new| {
+                new.name = EVIL.to_owned();
+                new.id = Some("<script>alert(1)</script>'x".to_owned());
+                new.redirect_uris.push("https://app.example/'quoted'$(id)?a=1&b=2".to_owned());
+                new.consent_policy = ConsentPolicy::Once;
+            })
+            .await;
+        let mut service = NewClient::of_kind(EVIL, ClientKind::Service);
+        service.id = Some("service".to_owned());
+        clients::register(&app.app, service).await.expect("a service");
+        let user = app
+            .user_with("mallory", |new| {
+                new.profile.insert("name".to_owned(), EVIL.into());
+                new.extra_claims.insert(EVIL.to_owned(), EVIL.into());
+                new.roles = vec!["<script>alert(1)</script>".to_owned()];
+            })
+            .await;
+        client.tokens("mallory", &[]).await;
+        let browser = Browser::new();
+        let page = browser.visit(&app.url("/login")).await;
+        browser.submit(&page, &[("username", EVIL), ("password", "wrong")]).await;
+        let key = app.app.keys.current().records().next().expect("a key").id.clone();
+        let events = desk.get("/admin/events").await;
+        let event = events.body.split("/admin/events/").nth(1).expect("an event");
+        Self {
+            client: "%3Cscript%3Ealert%281%29%3C%2Fscript%3E%27x".to_owned(),
+            user: user.id,
+            scope: "%3Cscript%3Ealert%281%29%3C%2Fscript%3E".to_owned(),
+            key,
+            event: event.split('"').next().expect("its id").to_owned(),
+        }
+    }
+
+    /// Every page that can be opened.
+    pub(super) fn pages(&self) -> Vec<String> {
+        let mut pages: Vec<String> = routes::all()
+            .filter(|route| route.path.starts_with("/admin") && route.methods.contains(&Method::GET))
+            .map(|route| filled(route.path, self))
+            .collect();
+        assert!(pages.len() > 25, "{pages:?}");
+        pages.extend(["web", "spa", "native", "service", "mcp"].map(|kind| format!("/admin/new-client?kind={kind}")));
+        pages.extend([
+            "/admin?range=month".to_owned(),
+            "/admin/clients/service".to_owned(),
+            "/admin/clients/service/connect".to_owned(),
+            "/admin/clients/service/playground".to_owned(),
+            "/admin/clients?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
+            "/admin/events?kind=session.refused&actor=%22%3E%3Cscript%3Ealert(1)".to_owned(),
+        ]);
+        pages
+    }
+
+    /// Those that are not only there to change something.
+    pub(super) fn pages_to_look_at(&self) -> Vec<String> {
+        let only_for_changes = [
+            "/new-",
+            "/rotate",
+            "/delete",
+            "/retire",
+            "/password",
+            "/secret",
+            "/confirm",
+            "/playground",
+            "/sign-in",
+        ];
+        let mut pages = self.pages();
+        pages.retain(|page| !only_for_changes.iter().any(|part| page.contains(part)));
+        pages
+    }
+}
+
+/// A path of the table with its placeholders filled.
+pub(super) fn filled(path: &str, things: &Things) -> String {
+    let id = if path.contains("/users/") {
+        &things.user
+    } else {
+        "00000000000000000000000000000000"
+    };
+    path.replace("{client_id}", &things.client)
+        .replace("{id}", id)
+        .replace("{name}", &things.scope)
+        .replace("{kid}", &things.key)
+        .replace("{key}", "access_token_lifetime")
+        .replace("{event_id}", &things.event)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_a_page() {
+    let desk = Desk::new().await;
+    let things = Things::make(&desk).await;
+    for path in things.pages() {
+        let page = desk.get(&path).await;
+        let body = &page.body;
+        assert_eq!(page.status, 200, "{path}: {body}");
+        let count = |what: &str| body.matches(what).count();
+        assert_eq!((count("<h1"), count("<main"), count("<title>")), (1, 1, 1), "{path}");
+        // The chart's pictures have titles of their own.
+        assert!(!body.contains("<title></title>") && !body.contains("<title> "), "{path}");
+        assert!(body.contains("<html lang=\"en\">"), "{path}");
+        assert!(body.contains("class=\"skip\" href=\"#content\""), "{path}");
+        assert_eq!(count("<script"), 1, "{path}: only our own file");
+        assert_eq!(count(" style="), 0, "{path}");
+        assert_eq!(count("<style"), 0, "{path}");
+        assert!(!body.contains("onclick") && !body.contains("alert(1)</script"), "{path}: {body}");
+        assert!(!body.contains("<img src=x"), "{path}: {body}");
+        assert!(page.header("content-security-policy").contains("script-src 'self'"), "{path}");
+        assert!(!page.header("content-security-policy").contains("unsafe"), "{path}");
+        assert_eq!(page.header("cache-control"), "no-store", "{path}");
+        labels(&path, body);
+        ids(&path, body);
+    }
+}
+
+/// Every field has a label.
+fn labels(path: &str, body: &str) {
+    for kind in ["<input", "<select", "<textarea"] {
+        for piece in body.split(kind).skip(1) {
+            let tag = &piece[..piece.find('>').unwrap()];
+            if tag.contains("type=\"hidden\"") {
+                continue;
+            }
+            let id = tag
+                .split("id=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next())
+                .unwrap_or_default();
+            assert!(body.contains(&format!("for=\"{id}\"")), "{path}: no label for {tag}");
+        }
+    }
+}
+
+/// No id is given twice.
+fn ids(path: &str, body: &str) {
+    let mut ids: Vec<&str> = body.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "{path}: an id is there twice");
+}

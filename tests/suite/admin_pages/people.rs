@@ -1,0 +1,143 @@
+//! Users, what they allowed, and where they are signed in.
+
+use gatehouse::admin::users as engine;
+
+use super::{Desk, words};
+use crate::support::Browser;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_made_changed_and_deleted() {
+    let desk = Desk::new().await;
+    let page = desk.get("/admin/new-user").await;
+    let values = [
+        ("username", "Alice"),
+        ("password", "short"),
+        ("name", "Alice \"A\""),
+        ("extra_claims", "{\"department\": \"sales\"}"),
+    ];
+    let wrong = desk.send(&page, "/admin/new-user", &values).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("id=\"field-password-problem\""), "{}", wrong.body);
+    assert!(!wrong.body.contains("value=\"short\""), "a password is typed again");
+    let wrong = desk
+        .send(&wrong, "/admin/new-user", &[("password", " long enough "), ("profile", "[1]")])
+        .await;
+    assert_eq!(wrong.status, 422);
+    assert!(words(&wrong).contains("This is not a JSON object"), "{}", words(&wrong));
+    let page = desk
+        .send(
+            &wrong,
+            "/admin/new-user",
+            &[("password", " long enough "), ("profile", "{\"locale\": \"de\"}")],
+        )
+        .await;
+    assert!(words(&page).contains("Created."), "{}", page.body);
+    let id = page.url.split("/users/").nth(1).unwrap().split('?').next().unwrap().to_owned();
+    let user = engine::find(&desk.app.app, &id).await.unwrap();
+    assert_eq!(user.username, "alice");
+    assert_eq!(
+        serde_json::json!(user.profile),
+        serde_json::json!({"name": "Alice \"A\"", "locale": "de"})
+    );
+    assert_eq!(user.extra_claims["department"], "sales");
+    let browser = Browser::new();
+    let login = browser.visit(&desk.app.url("/login")).await;
+    assert_eq!(
+        browser
+            .submit(&login, &[("username", "alice"), ("password", " long enough ")])
+            .await
+            .status,
+        303
+    );
+
+    let path = format!("/admin/users/{id}");
+    let values = [
+        ("email", "a@example.com"),
+        ("roles", "staff\r\nboss"),
+        ("is_limited", "on"),
+        ("allowed_scope", "openid\r\nemail"),
+    ];
+    let page = desk.send(&page, &path, &values).await;
+    assert!(words(&page).contains("Saved."), "{}", page.body);
+    let user = engine::find(&desk.app.app, &id).await.unwrap();
+    assert_eq!(user.roles, ["staff", "boss"]);
+    assert_eq!(
+        user.allowed_scope.as_ref().map(ToString::to_string).as_deref(),
+        Some("openid email")
+    );
+    assert_eq!(user.profile["locale"], "de", "what has no field of its own stays");
+    desk.send(&page, &path, &[("is_limited", "")]).await;
+    assert_eq!(engine::find(&desk.app.app, &id).await.unwrap().allowed_scope, None);
+    assert_eq!(desk.send(&page, &path, &[("name", "Late")]).await.status, 412);
+
+    let page = desk.get(&path).await;
+    let page = desk.send(&page, "/disabled", &[]).await;
+    assert!(engine::find(&desk.app.app, &id).await.unwrap().is_disabled);
+    desk.send(&page, "/disabled", &[]).await;
+    let page = desk.get(&format!("{path}/password")).await;
+    let page = desk.send(&page, "/password", &[("password", "another long one")]).await;
+    assert!(words(&page).contains("The password was set."));
+    let page = desk.get(&format!("{path}/delete")).await;
+    let page = desk.send(&page, "/delete", &[]).await;
+    assert!(words(&page).contains("Deleted."));
+    assert_eq!(desk.get(&path).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_found() {
+    let desk = Desk::new().await;
+    for name in ["anna", "annette", "bert"] {
+        desk.app.user(name).await;
+    }
+    let page = desk.get("/admin/users?q=ann").await;
+    assert!(page.body.contains(">annette<") && !page.body.contains(">bert<"));
+    let page = desk.get("/admin/users?q=bert%40example").await;
+    assert!(page.body.contains(">bert<"));
+    let page = desk.get("/admin/users?state=disabled").await;
+    assert!(words(&page).contains("Nobody’s name begins like this."));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_consents_and_sessions_are_ended() {
+    let desk = Desk::new().await;
+    let client = desk.app.public_client().await;
+    let user = desk.app.user("alice").await;
+    let first = client.tokens("alice", &[("scope", "openid offline_access")]).await;
+    desk.app.advance(1);
+    let second = client.tokens("alice", &[("scope", "openid offline_access")]).await;
+    for path in [
+        format!("/admin/users/{}/access", user.id),
+        format!("/admin/clients/{}/access", client.id()),
+    ] {
+        let page = desk.get(&path).await;
+        let said = words(&page);
+        assert!(said.contains("openid offline_access") && said.contains("Active"), "{said}");
+    }
+    // The newest stands first.
+    let path = format!("/admin/users/{}/access", user.id);
+    let page = desk.get(&path).await;
+    let page = desk.send(&page, "/revoke", &[]).await;
+    assert!(words(&page).contains("Revoked."), "{}", words(&page));
+    assert!(page.url.contains(&path), "back to where it was: {}", page.url);
+    assert_eq!(client.refresh(second.text("refresh_token")).await.status, 400);
+    assert_eq!(client.userinfo(first.text("access_token")).await.status, 200);
+    let page = desk.get(&format!("/admin/consents?client_id={}", client.id())).await;
+    let page = desk.send(&page, "/consents/withdraw", &[]).await;
+    assert!(words(&page).contains("Withdrawn."), "{}", words(&page));
+    assert_eq!(client.userinfo(first.text("access_token")).await.status, 401);
+
+    let browser = Browser::new();
+    let login = browser.visit(&desk.app.url("/login")).await;
+    browser.sign_in(&login, "alice", "alice").await;
+    let page = desk.get("/admin/sessions").await;
+    assert!(words(&page).contains("Admin token This browser"), "{}", words(&page));
+    let path = format!("/admin/users/{}/sessions", user.id);
+    let mut page = desk.get(&path).await;
+    while page.body.contains("/end\"") {
+        page = desk.send(&page, "/end", &[("back", "https://evil.example/")]).await;
+        assert!(page.url.contains("/admin?done=ended"), "{}", page.url);
+        page = desk.get(&path).await;
+    }
+    assert!(words(&page).contains("Nobody is signed in."));
+    assert!(browser.visit(&desk.app.url("/account")).await.body.contains("name=\"password\""));
+}
