@@ -2,6 +2,7 @@
 //! and in the dark.
 
 mod account;
+mod administration;
 mod flows;
 mod harness;
 mod pages;
