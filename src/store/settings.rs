@@ -132,7 +132,7 @@ impl Tx {
     /// When the database fails.
     pub async fn hold_setting(&mut self, setting: Setting) -> Result<(), Fault> {
         self.query(sql!("UPDATE settings SET updated_at = updated_at WHERE name = $1"))
-            .text(setting.name())
+            .text(&setting.name())
             .execute()
             .await
             .map(drop)
