@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
-use super::view::page::{Tab, Ui, View, listed_page, safe_back, text};
+use super::view::page::{Tab, Ui, View, listed_page, text};
 use super::view::parts::{Folded, Note, Section, Tag, Tone};
 use super::view::table::{Cell, Table};
 use super::{clients, users};
@@ -208,7 +208,7 @@ pub async fn withdraw(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     consents::withdraw(&call.app, text(&typed, "user_id"), text(&typed, "client_id")).await?;
-    Ok(ui.see(&ui.back(&safe_back(&typed)), "withdrawn"))
+    Ok(ui.see_back(&typed, "withdrawn"))
 }
 
 /// `POST /admin/grants/{id}/revoke`
@@ -216,5 +216,5 @@ pub async fn revoke(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     grants::revoke(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see(&ui.back(&safe_back(&typed)), "revoked"))
+    Ok(ui.see_back(&typed, "revoked"))
 }
