@@ -3,10 +3,30 @@
 use gatehouse::protocol::client_authentication::AuthMethod;
 
 use super::{photo_album, server};
+use crate::support::browser::http;
 use crate::support::chrome::Size;
 use crate::support::{Browser, Chrome, TestApp};
 
 const LONG: &str = "Photographiealbumverwaltungsgesellschaftmitbeschränkterhaftung";
+
+const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
+
+/// Another browser of alice's, in which she signs in at the second attempt.
+async fn elsewhere(app: &TestApp, agent: &str) -> Browser {
+    let browser = Browser::new();
+    let page = browser.visit(&app.url("/login")).await;
+    browser.submit(&page, &[("username", "alice"), ("password", "wrong")]).await;
+    let csrf = page.field("csrf");
+    let fields = [("username", "alice"), ("password", "alice"), ("csrf", &csrf)];
+    let request = http().post(app.url("/login")).form(&fields).header("user-agent", agent);
+    assert_eq!(browser.send(request, &app.url("/login")).await.status, 303);
+    assert!(is_signed_in(app, &browser).await);
+    browser
+}
+
+async fn is_signed_in(app: &TestApp, browser: &Browser) -> bool {
+    browser.visit(&app.url("/account")).await.body.contains("Your account</h1>")
+}
 
 /// Somebody with apps, other browsers, and a past.
 async fn furnished(app: &TestApp, chrome: &Chrome) {
@@ -16,25 +36,17 @@ async fn furnished(app: &TestApp, chrome: &Chrome) {
         user.roles = vec!["admin".to_owned()];
     })
     .await;
-    for agent in [
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
-        &LONG.repeat(3),
-    ] {
-        let browser = Browser::new();
-        let page = browser.visit(&app.url("/login")).await;
-        browser.submit(&page, &[("username", "alice"), ("password", "wrong")]).await;
-        let csrf = page.field("csrf");
-        let fields = [("username", "alice"), ("password", "alice"), ("csrf", &csrf)];
-        let request = crate::support::browser::http()
-            .post(app.url("/login"))
-            .form(&fields)
-            .header("user-agent", agent);
-        assert_eq!(browser.send(request, &app.url("/login")).await.status, 303);
+    for agent in [IPHONE, &LONG.repeat(3)] {
+        elsewhere(app, agent).await;
     }
     let long = app.client(AuthMethod::None, |new| LONG.repeat(2).clone_into(&mut new.name)).await;
     long.tokens("alice", &[("scope", "openid profile email offline_access read write")])
         .await;
     photo_album(app).await.tokens("alice", &[]).await;
+    sign_in(app, chrome).await;
+}
+
+async fn sign_in(app: &TestApp, chrome: &Chrome) {
     chrome.open(&app.url("/account")).await;
     chrome.fill("Username", "alice").await;
     chrome.fill("Password", "alice").await;
@@ -102,4 +114,57 @@ async fn everything_is_done_by_what_is_written_on_the_page() {
     chrome.see("Password changed").await;
     chrome.see("App removed").await;
     chrome.inspect().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_here_counts_elsewhere() {
+    let (app, chrome) = (server().await, Chrome::start().await);
+    app.user("alice").await;
+    let client = photo_album(&app).await;
+    let wide = [("scope", "openid profile offline_access")];
+    let tokens = client.tokens("alice", &wide).await;
+    let phone = elsewhere(&app, IPHONE).await;
+    sign_in(&app, &chrome).await;
+
+    // The browser of the application's sign-in is there, too; the phone was seen last.
+    chrome.press("Sessions").await;
+    chrome.see("Safari on iPhone").await;
+    chrome.press("End session").await;
+    chrome.see("The session has ended.").await;
+    assert!(!is_signed_in(&app, &phone).await, "{}", chrome.text().await);
+
+    assert_eq!(client.userinfo(tokens.text("access_token")).await.status, 200);
+    chrome.press("Applications").await;
+    chrome.press("Remove Photo Album").await;
+    chrome.press("Remove").await;
+    chrome.see("The app was removed.").await;
+    assert_eq!(client.userinfo(tokens.text("access_token")).await.status, 401);
+    assert_eq!(client.refresh(tokens.text("refresh_token")).await.error(), "invalid_grant");
+
+    let laptop = elsewhere(&app, LONG).await;
+    let tokens = client.tokens("alice", &wide).await;
+    chrome.press("Password").await;
+    chrome.fill("Current password", "alice").await;
+    chrome.fill("New password", "correct horse battery").await;
+    chrome.fill("New password, once more", "correct horse battery").await;
+    chrome.press("Change password").await;
+    chrome.see("Your password was changed.").await;
+    assert!(!is_signed_in(&app, &laptop).await);
+    assert_eq!(client.userinfo(tokens.text("access_token")).await.status, 401);
+
+    chrome.press("Activity").await;
+    for entry in ["Password changed", "App removed", "Session ended"] {
+        chrome.see(entry).await;
+    }
+    chrome.press("Sign out").await;
+    chrome.press("Sign out").await;
+    chrome.see("You are signed out").await;
+    chrome.open(&app.url("/account")).await;
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see("The username or the password is wrong.").await;
+    chrome.fill("Password", "correct horse battery").await;
+    chrome.press("Sign in").await;
+    chrome.see("Your account").await;
 }
