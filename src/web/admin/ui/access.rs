@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
 use super::view::page::{Tab, Ui, View, listed_page, text};
-use super::view::parts::{Folded, Note, Section, Tag, Tone};
+use super::view::parts::{Folded, Heading, Note, Tag, Tone};
 use super::view::table::{Cell, Table};
 use super::{clients, users};
 use crate::admin::clients as client_engine;
@@ -100,8 +100,10 @@ async fn both(ui: &Ui, call: &Call, of: Of<'_>, view: View) -> Result<HttpRespon
     let consents = consents(ui, call, of, &Page::default()).await?;
     let grants = grants(ui, call, of, &Page::default()).await?;
     view.part(explained())
-        .part(Section::new("Consents").part(consents))
-        .part(Section::new("Grants").part(grants))
+        .part(Heading::new("Consents"))
+        .part(consents)
+        .part(Heading::new("Grants"))
+        .part(grants)
         .ok()
 }
 
