@@ -102,7 +102,8 @@ impl ScopeCatalog {
         }
     }
 
-    /// What of `scope` a user may hand on: allowed to the user, and to one of their roles.
+    /// What of `scope` a user may hand on: allowed to the user, and to one of their roles; never the
+    /// administration of this server.
     #[must_use]
     pub fn of_user(&self, scope: &Scope, user: &User) -> Scope {
         scope.filter(|token| {
@@ -110,7 +111,9 @@ impl ScopeCatalog {
                 .definition(token)
                 .is_some_and(|scope| scope.roles.is_empty() || scope.roles.iter().any(|role| user.roles.contains(role)));
             let by_user = user.allowed_scope.as_ref().is_none_or(|allowed| allowed.contains(token));
-            by_role && by_user
+            // What an administrator may do is theirs, not a client's that acts for them.
+            let is_administration = ADMIN_SCOPES.iter().any(|(scope, _)| *scope == token);
+            by_role && by_user && !is_administration
         })
     }
 

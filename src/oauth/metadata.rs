@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::signing_key::SigningAlgorithm;
+use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
 
@@ -17,9 +18,15 @@ use super::issue::ACR_PASSWORD;
 /// When the database fails.
 pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fault> {
     let catalog = app.store.read().await?.scopes().await?;
-    let all_scopes = crate::protocol::scope::Scope::parse(&catalog.0.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" "))
-        .unwrap_or_default();
-    let mut claims = catalog.claims(&all_scopes);
+    // The administration is nobody's business but the operator's.
+    let is_announced = |name: &str| ADMIN_SCOPES.iter().all(|(scope, _)| *scope != name);
+    let scopes: Vec<&str> = catalog
+        .0
+        .iter()
+        .map(|scope| scope.name.as_str())
+        .filter(|name| is_announced(name))
+        .collect();
+    let mut claims: Vec<&str> = catalog.0.iter().flat_map(|scope| scope.claims.iter().map(String::as_str)).collect();
     claims.extend([
         "iss",
         "aud",
@@ -43,7 +50,7 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
         document.insert((*name).to_owned(), json!(app.issuer.endpoint(path)));
     }
     let facts = json!({
-        "scopes_supported": all_scopes.iter().collect::<Vec<_>>(),
+        "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
         "grant_types_supported": GrantType::ALL.map(GrantType::as_str),

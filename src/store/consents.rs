@@ -86,6 +86,23 @@ impl Connection {
 }
 
 impl Tx {
+    /// Holds a consent's row until the transaction ends, so that what relies on it cannot outlive it unseen.
+    /// False when it was withdrawn.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_consent(&mut self, user_id: &str, client_id: &str) -> Result<bool, Fault> {
+        let held = self
+            .query(sql!(
+                "UPDATE consents SET updated_at = updated_at WHERE user_id = $1 AND client_id = $2"
+            ))
+            .text(user_id)
+            .text(client_id)
+            .execute()
+            .await?;
+        Ok(held == 1)
+    }
+
     /// Remembers a consent, in place of the one that was there.
     ///
     /// # Errors
@@ -111,6 +128,14 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn withdraw_consent(&mut self, user_id: &str, client_id: &str, now: i64) -> Result<bool, Fault> {
+        // The consent first: whoever relies on it holds its row until their grant is written, and then the
+        // second statement sees that grant.
+        let removed = self
+            .query(sql!("DELETE FROM consents WHERE user_id = $1 AND client_id = $2"))
+            .text(user_id)
+            .text(client_id)
+            .execute()
+            .await?;
         self.query(sql!(
             "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"
         ))
@@ -119,12 +144,6 @@ impl Tx {
         .text(client_id)
         .execute()
         .await?;
-        let removed = self
-            .query(sql!("DELETE FROM consents WHERE user_id = $1 AND client_id = $2"))
-            .text(user_id)
-            .text(client_id)
-            .execute()
-            .await?;
         Ok(removed == 1)
     }
 }

@@ -24,7 +24,27 @@ struct Granted {
     request: AuthorizationRequest,
     scope: Scope,
     claims: Vec<String>,
-    is_new_consent: bool,
+    basis: Basis,
+}
+
+/// What a grant rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// The person said yes just now
+    Answer,
+    /// They said yes before, and that is remembered
+    Consent,
+    /// The operator vouches for the client
+    Policy,
+}
+
+/// What became of writing a grant.
+enum Outcome {
+    Granted(AuthorizationResponse),
+    /// The session ended a moment ago
+    SignedOut,
+    /// The consent was withdrawn a moment ago
+    Withdrawn,
 }
 
 impl Road<'_> {
@@ -91,26 +111,35 @@ impl Road<'_> {
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
         let is_silent = request.prompt.none;
+        let asked_claims = claims.clone();
         let granted = Granted {
             request,
             scope: granted,
             claims,
-            is_new_consent: answer.is_some(),
+            basis: match (answer.is_some(), destination.client.consent_policy) {
+                (true, _) => Basis::Answer,
+                (false, ConsentPolicy::Skip) => Basis::Policy,
+                (false, _) => Basis::Consent,
+            },
         };
-        let Some(response) = self.grant(&destination, granted, visitor).await? else {
-            // The session ended a moment ago.
-            if is_silent {
-                let refusal = Refusal::new(ErrorCode::LoginRequired, "the person has to sign in");
-                return Ok(Err((destination, refusal)));
-            }
-            return Ok(Ok(Decision::SignIn {
+        Ok(match self.grant(&destination, granted, visitor).await? {
+            Outcome::Granted(response) => Ok(Decision::Respond(response)),
+            Outcome::SignedOut if is_silent => Err((destination, Refusal::new(ErrorCode::LoginRequired, "the person has to sign in"))),
+            Outcome::SignedOut => Ok(Decision::SignIn {
                 interaction: self.interaction.clone(),
                 client: Box::new(destination.client),
                 login_hint: None,
                 redirect_uri: destination.redirect_uri,
-            }));
-        };
-        Ok(Ok(Decision::Respond(response)))
+            }),
+            Outcome::Withdrawn if is_silent => {
+                let refusal = Refusal::new(ErrorCode::ConsentRequired, "the person has to give consent");
+                Err((destination, refusal))
+            }
+            Outcome::Withdrawn => {
+                let question = self.question(destination, catalog, &effective, asked_claims, None, visitor);
+                Ok(Decision::AskConsent(Box::new(question)))
+            }
+        })
     }
 
     fn question(
@@ -168,15 +197,15 @@ impl Road<'_> {
             .detail("scope", scope.to_string())
     }
 
-    /// Writes the grant, and the consent if one was given, and makes the answer with the code. `None`
-    /// when the session ended meanwhile: the row is held, so that signing out everywhere either sees
-    /// this grant or comes first.
-    async fn grant(&self, destination: &Destination, granted: Granted, visitor: &SignedIn) -> Result<Option<AuthorizationResponse>, Fault> {
+    /// Writes the grant, and the consent if one was given, and makes the answer with the code. The
+    /// rows of the session and of a consent that it rests on are held, so that signing out everywhere and
+    /// withdrawing either see this grant or come first.
+    async fn grant(&self, destination: &Destination, granted: Granted, visitor: &SignedIn) -> Result<Outcome, Fault> {
         let Granted {
             request,
             scope,
             claims,
-            is_new_consent,
+            basis,
         } = granted;
         let app = self.app;
         let now = app.now();
@@ -191,9 +220,12 @@ impl Road<'_> {
         let code_expires_at = now + app.lifetimes().code;
         let mut tx = app.store.begin().await?;
         if !tx.hold_session(&visitor.session.id).await? {
-            return Ok(None);
+            return Ok(Outcome::SignedOut);
         }
-        if is_new_consent {
+        if basis == Basis::Consent && !tx.hold_consent(&visitor.user.id, &destination.client.id).await? {
+            return Ok(Outcome::Withdrawn);
+        }
+        if basis == Basis::Answer {
             let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
             let event = self.answered(EventKind::ConsentGiven, visitor, &destination.client, &scope);
             tx.record(event.target(&id).detail("claims", claims.clone())).await?;
@@ -234,7 +266,7 @@ impl Road<'_> {
             user = visitor.user.id,
             "a code was issued"
         );
-        Ok(Some(self.respond(destination, vec![("code", code)])))
+        Ok(Outcome::Granted(self.respond(destination, vec![("code", code)])))
     }
 }
 

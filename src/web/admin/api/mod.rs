@@ -151,6 +151,14 @@ impl Query {
         if let Some(name) = parameters.names().find(|name| !known.contains(name)) {
             return Err(Error::UnknownParameter(name.to_owned()));
         }
+        // A search for nothing finds everything; any other empty value is a mistake in a script.
+        let is_empty = |name: &str| name != "q" && parameters.all(name).any(str::is_empty);
+        if let Some(name) = parameters.names().find(|name| is_empty(name)) {
+            return Err(Error::InvalidParameter {
+                name: name.to_owned(),
+                message: "the parameter is empty".to_owned(),
+            });
+        }
         Ok(Self(parameters))
     }
 
