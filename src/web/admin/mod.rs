@@ -2,7 +2,7 @@
 //! what they do is done by `crate::admin`.
 
 pub mod api;
-pub mod ui;
+pub(in crate::web) mod ui;
 
 use actix_web::http::header::ORIGIN;
 

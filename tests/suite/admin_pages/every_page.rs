@@ -28,7 +28,7 @@ impl Things {
         app.define_scope("<script>alert(1)</script>", &[]).await;
         let client = app
             .client(AuthMethod::ClientSecretBasic, |new| {
-                new.name = EVIL.to_owned();
+                EVIL.clone_into(&mut new.name);
                 new.id = Some("<script>alert(1)</script>'x".to_owned());
                 new.redirect_uris.push("https://app.example/'quoted'$(id)?a=1&b=2".to_owned());
                 new.consent_policy = ConsentPolicy::Once;

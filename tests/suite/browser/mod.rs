@@ -2,6 +2,7 @@
 //! and in the dark.
 
 mod account;
+mod admin;
 mod flows;
 mod harness;
 mod pages;

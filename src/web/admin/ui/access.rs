@@ -4,8 +4,8 @@
 use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
-use super::view::page::{Tab, Ui, View, listed_page, safe_back, text};
-use super::view::parts::{Folded, Note, Section, Tag, Tone};
+use super::view::page::{Tab, Ui, View, listed_page, text};
+use super::view::parts::{Folded, Heading, Note, Tag, Tone};
 use super::view::table::{Cell, Table};
 use super::{clients, users};
 use crate::admin::clients as client_engine;
@@ -100,8 +100,10 @@ async fn both(ui: &Ui, call: &Call, of: Of<'_>, view: View) -> Result<HttpRespon
     let consents = consents(ui, call, of, &Page::default()).await?;
     let grants = grants(ui, call, of, &Page::default()).await?;
     view.part(explained())
-        .part(Section::new("Consents").part(consents))
-        .part(Section::new("Grants").part(grants))
+        .part(Heading::new("Consents"))
+        .part(consents)
+        .part(Heading::new("Grants"))
+        .part(grants)
         .ok()
 }
 
@@ -208,7 +210,7 @@ pub async fn withdraw(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     consents::withdraw(&call.app, text(&typed, "user_id"), text(&typed, "client_id")).await?;
-    Ok(ui.see(&ui.back(&safe_back(&typed)), "withdrawn"))
+    Ok(ui.see_back(&typed, "withdrawn"))
 }
 
 /// `POST /admin/grants/{id}/revoke`
@@ -216,5 +218,5 @@ pub async fn revoke(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     grants::revoke(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see(&ui.back(&safe_back(&typed)), "revoked"))
+    Ok(ui.see_back(&typed, "revoked"))
 }

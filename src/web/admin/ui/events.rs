@@ -92,7 +92,7 @@ fn search(ui: &Ui, query: &Parameters) -> Search {
         ))
         .field(field("subject_id", "User ID"))
         .field(field("client_id", "Client ID"))
-        .field(field("actor", "By (admin_token, user:ID …)"))
+        .field(field("actor", "By whom").hint("admin_token, user:ID or client:ID"))
 }
 
 fn outcome_tag(event: &EventView) -> Option<Tag> {

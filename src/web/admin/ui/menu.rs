@@ -43,8 +43,11 @@ pub struct Entry {
     pub is_current: bool,
 }
 
-/// Group, name, path.
-const MENU: &[(&str, &[(Option<Section>, &str, &str)])] = &[
+/// A section with its name and path; one that is no page of ours has none.
+type Place = (Option<Section>, &'static str, &'static str);
+
+/// The groups, and what is in them.
+const MENU: &[(&str, &[Place])] = &[
     ("Overview", &[(Some(Section::Dashboard), "Dashboard", "/admin")]),
     (
         "Applications",
@@ -75,7 +78,7 @@ const MENU: &[(&str, &[(Option<Section>, &str, &str)])] = &[
 /// The menu as a page of `current` shows it.
 pub fn menu(app: &App, current: Section) -> Vec<Group> {
     let base = app.issuer.path();
-    let entry = |(section, label, path): &(Option<Section>, &'static str, &'static str)| Entry {
+    let entry = |(section, label, path): &Place| Entry {
         label,
         href: format!("{base}{path}"),
         is_current: *section == Some(current),

@@ -107,7 +107,7 @@ pub async fn define(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match scopes::define(&call.app, text(&typed, "name"), read(&typed)).await {
-        Ok(scope) => Ok(ui.see(&ui.at(&["scopes", &scope.name]), "created")),
+        Ok(scope) => Ok(ui.see(&["scopes", &scope.name], "created")),
         Err(error) => {
             let (form, status) = form().again(AdminError::from(error), &typed)?;
             page(form).refused(status)
@@ -125,7 +125,7 @@ pub async fn settings(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::change(&call.app, &name, &expected(&typed), |_| Ok(read(&typed))).await {
-        Ok(_) => Ok(ui.see(&ui.at(&["scopes", &name]), "saved")),
+        Ok(_) => Ok(ui.see(&["scopes", &name], "saved")),
         Err(error) => {
             let scope = ScopeView::from(engine::find(&call.app, &name).await?);
             let (form, status) = form(&ui, &scope).again(error, &typed)?;
@@ -190,7 +190,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::delete(&call.app, &scope.name, &expected(&typed)).await {
-        Ok(()) => Ok(ui.see(&ui.at(&["scopes"]), "deleted")),
+        Ok(()) => Ok(ui.see(&["scopes"], "deleted")),
         Err(error @ (AdminError::Changed | AdminError::Conflict { .. })) => {
             let (form, status) = form().again(error, &typed)?;
             page(form).refused(status)

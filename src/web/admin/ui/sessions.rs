@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
 use super::users;
-use super::view::page::{Ui, listed_page, safe_back};
+use super::view::page::{Ui, listed_page};
 use super::view::parts::{Section, Tag, Tone};
 use super::view::table::{Cell, Table};
 use crate::admin::page::Page;
@@ -77,5 +77,5 @@ pub async fn end(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let typed = call.admin_form()?;
     engine::end(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see(&ui.back(&safe_back(&typed)), "ended"))
+    Ok(ui.see_back(&typed, "ended"))
 }

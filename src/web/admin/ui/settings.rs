@@ -89,7 +89,7 @@ pub async fn change(call: Call) -> Result<HttpResponse, Error> {
     let wanted = Some(text(&typed, "value").to_owned()).filter(|_| text(&typed, "default").is_empty());
     let changes = BTreeMap::from([(key.clone(), wanted)]);
     match engine::change(&call.app, &changes, Some(text(&typed, "version"))).await {
-        Ok(_) => Ok(ui.see(&ui.at(&["settings"]), "saved")),
+        Ok(_) => Ok(ui.see(&["settings"], "saved")),
         Err(error) => {
             let error = match AdminError::from(error) {
                 // The form has one field, and it is about this setting.

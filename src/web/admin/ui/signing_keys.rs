@@ -74,7 +74,7 @@ pub async fn rotate(call: Call) -> Result<HttpResponse, Error> {
         return rotation(&ui, form).refused(status);
     };
     engine::rotate(&call.app, algorithm, !text(&typed, "immediately").is_empty()).await?;
-    Ok(ui.see(&ui.at(&["signing-keys"]), "rotated"))
+    Ok(ui.see(&["signing-keys"], "rotated"))
 }
 
 fn rotation_form(ui: &Ui) -> Form {
@@ -114,7 +114,7 @@ pub async fn retire(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::retire(&call.app, &key.kid, !text(&typed, "immediately").is_empty()).await {
-        Ok(()) => Ok(ui.see(&ui.at(&["signing-keys"]), "retired")),
+        Ok(()) => Ok(ui.see(&["signing-keys"], "retired")),
         Err(error) => {
             let (form, status) = retirement_form(&ui, &key).again(error, &typed)?;
             retirement(&ui, &key, form).refused(status)

@@ -27,7 +27,7 @@ fn explained(kind: ClientKind) -> (&'static str, &'static str) {
             "React, Vue, Svelte or Angular without a server of its own",
         ),
         ClientKind::Native => (
-            "Runs on somebody's phone or computer and lets them sign in. It has no place for a secret.",
+            "Runs on somebody’s phone or computer and lets them sign in. It has no place for a secret.",
             "iOS, Android, Electron, command-line tools",
         ),
         ClientKind::Service => (

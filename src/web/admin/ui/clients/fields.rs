@@ -141,7 +141,7 @@ pub fn consent_policy(settings: &ClientSettings) -> Field {
             policy(
                 ConsentPolicy::Skip,
                 "Never ask",
-                "You vouch for the application. For your own ones, not for other people's.",
+                "You vouch for the application. For your own ones, not for other people’s.",
             ),
         ],
     )

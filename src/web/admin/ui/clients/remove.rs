@@ -20,7 +20,7 @@ pub async fn disable(call: Call) -> Result<HttpResponse, Error> {
     let is_disabled = text(&typed, "disabled") == "yes";
     let change = |settings| Ok(ClientSettings { is_disabled, ..settings });
     engine::change(&call.app, &id, &expected(&typed), change).await?;
-    Ok(ui.see(&ui.at(&["clients", &id]), if is_disabled { "disabled" } else { "enabled" }))
+    Ok(ui.see(&["clients", &id], if is_disabled { "disabled" } else { "enabled" }))
 }
 
 /// `/admin/clients/{client_id}/delete`
@@ -32,7 +32,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::delete(&call.app, &client.id, &expected(&typed)).await {
-        Ok(()) => Ok(ui.see(&ui.at(&["clients"]), "deleted")),
+        Ok(()) => Ok(ui.see(&["clients"], "deleted")),
         Err(error @ (AdminError::Changed | AdminError::Conflict { .. })) => {
             let (form, status) = form(&ui, &client).again(error, &typed)?;
             page(&ui, &client, form).refused(status)

@@ -22,7 +22,7 @@ pub async fn settings(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::change(&call.app, &id, &expected(&typed), |settings| fields::read(&typed, settings)).await {
-        Ok(_) => Ok(ui.see(&ui.at(&["clients", &id]), "saved")),
+        Ok(_) => Ok(ui.see(&["clients", &id], "saved")),
         Err(error) => {
             let client = engine::find(&call.app, &id).await?;
             let (form, status) = form(&call, &ui, &client).await?.again(error, &typed)?;

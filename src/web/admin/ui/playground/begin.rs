@@ -132,7 +132,7 @@ pub async fn register_callback(call: Call) -> Result<HttpResponse, Error> {
         Ok(settings)
     };
     engine::change(&call.app, &id, &expected(&typed), add).await?;
-    Ok(ui.see(&ui.at(&["clients", &id, "playground"]), "added"))
+    Ok(ui.see(&["clients", &id, "playground"], "added"))
 }
 
 /// The authorization request, explained, and the way there.

@@ -93,7 +93,8 @@ impl Asked<'_> {
         let mut body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
         match self.client.auth_method {
             AuthMethod::ClientSecretBasic => {
-                request.push_str(&format!("\nAuthorization: Basic {MASK}"));
+                request.push_str("\nAuthorization: Basic ");
+                request.push_str(MASK);
             }
             AuthMethod::ClientSecretPost => {
                 body.push(format!("client_id={}", encoded(&self.client.id)));

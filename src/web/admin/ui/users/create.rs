@@ -28,7 +28,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Error> {
         Err(error) => Err(error),
     };
     match made {
-        Ok(user) => Ok(ui.see(&ui.at(&["users", &user.id]), "created")),
+        Ok(user) => Ok(ui.see(&["users", &user.id], "created")),
         Err(error) => {
             let (form, status) = form(&ui).again(error, &typed)?;
             page(&ui, form).refused(status)

@@ -23,7 +23,7 @@ pub async fn password(call: Call) -> Result<HttpResponse, Error> {
     let typed = call.admin_form()?;
     let password = SecretString::from(typed.all("password").next().unwrap_or_default());
     match engine::set_password(&call.app, &user.id, &password).await {
-        Ok(()) => Ok(ui.see(&ui.at(&["users", &user.id]), "password")),
+        Ok(()) => Ok(ui.see(&["users", &user.id], "password")),
         Err(error) => {
             let (form, status) = form(&ui, &user).again(error, &typed)?;
             page(&ui, &user, form).refused(status)

@@ -20,7 +20,7 @@ pub async fn disable(call: Call) -> Result<HttpResponse, Error> {
     let is_disabled = text(&typed, "disabled") == "yes";
     let change = |settings| Ok(UserSettings { is_disabled, ..settings });
     engine::change(&call.app, &id, &expected(&typed), change).await?;
-    Ok(ui.see(&ui.at(&["users", &id]), if is_disabled { "disabled" } else { "enabled" }))
+    Ok(ui.see(&["users", &id], if is_disabled { "disabled" } else { "enabled" }))
 }
 
 /// `POST /admin/users/{id}/sign-out`
@@ -29,7 +29,7 @@ pub async fn sign_out(call: Call) -> Result<HttpResponse, Error> {
     let id = call.segment("id")?;
     call.admin_form()?;
     engine::sign_out(&call.app, &id).await?;
-    Ok(ui.see(&ui.at(&["users", &id]), "signed-out"))
+    Ok(ui.see(&["users", &id], "signed-out"))
 }
 
 /// `/admin/users/{id}/delete`
@@ -41,7 +41,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::delete(&call.app, &user.id, &expected(&typed)).await {
-        Ok(()) => Ok(ui.see(&ui.at(&["users"]), "deleted")),
+        Ok(()) => Ok(ui.see(&["users"], "deleted")),
         Err(error @ (AdminError::Changed | AdminError::Conflict { .. })) => {
             let (form, status) = form(&ui, &user).again(error, &typed)?;
             page(&ui, &user, form).refused(status)

@@ -22,7 +22,7 @@ pub async fn settings(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     match engine::change(&call.app, &id, &expected(&typed), |settings| fields::read(&typed, settings)).await {
-        Ok(_) => Ok(ui.see(&ui.at(&["users", &id]), "saved")),
+        Ok(_) => Ok(ui.see(&["users", &id], "saved")),
         Err(error) => {
             let user = engine::find(&call.app, &id).await?;
             let (form, status) = form(&ui, &user).again(error, &typed)?;

@@ -139,8 +139,8 @@ fn ceiling(most: i64) -> i64 {
 /// `1.2k` for 1200.
 fn short(count: i64) -> String {
     match count {
-        ..=999 => count.to_string(),
-        ..=999_999 => format!("{}.{}k", count / 1000, count % 1000 / 100).replace(".0k", "k"),
+        ..1000 => count.to_string(),
+        1000..1_000_000 => format!("{}.{}k", count / 1000, count % 1000 / 100).replace(".0k", "k"),
         _ => format!("{}.{}M", count / 1_000_000, count % 1_000_000 / 100_000).replace(".0M", "M"),
     }
 }

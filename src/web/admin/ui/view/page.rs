@@ -113,19 +113,18 @@ impl Ui {
 
     /// The address of a page of the administration.
     pub fn at(&self, segments: &[&str]) -> String {
-        let path: String = segments.iter().map(|segment| format!("/{}", encoded(segment))).collect();
-        format!("{}/admin{path}", self.app.issuer.path())
+        let mut address = format!("{}/admin", self.app.issuer.path());
+        for segment in segments {
+            address.push('/');
+            address.extend(encoded(segment));
+        }
+        address
     }
 
     /// The same with a query.
     pub fn at_with(&self, segments: &[&str], query: &[(&str, &str)]) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         format!("{}?{query}", self.at(segments))
-    }
-
-    /// The address of a page that a form names to come back to.
-    pub fn back(&self, path: &str) -> String {
-        format!("{}{path}", self.app.issuer.path())
     }
 
     /// An empty page.
@@ -172,13 +171,23 @@ impl Ui {
         Some(note.link("Continue", path))
     }
 
-    /// Sends the browser on after something was done; `done` names what, for the next page to say so.
-    pub fn see(&self, path: &str, done: &str) -> HttpResponse {
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let mut response = HttpResponse::SeeOther();
-        response.insert_header((LOCATION, format!("{path}{separator}done={done}")));
-        response.finish()
+    /// Sends the browser on to a page after something was done; `done` names what, for that page to say so.
+    pub fn see(&self, segments: &[&str], done: &str) -> HttpResponse {
+        see(&self.at(segments), done)
     }
+
+    /// As [`Self::see`], to the page that a form names to come back to.
+    pub fn see_back(&self, fields: &Parameters, done: &str) -> HttpResponse {
+        let path = safe_path(text(fields, "back"));
+        see(&format!("{}{path}", self.app.issuer.path()), done)
+    }
+}
+
+fn see(address: &str, done: &str) -> HttpResponse {
+    let separator = if address.contains('?') { '&' } else { '?' };
+    let mut response = HttpResponse::SeeOther();
+    response.insert_header((LOCATION, format!("{address}{separator}done={done}")));
+    response.finish()
 }
 
 /// What was done, in words. A name that is not listed here says nothing: an address can be made by anybody.
@@ -289,14 +298,6 @@ impl View {
         self
     }
 
-    /// A part that may be missing.
-    pub fn maybe(self, part: Option<impl Template + 'static>) -> Self {
-        match part {
-            Some(part) => self.part(part),
-            None => self,
-        }
-    }
-
     /// The answer.
     ///
     /// # Errors
@@ -368,9 +369,4 @@ pub fn safe_path(path: &str) -> String {
     let next = Next::parse(Some(path));
     let is_ours = next.path().starts_with("/admin");
     if is_ours { next.path() } else { "/admin" }.to_owned()
-}
-
-/// Where a form wants to come back to.
-pub fn safe_back(fields: &Parameters) -> String {
-    safe_path(text(fields, "back"))
 }

@@ -231,14 +231,6 @@ impl Section {
         self.parts.push(Box::new(part));
         self
     }
-
-    /// A part that may be missing.
-    pub fn maybe(self, part: Option<impl Template + 'static>) -> Self {
-        match part {
-            Some(part) => self.part(part),
-            None => self,
-        }
-    }
 }
 
 /// A heading between parts.
