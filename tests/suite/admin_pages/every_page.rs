@@ -14,7 +14,7 @@ use crate::support::Browser;
 const EVIL: &str = "<script>alert(1)</script>\"'><img src=x>&amp;";
 
 /// Things whose names want to be more than names.
-pub(super) struct Things {
+pub struct Things {
     client: String,
     user: String,
     scope: String,
@@ -23,7 +23,7 @@ pub(super) struct Things {
 }
 
 impl Things {
-    pub(super) async fn make(desk: &Desk) -> Self {
+    pub async fn make(desk: &Desk) -> Self {
         let app = &desk.app;
         app.define_scope("<script>alert(1)</script>", &[]).await;
         let client = app
@@ -61,7 +61,7 @@ impl Things {
     }
 
     /// Every page that can be opened.
-    pub(super) fn pages(&self) -> Vec<String> {
+    pub fn pages(&self) -> Vec<String> {
         let mut pages: Vec<String> = routes::all()
             .filter(|route| route.path.starts_with("/admin") && route.methods.contains(&Method::GET))
             .map(|route| filled(route.path, self))
@@ -80,7 +80,7 @@ impl Things {
     }
 
     /// Those that are not only there to change something.
-    pub(super) fn pages_to_look_at(&self) -> Vec<String> {
+    pub fn pages_to_look_at(&self) -> Vec<String> {
         let only_for_changes = [
             "/new-",
             "/rotate",
@@ -99,7 +99,7 @@ impl Things {
 }
 
 /// A path of the table with its placeholders filled.
-pub(super) fn filled(path: &str, things: &Things) -> String {
+pub fn filled(path: &str, things: &Things) -> String {
     let id = if path.contains("/users/") {
         &things.user
     } else {

@@ -2,7 +2,7 @@
 
 mod access;
 mod clients;
-mod every_page;
+pub mod every_page;
 mod people;
 mod playground;
 mod scopes;
@@ -17,15 +17,19 @@ use crate::support::browser::{attribute, unescape};
 use crate::support::{Browser, Database, Page, TestApp};
 
 /// A server, and a browser that is signed in with the admin token.
-struct Desk {
-    app: TestApp,
+pub struct Desk {
+    pub app: TestApp,
     browser: Browser,
-    token: String,
+    pub token: String,
 }
 
 impl Desk {
     async fn new() -> Self {
-        let app = TestApp::start(Database::Sqlite).await;
+        Self::of(TestApp::start(Database::Sqlite).await).await
+    }
+
+    /// The one of a server that runs.
+    pub async fn of(app: TestApp) -> Self {
         let token = admin_token::reset(&app.app).await.unwrap().expose_secret().to_owned();
         let browser = Browser::new();
         let desk = Self { app, browser, token };

@@ -90,7 +90,7 @@ async fn needs_no_mouse() {
     chrome.see("to use your account?").await;
     let order = chrome.tab_order().await;
     assert_eq!(order.last().map(String::as_str), Some("Gatehouse"), "{order:?}");
-    reach(&chrome, "Allow").await;
+    chrome.reach("Allow").await;
     chrome.keyboard("Tab").await;
     assert_eq!(
         chrome.focused().await,
@@ -103,12 +103,12 @@ async fn needs_no_mouse() {
 
     chrome.open(&client.authorize_url(&[("prompt", "select_account")])).await;
     chrome.see("Choose an account").await;
-    reach(&chrome, "Continue").await;
+    chrome.reach("Continue").await;
     chrome.keyboard("Space").await;
     come_back(&chrome, &client.redirect_uri, "code=").await;
 
     chrome.open(&app.url("/logout")).await;
-    reach(&chrome, "Sign out").await;
+    chrome.reach("Sign out").await;
     chrome.keyboard("Enter").await;
     chrome.see("You are signed out").await;
 }
@@ -141,17 +141,6 @@ async fn come_back(chrome: &Chrome, redirect_uri: &str, answer: &str) {
     chrome.see("Back at the application").await;
     let url = chrome.url().await;
     assert!(url.starts_with(redirect_uri) && url.contains(answer), "{url}");
-}
-
-/// Goes to something with the Tab key.
-async fn reach(chrome: &Chrome, name: &str) {
-    for _ in 0..50 {
-        if chrome.focused().await == name {
-            return;
-        }
-        chrome.keyboard("Tab").await;
-    }
-    panic!("Tab does not reach {name:?}");
 }
 
 fn parameter(url: &str, name: &str) -> String {

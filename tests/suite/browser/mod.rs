@@ -2,7 +2,7 @@
 //! and in the dark.
 
 mod account;
-mod admin;
+mod administration;
 mod flows;
 mod harness;
 mod pages;

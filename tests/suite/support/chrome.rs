@@ -69,16 +69,28 @@ impl Chrome {
         opened.unwrap_or_else(|error| panic!("{url} does not open: {error}"));
     }
 
+    /// Goes back to the page before.
+    pub async fn back(&self) {
+        self.client.back().await.expect("there is a page before");
+    }
+
     /// Replaces what is in the field with this label or, where it has none, this name.
     pub async fn fill(&self, field: &str, text: &str) {
-        let wanted = quoted(field);
-        let xpath = format!(
-            "//*[@id=//label[normalize-space()={wanted}]/@for] | //label[normalize-space()={wanted}]//*[self::input or self::textarea] \
-             | //*[@aria-label={wanted}] | //*[@name={wanted}]"
-        );
-        let element = self.find(&xpath, field).await;
+        let element = self.find(&field_of(field), field).await;
         element.clear().await.unwrap_or_else(|error| panic!("{field}: {error}"));
         element.send_keys(text).await.unwrap_or_else(|error| panic!("{field}: {error}"));
+    }
+
+    /// What is in the field with this label or name.
+    pub async fn value(&self, field: &str) -> String {
+        let element = self.find(&field_of(field), field).await;
+        element.prop("value").await.expect("a property").unwrap_or_default()
+    }
+
+    /// Ticks the box, or takes the choice, with this label; a box that is ticked is unticked.
+    pub async fn tick(&self, label: &str) {
+        let element = self.find(&field_of(label), label).await;
+        element.click().await.unwrap_or_else(|error| panic!("{label}: {error}"));
     }
 
     /// Presses the button, or follows the link, that reads like this.
@@ -90,6 +102,40 @@ impl Chrome {
         );
         let element = self.find(&xpath, text).await;
         element.click().await.unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+
+    /// Follows the link whose first words are these, in bold.
+    pub async fn follow(&self, title: &str) {
+        let xpath = format!("//a[b[normalize-space()={}]]", quoted(title));
+        let element = self.find(&xpath, title).await;
+        element.click().await.unwrap_or_else(|error| panic!("{title}: {error}"));
+    }
+
+    /// Goes to something with the Tab key.
+    pub async fn reach(&self, name: &str) {
+        for _ in 0..100 {
+            if self.focused().await == name {
+                return;
+            }
+            self.keyboard("Tab").await;
+        }
+        panic!("Tab does not reach {name:?}. {}", self.page().await);
+    }
+
+    /// Opens a second tab and looks at that one, until [`Self::close_tab`].
+    pub async fn open_tab(&self) {
+        let tab = self.client.new_window(true).await.expect("a tab");
+        self.client.switch_to_window(tab.handle).await.expect("the tab is there");
+        self.size(self.size.get()).await;
+        self.dark(self.is_dark.get()).await;
+    }
+
+    /// Closes the tab and looks at the first one.
+    pub async fn close_tab(&self) {
+        self.client.close_window().await.expect("the tab closes");
+        let tabs = self.client.windows().await.expect("tabs");
+        let first = tabs.into_iter().next().expect("the first tab");
+        self.client.switch_to_window(first).await.expect("the tab is there");
     }
 
     /// Presses keys one after the other: `Tab`, `Shift+Tab`, `Enter`, `Space`, `Escape`, the arrows, or letters.
@@ -247,6 +293,15 @@ fn key(name: &str) -> char {
         }
     };
     char::from(key)
+}
+
+/// Where a field is, by its label or its name.
+fn field_of(name: &str) -> String {
+    let wanted = quoted(name);
+    format!(
+        "//*[@id=//label[normalize-space()={wanted}]/@for] | //label[normalize-space()={wanted}]//*[self::input or self::textarea] \
+         | //*[@aria-label={wanted}] | //*[@name={wanted}]"
+    )
 }
 
 /// A text as an `XPath` expression, which knows no escapes.

@@ -20,7 +20,9 @@ impl Chrome {
     pub async fn inspect(&self) {
         let size = self.size.get();
         // 320 pixels are what remains of 1280 at a magnification of 400 % (WCAG 2.1, 1.4.10).
-        for width in [Size::Width(320), Size::Phone, Size::Desktop] {
+        self.size(Size::Width(320)).await;
+        self.fits().await;
+        for width in [Size::Phone, Size::Desktop] {
             self.size(width).await;
             self.fits().await;
             self.accessible().await;

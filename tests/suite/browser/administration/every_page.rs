@@ -1,0 +1,99 @@
+//! Every page of the administration with something in it: many rows, long names, names from right to left, and
+//! names that want to be more than names.
+
+use gatehouse::model::client::ClientKind;
+use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::protocol::client_authentication::AuthMethod;
+
+use super::super::server;
+use super::sign_in;
+use crate::admin_pages::Desk;
+use crate::admin_pages::every_page::Things;
+use crate::support::{Chrome, TestApp};
+
+const LONG: &str = "Photographiealbumverwaltungsgesellschaftmitbeschränkterhaftung";
+const ARABIC: &str = "تطبيق ألبوم الصور";
+
+/// More than a page of everything; the pages of a client and of a person whose names are long.
+async fn crowd(app: &TestApp) -> Vec<String> {
+    let names = [LONG, ARABIC, "写真アルバム", "🐌 👩‍👩‍👧 Snail", "Álbum & Co. \"KG\"", "x"];
+    for (n, name) in (0..60).zip(names.iter().cycle()) {
+        let mut new = NewClient::of_kind(&format!("{name} {n}"), ClientKind::ALL[n % 5]);
+        new.id = Some(format!("client-{n}"));
+        if new.kind() != ClientKind::Service {
+            new.redirect_uris = vec![format!("https://{}.example.com/callback", "long".repeat(15))];
+        }
+        clients::register(&app.app, new).await.expect("a client");
+        app.user_with(&format!("person-{n}"), |new| {
+            new.profile.insert("name".to_owned(), (*name).into());
+            new.is_disabled = n % 7 == 0;
+        })
+        .await;
+    }
+    let client = app
+        .client(AuthMethod::ClientSecretBasic, |new| {
+            new.name = LONG.repeat(3);
+            new.id = Some("c".repeat(100));
+            new.redirect_uris.push(format!("https://app.example/{}", "path".repeat(60)));
+        })
+        .await;
+    let username = "u".repeat(100);
+    let user = app
+        .user_with(&username, |new| {
+            new.profile.insert("name".to_owned(), ARABIC.repeat(5).into());
+            new.roles = vec!["r".repeat(60), "auditor".to_owned()];
+        })
+        .await;
+    client
+        .tokens(&username, &[("scope", "openid profile email offline_access read write")])
+        .await;
+    app.define_scope(&format!("https://scopes.example/{}", "s".repeat(150)), &[]).await;
+    let of_client = ["", "/access", "/connect", "/secret", "/delete"].map(|page| format!("/admin/clients/{}{page}", client.id()));
+    let of_user = ["", "/access", "/sessions", "/password", "/delete"].map(|page| format!("/admin/users/{}{page}", user.id));
+    of_client.into_iter().chain(of_user).collect()
+}
+
+async fn look(chrome: &Chrome, app: &TestApp, paths: &[String]) {
+    for path in paths {
+        chrome.open(&app.url(path)).await;
+        chrome.inspect().await;
+    }
+}
+
+/// A server full of things, their pages, and a browser of an administrator.
+async fn furnished() -> (Desk, Things, Vec<String>, Chrome) {
+    let desk = Desk::of(server().await).await;
+    let things = Things::make(&desk).await;
+    let pages = crowd(&desk.app).await;
+    (desk, things, pages, Chrome::start().await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_administrators() {
+    let (desk, things, _, chrome) = furnished().await;
+    look(&chrome, &desk.app, &["/admin/sign-in".to_owned()]).await;
+    sign_in(&chrome, &desk.app, &desk.token).await;
+    look(&chrome, &desk.app, &things.pages()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_auditors_and_with_long_names() {
+    let (desk, things, pages, chrome) = furnished().await;
+    let app = &desk.app;
+    sign_in(&chrome, app, &desk.token).await;
+    look(&chrome, app, &pages).await;
+    chrome.open(&app.url("/admin/clients")).await;
+    chrome.press("Next page").await;
+    chrome.inspect().await;
+    chrome.press("Sign out").await;
+    chrome.see("You are signed out.").await;
+
+    app.user_with("olga", |new| new.roles = vec!["auditor".to_owned()]).await;
+    chrome.press("Sign in with your account").await;
+    chrome.fill("Username", "olga").await;
+    chrome.fill("Password", "olga").await;
+    chrome.press("Sign in").await;
+    chrome.see("may look, not change").await;
+    look(&chrome, app, &things.pages_to_look_at()).await;
+    look(&chrome, app, &["/api/docs".to_owned(), "/admin/new-client".to_owned()]).await;
+}
