@@ -1,4 +1,4 @@
-//! `/api/openapi.json`: the API as a document (OpenAPI 3.1), made of the handlers' own documentation.
+//! `/api/openapi.json`: the API as a document (`OpenAPI` 3.1), made of the handlers' own documentation.
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
