@@ -147,8 +147,8 @@ pub async fn dashboard(app: &App, range: Range) -> Result<Dashboard, Fault> {
         })
         .collect();
     let latest = |statistic: Statistic| {
-        let of = numbers.iter().filter(|number| number.name == statistic.as_str());
-        of.last().map_or(0, |number| number.value)
+        let newest = numbers.iter().rfind(|number| number.name == statistic.as_str());
+        newest.map_or(0, |number| number.value)
     };
     Ok(Dashboard {
         step,

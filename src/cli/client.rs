@@ -70,9 +70,12 @@ pub struct Add {
     /// Where answers may be sent; repeat for several. For loopback hosts any port matches
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// The most that it may ask for, separated by spaces; unless it is given: openid profile email
-    /// offline_access for people's applications, openid offline_access for mcp, none for a service
-    #[arg(long, value_name = "SCOPES")]
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        help = "The most that it may ask for, separated by spaces; unless it is given: openid profile email offline_access for \
+                people's applications, openid offline_access for mcp, none for a service"
+    )]
     scope: Option<String>,
     /// When people are asked: always, once or skip
     #[arg(long, value_name = "POLICY", default_value = "once")]

@@ -152,7 +152,7 @@ impl Query {
             return Err(Error::UnknownParameter(name.to_owned()));
         }
         // A search for nothing finds everything; any other empty value is a mistake in a script.
-        let is_empty = |name: &str| name != "q" && parameters.all(name).any(str::is_empty);
+        let is_empty = |name: &str| name != "q" && parameters.get(name).is_ok_and(|value| value.is_none());
         if let Some(name) = parameters.names().find(|name| is_empty(name)) {
             return Err(Error::InvalidParameter {
                 name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! `/api/openapi.json`: the API as a document (OpenAPI 3.1), made of the handlers' own documentation.
+//! `/api/openapi.json`: the API as a document (`OpenAPI` 3.1), made of the handlers' own documentation.
 
 use actix_web::HttpResponse;
 use serde_json::{Value, json};
@@ -25,13 +25,13 @@ use crate::web::error::Error;
         (name = "clients", description = "Applications that ask for tokens"),
         (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
-        (name = "settings", description = "How the server works"),
-        (name = "events", description = "The audit log"),
-        (name = "stats", description = "Numbers of the dashboard"),
         (name = "consents", description = "What people have allowed clients, remembered"),
         (name = "grants", description = "What tokens live under"),
         (name = "sessions", description = "Who is signed in, where"),
         (name = "signing keys", description = "What tokens are signed with"),
+        (name = "settings", description = "How the server works"),
+        (name = "events", description = "The audit log"),
+        (name = "stats", description = "Numbers of the dashboard"),
     ),
     paths(
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,

@@ -14,16 +14,36 @@ use super::openapi::openapi;
 #[template(path = "reference.html")]
 struct ReferencePage {
     page: Page,
-    introduction: Vec<String>,
+    introduction: Vec<Prose>,
     groups: Vec<Group>,
     schemas: Vec<Schema>,
     problems: &'static [(&'static str, &'static str)],
 }
 
+/// Text in which some words are code: those between backticks.
+#[derive(Default)]
+struct Prose(Vec<(bool, String)>);
+
+impl Prose {
+    fn of(text: &str) -> Self {
+        let pieces = text.split('`').enumerate();
+        Self(
+            pieces
+                .map(|(at, piece)| (at % 2 == 1, piece.to_owned()))
+                .filter(|(_, piece)| !piece.is_empty())
+                .collect(),
+        )
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The operations on one noun.
 struct Group {
     name: String,
-    description: String,
+    description: Prose,
     operations: Vec<Operation>,
 }
 
@@ -32,7 +52,7 @@ struct Operation {
     method: String,
     path: String,
     summary: String,
-    description: String,
+    description: Prose,
     parameters: Vec<Field>,
     body: Option<Kind>,
     responses: Vec<Response>,
@@ -40,13 +60,13 @@ struct Operation {
 
 struct Response {
     status: String,
-    description: String,
+    description: Prose,
     body: Option<Kind>,
 }
 
 struct Schema {
     name: String,
-    description: String,
+    description: Prose,
     fields: Vec<Field>,
 }
 
@@ -57,7 +77,7 @@ struct Field {
     place: String,
     kind: Kind,
     is_required: bool,
-    description: String,
+    description: Prose,
 }
 
 /// What kind of value, in words; with the schema that it is one of.
@@ -71,7 +91,7 @@ pub async fn page(call: Call) -> Result<HttpResponse, Error> {
     let document = openapi();
     let reference = ReferencePage {
         page: Page::new(&call.app),
-        introduction: text(&document["info"]["description"]).split("\n\n").map(str::to_owned).collect(),
+        introduction: text(&document["info"]["description"]).split("\n\n").map(Prose::of).collect(),
         groups: groups(&document),
         schemas: schemas(&document),
         problems: PROBLEMS,
@@ -107,7 +127,7 @@ fn groups(document: &Value) -> Vec<Group> {
     list(&document["tags"])
         .map(|tag| Group {
             name: text(&tag["name"]),
-            description: text(&tag["description"]),
+            description: Prose::of(&text(&tag["description"])),
             operations: of(tag["name"].as_str().unwrap_or_default()),
         })
         .collect()
@@ -120,11 +140,11 @@ fn operation_of(path: &str, method: &str, operation: &Value) -> Operation {
         place: text(&parameter["in"]),
         kind: kind(&parameter["schema"]),
         is_required: parameter["required"] == true,
-        description: text(&parameter["description"]),
+        description: Prose::of(&text(&parameter["description"])),
     });
     let responses = entries(&operation["responses"]).map(|(status, response)| Response {
         status: status.clone(),
-        description: text(&response["description"]),
+        description: Prose::of(&text(&response["description"])),
         body: body_of(&response["content"]),
     });
     Operation {
@@ -132,7 +152,7 @@ fn operation_of(path: &str, method: &str, operation: &Value) -> Operation {
         method: method.to_uppercase(),
         path: path.to_owned(),
         summary: text(&operation["summary"]),
-        description: text(&operation["description"]),
+        description: Prose::of(&text(&operation["description"])),
         parameters: parameters.collect(),
         body: body_of(&operation["requestBody"]["content"]),
         responses: responses.collect(),
@@ -155,7 +175,7 @@ fn schemas(document: &Value) -> Vec<Schema> {
                         place: String::new(),
                         kind: kind(part),
                         is_required: false,
-                        description: format!("and everything of {}", last_segment(reference)),
+                        description: Prose::of(&format!("and everything of {}", last_segment(reference))),
                     });
                 }
                 fields.extend(entries(&part["properties"]).map(|(name, property)| Field {
@@ -163,7 +183,7 @@ fn schemas(document: &Value) -> Vec<Schema> {
                     place: String::new(),
                     kind: kind(property),
                     is_required: list(&part["required"]).any(|required| required == name),
-                    description: text(&property["description"]),
+                    description: Prose::of(&text(&property["description"])),
                 }));
             }
             if let Some(values) = schema.get("enum") {
@@ -175,12 +195,12 @@ fn schemas(document: &Value) -> Vec<Schema> {
                         schema: None,
                     },
                     is_required: false,
-                    description: String::new(),
+                    description: Prose::default(),
                 }));
             }
             Schema {
                 name: name.clone(),
-                description: text(&schema["description"]),
+                description: Prose::of(&text(&schema["description"])),
                 fields,
             }
         })
