@@ -197,6 +197,19 @@ impl Chrome {
         self.client.current_url().await.expect("an address").to_string()
     }
 
+    /// Waits until the browser is at an address that begins so, or would be if anybody answered there.
+    pub async fn leads_to(&self, beginning: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let url = self.url().await;
+            if url.starts_with(beginning) {
+                return url;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{url} is not {beginning}");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
     /// Waits until the page shows a text.
     pub async fn see(&self, text: &str) {
         let begun = Instant::now();
