@@ -46,6 +46,8 @@ pub enum Size {
     Desktop,
     /// This wide, for pictures
     Width(u32),
+    /// A desktop with a window of this height, for pictures
+    Window(u32),
 }
 
 impl Chrome {
@@ -226,6 +228,7 @@ impl Chrome {
             Size::Phone => (360, 740, 2, true),
             Size::Desktop => (1280, 900, 1, false),
             Size::Width(width) => (width, 480, 2, false),
+            Size::Window(height) => (1280, height, 1, false),
         };
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_mobile });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;

@@ -5,7 +5,7 @@ use crate::support::chrome::Size;
 use crate::support::{Chrome, TestApp};
 
 /// As high as a window on a laptop.
-const WINDOW: u64 = 860;
+const WINDOW: u32 = 860;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn administration_and_account() {
@@ -18,17 +18,16 @@ async fn administration_and_account() {
     for (path, name, height) in [
         ("/admin", "admin-dashboard", 1000),
         ("/admin/clients", "admin-clients", WINDOW),
-        ("/admin/clients/wiki", "admin-client", 1000),
         ("/admin/clients/wiki/connect", "admin-connect", 1000),
         ("/admin/users", "admin-users", WINDOW),
         ("/admin/grants", "admin-grants", WINDOW),
         ("/admin/events", "admin-audit-log", WINDOW),
         ("/admin/settings", "admin-settings", WINDOW),
         ("/admin/signing-keys", "admin-signing-keys", WINDOW),
-        ("/account", "account", WINDOW),
         ("/account/sessions", "account-sessions", WINDOW),
         ("/account/applications", "account-applications", WINDOW),
     ] {
+        chrome.size(Size::Window(height)).await;
         chrome.open(&app.url(path)).await;
         take(&chrome, name, height).await;
     }
@@ -54,11 +53,14 @@ async fn playground(chrome: &Chrome, app: &TestApp) {
     chrome.open(&answer.replace(ISSUER, &app.base)).await;
     chrome.press("Redeem the code").await;
     chrome.see("Verified with a key of this server").await;
-    take(chrome, "admin-playground", 1500).await;
+    chrome.press("Ask userinfo").await;
+    chrome.see("alice@example.com").await;
+    chrome.size(Size::Window(1300)).await;
+    take(chrome, "admin-playground", 1300).await;
 }
 
-async fn take(chrome: &Chrome, name: &str, height: u64) {
+async fn take(chrome: &Chrome, name: &str, height: u32) {
     // A cursor blinks.
     chrome.script("document.activeElement.blur();").await;
-    chrome.screenshot_of(name, height).await;
+    chrome.screenshot_of(name, height.into()).await;
 }
