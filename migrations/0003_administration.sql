@@ -4,6 +4,8 @@
 ALTER TABLE clients ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE clients ADD COLUMN previous_secret_hash VARCHAR(64);
 ALTER TABLE clients ADD COLUMN previous_secret_expires_at BIGINT;
+-- Tokens that a client got for itself before this time are dead.
+ALTER TABLE clients ADD COLUMN tokens_valid_from BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE clients ADD COLUMN search_name VARCHAR(255) NOT NULL DEFAULT '';
 UPDATE clients SET search_name = LOWER(name);
 CREATE INDEX clients_search ON clients (search_name, id);

@@ -57,6 +57,8 @@ pub struct Parts {
     pub random: Random,
     /// Counts for the statistics.
     pub counters: Counters,
+    /// Held while an admin token is judged that could be guessed: one at a time.
+    pub admin_token_turn: tokio::sync::Mutex<()>,
 }
 
 impl App {
@@ -80,6 +82,7 @@ impl App {
             clock,
             random,
             counters: Counters::default(),
+            admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {
             actor: Actor::System,

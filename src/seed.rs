@@ -187,7 +187,9 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
             Ok(user) => user,
             Err(error) => return Err(fault(seeded.username, error)),
         };
-        return account::set_password(app, &user, &password).await;
+        return account::set_password(app, &user, &password)
+            .await
+            .map_err(|error| fault(seeded.username, error));
     }
     let new = UserSettings {
         username: seeded.username.to_owned(),

@@ -20,10 +20,11 @@ use crate::model::event::Actor;
 use crate::model::user::{ADMIN_ROLE, AUDITOR_ROLE};
 use crate::oauth::verify;
 use crate::protocol::claims::{ADMIN_READ, ADMIN_WRITE};
+use crate::protocol::token_request::GrantType;
 use crate::protocol::tokens::ACCESS_TOKEN_PREFIX;
 
 /// For how long after proving who they are a person may do what is dangerous, in seconds.
-pub const FRESH: Seconds = 300;
+pub const FRESH: Seconds = 900;
 
 /// What somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,9 +149,15 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     if live.claims.grant_id().is_some() {
         return Ok(Err(Denied::NoAdministrator));
     }
-    let rights = if live.scope.contains(ADMIN_WRITE) {
+    // What the client may have now counts, not what it had when the token was made.
+    let client = app.store.read().await?.client(&live.claims.client_id).await?;
+    let Some(client) = client.filter(|client| client.allows(GrantType::ClientCredentials)) else {
+        return Ok(Err(Denied::NoAdministrator));
+    };
+    let scope = live.scope.intersection(&client.scope);
+    let rights = if scope.contains(ADMIN_WRITE) {
         Rights::Write
-    } else if live.scope.contains(ADMIN_READ) {
+    } else if scope.contains(ADMIN_READ) {
         Rights::Read
     } else {
         return Ok(Err(Denied::NoAdministrator));

@@ -9,7 +9,7 @@ use crate::base::fault::Fault;
 use crate::model::client::{Client, ClientKind, ClientSettings};
 use crate::oauth::clients;
 
-use super::page::{Listed, Page};
+use super::page::{self, Listed, Page};
 use super::{AdminError, Expected};
 
 /// A client.
@@ -53,13 +53,9 @@ impl ClientView {
 /// # Errors
 /// When the cursor is from another list or the database fails.
 pub async fn list(app: &App, search: Option<&str>, page: &Page) -> Result<Listed<ClientView>, AdminError> {
+    let search = page::search(search)?;
     let [name, id] = page.after("clients")?.unwrap_or_default();
-    let rows = app
-        .store
-        .read()
-        .await?
-        .clients_by_name(search.unwrap_or_default(), (name, id), page.rows())
-        .await?;
+    let rows = app.store.read().await?.clients_by_name(search, (name, id), page.rows()).await?;
     let now = app.now();
     Ok(page.of(
         "clients",

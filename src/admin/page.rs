@@ -10,6 +10,10 @@ use super::AdminError;
 
 /// The most items of one page.
 pub const MAX_LIMIT: u16 = 200;
+/// The longest cursor that is looked at, in bytes.
+const MAX_CURSOR: usize = 4096;
+/// The longest text to search for, in bytes.
+pub const MAX_SEARCH: usize = 256;
 /// The items of a page of which nobody said how long it should be.
 pub const DEFAULT_LIMIT: u16 = 50;
 
@@ -51,7 +55,10 @@ impl Page {
         let after = match cursor {
             None => None,
             Some(cursor) => {
-                let keys = from_base64url(cursor).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                let bytes = from_base64url(cursor).filter(|bytes| bytes.len() <= MAX_CURSOR);
+                let keys: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                // Databases do not agree about the character zero.
+                let keys = keys.filter(|keys| keys.iter().all(|key| !key.contains('\0')));
                 Some(keys.ok_or_else(wrong_cursor)?)
             }
         };
@@ -95,6 +102,18 @@ impl Page {
 pub(super) fn cursor(list: &str, keys: Vec<String>) -> String {
     let named: Vec<String> = std::iter::once(list.to_owned()).chain(keys).collect();
     base64url(serde_json::to_string(&named).unwrap_or_default().as_bytes())
+}
+
+/// What to search for, of a length that makes sense.
+///
+/// # Errors
+/// When it is longer than [`MAX_SEARCH`].
+pub fn search(text: Option<&str>) -> Result<&str, AdminError> {
+    let text = text.unwrap_or_default();
+    if text.len() > MAX_SEARCH {
+        return Err(AdminError::invalid("q", format!("a search has at most {MAX_SEARCH} bytes")));
+    }
+    Ok(text)
 }
 
 fn wrong_cursor() -> AdminError {

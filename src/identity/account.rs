@@ -213,14 +213,18 @@ pub async fn sign_out_everywhere(app: &App, user: &User) -> Result<(), Fault> {
 ///
 /// # Errors
 /// When the database fails or too many hashes are waiting.
-pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Result<(), Fault> {
+pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Result<(), AccountError> {
     let hash = app.passwords.hash(password).await?;
     let now = app.now();
     let mut tx = app.store.begin().await?;
-    tx.set_password_hash(&user.id, &hash, now).await?;
+    if !tx.set_password_hash(&user.id, &hash, now).await? {
+        // The account is gone.
+        return Err(AccountError::Changed);
+    }
     tx.sign_out_everywhere(&user.id, now).await?;
     tx.record(app.event(EventKind::PasswordChanged).subject(&user.id)).await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Disables an account and ends everything that acts for it, or enables it again.

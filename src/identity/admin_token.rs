@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::digest::equal;
-use crate::base::encoding::base64url;
+use crate::base::encoding::{base64url, from_base64url};
 use crate::base::fault::Fault;
 use crate::model::event::{Event, EventKind};
-use crate::store::Setting;
+use crate::store::{Setting, Tx};
 
 use super::operator::OPERATOR;
 use super::throttle::Attempt;
@@ -153,19 +153,34 @@ pub enum Verdict {
 
 /// As [`verify`], for whoever asks over the network: wrong tokens are counted, and slowed down.
 ///
+/// A token in the form that the server makes has 256 random bits, which nobody guesses, so such a token is
+/// never refused for the mistakes of others at the same address. A token that an operator chose might be
+/// guessed: those attempts are judged one after the other, so that a burst of them gets no further than the
+/// counter allows.
+///
 /// # Errors
 /// When the database fails.
 pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fault> {
+    let is_guessable = !is_of_our_making(presented);
+    let _turn = match is_guessable {
+        true => Some(app.admin_token_turn.lock().await),
+        false => None,
+    };
     let address = app.context().address.clone().unwrap_or_default();
     let attempt = Attempt::with_admin_token(app, &address);
     let mut connection = app.store.read().await?;
-    if let Some(seconds) = attempt.blocked_for(&mut connection, app.now()).await? {
+    let blocked_for = attempt.blocked_for(&mut connection, app.now()).await?;
+    if let Some(seconds) = blocked_for.filter(|_| is_guessable) {
         return Ok(Verdict::Throttled(seconds));
     }
     let stored = connection.setting(Setting::AdminTokenHash).await?;
     drop(connection);
     if stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())) {
         return Ok(Verdict::Right);
+    }
+    if let Some(seconds) = blocked_for {
+        // Counted and recorded enough.
+        return Ok(Verdict::Throttled(seconds));
     }
     let mut tx = app.store.begin().await?;
     attempt.failed(&mut tx, app.now()).await?;
@@ -174,8 +189,24 @@ pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fau
     Ok(Verdict::Wrong)
 }
 
+/// Holds the admin token until the transaction ends, if it is `presented`.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn hold(app: &App, tx: &mut Tx, presented: &str) -> Result<bool, Fault> {
+    tx.hold_setting_value(Setting::AdminTokenHash, &digest(app, presented)).await
+}
+
+/// What every token begins with that this server makes.
+const PREFIX: &str = "gh_admin_";
+
+fn is_of_our_making(token: &str) -> bool {
+    let secret = token.strip_prefix(PREFIX).and_then(from_base64url);
+    secret.is_some_and(|secret| secret.len() == 32)
+}
+
 fn new_token(app: &App) -> SecretString {
-    SecretString::from(format!("gh_admin_{}", app.random.secret()))
+    SecretString::from(format!("{PREFIX}{}", app.random.secret()))
 }
 
 /// Keyed, because an operator may have chosen the token, and a stolen database must not help to guess it.

@@ -42,6 +42,10 @@ pub async fn sign_in(app: &App, presented: &str, origin: &Origin, replaces: Opti
     new.session.idle_expires_at = now + IDLE_LIFETIME;
     new.session.expires_at = now + LIFETIME;
     let mut tx = app.store.begin().await?;
+    // Whoever replaces the token waits, and then ends this session with the others; or has been first.
+    if !admin_token::hold(app, &mut tx, presented).await? {
+        return Ok(Outcome::Wrong);
+    }
     if let Some(cookie) = replaces {
         session::end(&mut tx, cookie).await?;
     }

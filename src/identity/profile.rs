@@ -10,6 +10,7 @@ use crate::base::invalid::Invalid;
 use crate::model::user::User;
 
 use super::account::{self, AccountError};
+use super::session::SignedIn;
 
 /// The claims that a person may change.
 pub const FIELDS: [&str; 8] = [
@@ -28,18 +29,29 @@ const MAX_NAME: usize = 200;
 /// The longest address of a picture or website, in bytes.
 const MAX_URL: usize = 2000;
 
-/// Changes a person's own profile, if the account is still of this version. `value` is asked for each of
-/// [`FIELDS`]; an empty text removes the claim.
+/// Changes a person's own profile, if the account is still of this version and the session has not ended.
+/// `value` is asked for each of [`FIELDS`]; an empty text removes the claim. Nothing else about the account
+/// is touched: what an operator changed since the page was opened stays.
 ///
 /// # Errors
 /// See [`AccountError`].
-pub async fn change(app: &App, user: &User, version: i64, value: impl Fn(&str) -> String) -> Result<User, AccountError> {
+pub async fn change(app: &App, visitor: &SignedIn, version: i64, value: impl Fn(&str) -> String) -> Result<User, AccountError> {
+    let mut tx = app.store.begin().await?;
+    if !tx.hold_session(&visitor.session.id).await? {
+        return Err(AccountError::Changed);
+    }
+    // As it is now, not as it was when the request began.
+    let user = tx.user(&visitor.user.id).await?;
+    let Some(user) = user.filter(|user| user.version == version && !user.is_disabled) else {
+        return Err(AccountError::Changed);
+    };
     let mut settings = user.settings.clone();
     for field in FIELDS {
         apply(&mut settings.profile, field, &value(field)).map_err(AccountError::Invalid)?;
     }
-    let seen = User { version, ..user.clone() };
-    account::change(app, seen, settings).await
+    let changed = account::change_in(app, &mut tx, user, settings).await?;
+    tx.commit().await?;
+    Ok(changed)
 }
 
 fn apply(profile: &mut Map<String, Value>, field: &'static str, text: &str) -> Result<(), Invalid> {

@@ -242,6 +242,8 @@ pub struct Client {
     pub previous_secret_hash: Option<String>,
     /// Until when the secret before it is valid
     pub previous_secret_expires_at: Option<Timestamp>,
+    /// Tokens that it got for itself before this time are dead
+    pub tokens_valid_from: Timestamp,
     /// What the operator decides; its fields can be read from the client itself
     pub settings: ClientSettings,
     /// Grows with every change

@@ -134,6 +134,7 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
         secret_hash: secret.as_deref().map(sha256_text),
         previous_secret_hash: None,
         previous_secret_expires_at: None,
+        tokens_valid_from: now,
         settings,
         version: 1,
         created_at: now,
@@ -177,6 +178,10 @@ pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientS
         updated_at: app.now(),
         ..client.clone()
     };
+    if changed.is_disabled && !client.is_disabled {
+        // They do not come back when it is enabled again.
+        changed.tokens_valid_from = changed.updated_at;
+    }
     if changed.is_public() {
         changed.secret_hash = None;
         changed.previous_secret_hash = None;
@@ -358,8 +363,12 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
         }
     };
     let name = &settings.name;
-    let is_name = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    check(is_name, "client_name", "a client name has 1 to 200 characters");
+    let is_name = (1..=200).contains(&name.chars().count()) && !name.chars().any(is_deceptive);
+    check(
+        is_name,
+        "client_name",
+        "a client name has 1 to 200 characters, and none that is invisible or turns the direction of writing",
+    );
     check(
         settings.redirect_uris.len() <= 50,
         "redirect_uris",
@@ -413,8 +422,17 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
     problems
 }
 
+/// Control characters, and marks that turn the direction of writing: they make a name look like another one.
+fn is_deceptive(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Links that a person may click, or a picture that their browser loads: `https` only.
 fn check_link(uri: &str) -> Result<(), String> {
+    // The parser drops some of these; what is stored is the text.
+    if uri.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("has spaces or control characters".to_owned());
+    }
     let url = url::Url::parse(uri).map_err(|error| format!("not a URL ({error})"))?;
     if url.scheme() != "https" && !crate::protocol::issuer::is_loopback(&url) || !matches!(url.scheme(), "https" | "http") {
         return Err("must be an https URL".to_owned());

@@ -17,7 +17,7 @@ macro_rules! columns {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
          access_token_format, signing_algorithm, requires_pkce, access_token_lifetime, logo_uri, \
          client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at, may_introspect, previous_secret_hash, \
-         previous_secret_expires_at, search_name, version"
+         previous_secret_expires_at, search_name, version, tokens_valid_from"
     };
 }
 
@@ -50,6 +50,7 @@ fn client(row: Row<'_>) -> Result<Client, Fault> {
             is_disabled: row.flag(16)?,
         },
         version: row.integer(23)?,
+        tokens_valid_from: row.integer(24)?,
         created_at: row.integer(17)?,
         updated_at: row.integer(18)?,
     })
@@ -144,7 +145,7 @@ impl Tx {
             .query(insert_if_absent!(
                 "INSERT INTO clients (",
                 columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"
             ))
             .text(&client.id);
         bind_facts(statement, client)?
@@ -155,6 +156,7 @@ impl Tx {
             .bind(client.previous_secret_expires_at)
             .bind(client.name.to_lowercase())
             .bind(client.version)
+            .bind(client.tokens_valid_from)
             .insert_if_absent()
             .await
     }
@@ -170,7 +172,8 @@ impl Tx {
                  scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
                  access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
                  is_disabled = $16, updated_at = $17, may_introspect = $18, previous_secret_hash = $19, \
-                 previous_secret_expires_at = $20, search_name = $21, version = version + 1 WHERE id = $22 AND version = $23"
+                 previous_secret_expires_at = $20, search_name = $21, tokens_valid_from = $22, version = version + 1 \
+             WHERE id = $23 AND version = $24"
         ));
         let updated = bind_facts(statement, client)?
             .bind(client.updated_at)
@@ -178,6 +181,7 @@ impl Tx {
             .maybe_text(client.previous_secret_hash.as_deref())
             .bind(client.previous_secret_expires_at)
             .bind(client.name.to_lowercase())
+            .bind(client.tokens_valid_from)
             .text(&client.id)
             .bind(client.version)
             .execute()

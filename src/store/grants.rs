@@ -162,17 +162,25 @@ impl Connection {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_state(&mut self, jti: &str, client_id: &str, grant_and_user: Option<(&str, &str)>) -> Result<TokenState, Fault> {
+    pub async fn token_state(
+        &mut self,
+        jti: &str,
+        client_id: &str,
+        issued_at: Timestamp,
+        grant_and_user: Option<(&str, &str)>,
+    ) -> Result<TokenState, Fault> {
         let (grant_id, user_id) = grant_and_user.unwrap_or_default();
         let state = self
             .query(sql!(
                 "SELECT (SELECT COUNT(*) FROM revoked_tokens WHERE jti = $1), \
-                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0), \
-                 (SELECT COUNT(*) FROM grants WHERE id = $3 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
-                 (SELECT COUNT(*) FROM users WHERE id = $4 AND is_disabled = 0)"
+                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0 AND tokens_valid_from <= $3), \
+                 (SELECT COUNT(*) FROM grants WHERE id = $4 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
+                 (SELECT COUNT(*) FROM users WHERE id = $5 AND is_disabled = 0)"
             ))
             .text(jti)
             .text(client_id)
+            // What a person granted lives by the grant.
+            .bind(if grant_and_user.is_some() { i64::MAX } else { issued_at })
             .text(grant_id)
             .text(user_id)
             .optional(|row| {

@@ -91,6 +91,20 @@ impl Connection {
 }
 
 impl Tx {
+    /// Holds a setting's row until the transaction ends, if it has this value.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_setting_value(&mut self, setting: Setting, value: &str) -> Result<bool, Fault> {
+        let held = self
+            .query(sql!("UPDATE settings SET updated_at = updated_at WHERE name = $1 AND value = $2"))
+            .text(&setting.name())
+            .text(value)
+            .execute()
+            .await?;
+        Ok(held == 1)
+    }
+
     /// Takes the turn of a job that one node does for all: true unless some node took it within the last
     /// `interval` seconds. The setting's value is when that was.
     ///

@@ -247,18 +247,25 @@ impl Tx {
             .await
     }
 
-    /// Replaces everything about a user but the id and age, if it is still of the version that `user` was
-    /// read with. False when somebody changed or deleted it meanwhile.
+    /// Replaces what the operator decides about a user, if it is still of the version that `user` was
+    /// read with. The password is not touched: it has ways of its own. False when somebody changed or deleted it meanwhile.
     ///
     /// # Errors
     /// When the database fails, or the name or the address is taken.
     pub async fn update_user(&mut self, user: &User) -> Result<bool, Fault> {
-        let statement = self.query(sql!(
-            "UPDATE users SET username = $1, email = $2, is_email_verified = $3, password_hash = $4, profile = $5, \
-                 extra_claims = $6, roles = $7, allowed_scope = $8, is_disabled = $9, updated_at = $10, version = version + 1 \
-             WHERE id = $11 AND version = $12"
-        ));
-        let updated = bind_facts(statement, user)?
+        let updated = self
+            .query(sql!(
+                "UPDATE users SET username = $1, email = $2, is_email_verified = $3, profile = $4, extra_claims = $5, roles = $6, \
+                 allowed_scope = $7, is_disabled = $8, updated_at = $9, version = version + 1 WHERE id = $10 AND version = $11"
+            ))
+            .text(&user.username)
+            .maybe_text(user.email.as_deref())
+            .flag(user.email_verified)
+            .bind(json(&user.profile)?)
+            .bind(json(&user.extra_claims)?)
+            .bind(json(&user.roles)?)
+            .bind(user.allowed_scope.as_ref().map(ToString::to_string))
+            .flag(user.is_disabled)
             .bind(user.updated_at)
             .text(&user.id)
             .bind(user.version)

@@ -186,7 +186,13 @@ impl Call {
         // The router leaves `%2F`, `%25` and `%2B` for us.
         let raw = self.http.match_info().get(name).ok_or(Error::NotFound)?;
         let decoded = percent_encoding::percent_decode_str(raw).decode_utf8();
-        decoded.map(std::borrow::Cow::into_owned).map_err(|_| Error::NotFound)
+        let decoded = decoded.map_err(|_| Error::NotFound)?.into_owned();
+        // Nothing has the character zero in its name, and databases do not agree about it.
+        if decoded.contains('\0') {
+            Err(Error::NotFound)
+        } else {
+            Ok(decoded)
+        }
     }
 }
 

@@ -102,6 +102,10 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Pa
     // Before the body: strangers do not get to send one.
     admit(route, &mut call).await?;
     call.body = read_body(payload, route.body_limit).await?;
+    // And after it: a body may take its time, in which rights are taken away and sessions end.
+    if !call.http.method().is_safe() {
+        admit(route, &mut call).await?;
+    }
     (route.handler)(call).await
 }
 
@@ -116,11 +120,13 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
         }
         Access::Administrator | Access::FreshAdministrator => {
             let administrator = admin::administrator(call).await?;
-            let changes = !matches!(*call.http.method(), Method::GET | Method::HEAD);
+            let changes = !call.http.method().is_safe();
             if changes && administrator.rights < Rights::Write {
                 return Err(Error::ReadOnly);
             }
-            if changes && route.access == Access::FreshAdministrator && !administrator.is_fresh(call.app.now()) {
+            // The API has no pages that could ask again, so a person's cookie must be fresh for every change.
+            let must_be_fresh = route.access == Access::FreshAdministrator || route.audience == Audience::Operator;
+            if changes && must_be_fresh && !administrator.is_fresh(call.app.now()) {
                 return Err(Error::ProofNeeded(call.here()));
             }
             call.app = call.app.acting_as(administrator.actor.clone());

@@ -4,7 +4,7 @@
 pub mod api;
 pub(in crate::web) mod ui;
 
-use actix_web::http::header::ORIGIN;
+use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 
 use crate::admin::access::{self, Administrator, Denied, Shown};
 use crate::web::call::Call;
@@ -19,6 +19,13 @@ pub const ADMIN_TOKEN_HEADER: &str = "X-Admin-Token";
 /// # Errors
 /// When nobody does.
 pub async fn administrator(call: &Call) -> Result<Administrator, Error> {
+    // A header that cannot be read, or is there twice, is not as good as none.
+    for name in [ADMIN_TOKEN_HEADER, AUTHORIZATION.as_str()] {
+        let values: Vec<_> = call.http.headers().get_all(name).collect();
+        if values.len() > 1 || values.iter().any(|value| value.to_str().is_err()) {
+            return Err(Error::WrongAdministrator);
+        }
+    }
     let visitor = call.visitor().await?;
     let operator = cookies::admin(call);
     let shown = Shown {
@@ -49,8 +56,8 @@ fn is_same_origin(call: &Call) -> bool {
     match (call.header("sec-fetch-site"), call.header(ORIGIN)) {
         (Some(site), _) => site == "same-origin",
         (None, Some(origin)) => origin == call.app.issuer.origin(),
-        // An old browser, or a program that keeps cookies; then the form's token has to do, and the API
-        // takes JSON only, which no form can send.
-        (None, None) => true,
+        // An old browser, or a program that keeps cookies: at the pages the form's token has to do; the API,
+        // which has none, refuses.
+        (None, None) => !call.here().starts_with("/api/"),
     }
 }

@@ -249,7 +249,7 @@ fn answer(error: &Error) -> Answer {
         Error::ProofNeeded(_) => Answer::new(
             StatusCode::FORBIDDEN,
             ErrorCode::AccessDenied,
-            "this needs a sign-in of the last five minutes",
+            "this needs a sign-in of the last fifteen minutes",
             "Please prove that it is you",
             Some("Sign in again, then do it once more."),
         ),

@@ -74,7 +74,7 @@ fn name(error: &Error) -> &'static str {
         Error::NotJson => "not-json",
         Error::MalformedJson(_) => "malformed-json",
         Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",
-        Error::Admin(AdminError::Invalid { field, .. }) if field == "limit" || field == "cursor" => "invalid-parameter",
+        Error::Admin(AdminError::Invalid { field, .. }) if matches!(field.as_str(), "limit" | "cursor" | "q") => "invalid-parameter",
         Error::Admin(AdminError::Invalid { .. }) => "invalid-field",
         Error::Admin(AdminError::Conflict { .. }) => "conflict",
         Error::Admin(AdminError::Changed) => "changed-meanwhile",
@@ -93,7 +93,7 @@ pub(super) fn of_admin_error(error: &AdminError) -> Answer {
     match error {
         AdminError::Invalid { field, message } => {
             // What stands in the address is part of a malformed request, not of a well-formed one that asks too much.
-            let status = if field == "limit" || field == "cursor" {
+            let status = if matches!(field.as_str(), "limit" | "cursor" | "q") {
                 StatusCode::BAD_REQUEST
             } else {
                 StatusCode::UNPROCESSABLE_ENTITY

@@ -60,8 +60,8 @@ pub(super) static ROUTES: &[Route] = &[
     page!(GET "" => ui::dashboard::show),
     // applications
     page!(GET "/clients" => ui::clients::list),
-    page!(BOTH "/new-client" => ui::clients::create::create),
-    page!(BOTH "/clients/{client_id}" => ui::clients::settings::settings),
+    page!(fresh BOTH "/new-client" => ui::clients::create::create),
+    page!(fresh BOTH "/clients/{client_id}" => ui::clients::settings::settings),
     page!(GET "/clients/{client_id}/connect" => ui::clients::connect::connect),
     page!(POST "/clients/{client_id}/disabled" => ui::clients::remove::disable),
     page!(fresh BOTH "/clients/{client_id}/delete" => ui::clients::remove::delete),
@@ -78,8 +78,8 @@ pub(super) static ROUTES: &[Route] = &[
     page!(GET "/clients/{client_id}/access" => ui::access::of_client),
     // people
     page!(GET "/users" => ui::users::list),
-    page!(BOTH "/new-user" => ui::users::create::create),
-    page!(BOTH "/users/{id}" => ui::users::settings::settings),
+    page!(fresh BOTH "/new-user" => ui::users::create::create),
+    page!(fresh BOTH "/users/{id}" => ui::users::settings::settings),
     page!(GET "/users/{id}/access" => ui::access::of_user),
     page!(GET "/users/{id}/sessions" => ui::sessions::of_user),
     page!(POST "/users/{id}/disabled" => ui::users::remove::disable),
@@ -97,7 +97,7 @@ pub(super) static ROUTES: &[Route] = &[
     page!(fresh BOTH "/rotate-signing-key" => ui::signing_keys::rotate),
     page!(fresh BOTH "/signing-keys/{kid}/retire" => ui::signing_keys::retire),
     page!(GET "/settings" => ui::settings::list),
-    page!(BOTH "/settings/{key}" => ui::settings::change),
+    page!(fresh BOTH "/settings/{key}" => ui::settings::change),
     page!(GET "/events" => ui::events::list),
     page!(GET "/events/{event_id}" => ui::events::show),
     // what the pages load

@@ -70,7 +70,13 @@ impl Caller {
             Shown::Nothing => request,
             Shown::AdminToken(token) => request.header("x-admin-token", token),
             Shown::Bearer(token) => request.bearer_auth(token),
-            Shown::Cookie(name, value) => request.header("cookie", format!("{name}={value}")),
+            // As a browser does on our own pages.
+            Shown::Cookie(name, value) if self.headers.iter().any(|(name, _)| *name == "sec-fetch-site" || *name == "origin") => {
+                request.header("cookie", format!("{name}={value}"))
+            }
+            Shown::Cookie(name, value) => request
+                .header("cookie", format!("{name}={value}"))
+                .header("sec-fetch-site", "same-origin"),
         };
         for (name, value) in &self.headers {
             request = request.header(*name, value);

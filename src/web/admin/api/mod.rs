@@ -234,7 +234,21 @@ pub fn json_value(call: &Call) -> Result<Value, Error> {
     if !is_json {
         return Err(Error::NotJson);
     }
-    serde_json::from_slice(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))
+    let value = serde_json::from_slice(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))?;
+    if has_zero(&value) {
+        return Err(Error::MalformedJson("a text has the character zero".to_owned()));
+    }
+    Ok(value)
+}
+
+/// Whether a text in it has the character zero, about which databases do not agree.
+fn has_zero(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_zero),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_zero(value)),
+        _ => false,
+    }
 }
 
 /// The body as a type whose fields are all known.

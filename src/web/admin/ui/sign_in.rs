@@ -169,7 +169,7 @@ fn confirmation(call: &Call, next: &str, is_operator: bool, refused: Option<&Ref
     let ui = Ui::of(call)?;
     let view = ui
         .view(Section::Dashboard, "Prove that it is you")
-        .lead("What you are about to do cannot be undone, so it needs a sign-in of the last five minutes. It keeps others from using a browser that you left open.");
+        .lead("What you are about to do matters, so it needs a sign-in of the last fifteen minutes. It keeps others from using a browser that you left open.");
     if !is_operator {
         let login = format!("{}/login?prompt=login&next={}", call.app.issuer.path(), encoded(next));
         return view.part(Link::new("Sign in again", login).main()).ok();

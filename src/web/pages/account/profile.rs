@@ -131,7 +131,7 @@ async fn change(call: Call) -> Result<HttpResponse, Error> {
         let found = typed.iter().find(|(name, _)| *name == field);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     };
-    let (problem, version) = match profile::change(&call.app, &visitor.user, version, value).await {
+    let (problem, version) = match profile::change(&call.app, visitor, version, value).await {
         Ok(_) => return Ok(see_other(&call.app, "/account/profile?done=saved").finish()),
         Err(AccountError::Fault(fault)) => return Err(fault.into()),
         Err(AccountError::Invalid(invalid)) => {

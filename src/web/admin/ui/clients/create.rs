@@ -74,6 +74,7 @@ fn page(ui: &Ui, kind: ClientKind, form: Form) -> View {
         .lead(explained(kind).0)
         .below("Clients", ui.at(&["clients"]))
         .below("Register a client", ui.at(&["new-client"]))
+        .maybe(ui.proof_note())
         .part(Section::new("").part(form))
 }
 

@@ -54,6 +54,7 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
         .fact("Changed", Cell::time(client.updated_at, now));
     let page = view(ui, client, At::Settings, None)
         .part(Section::new("").part(facts))
+        .maybe(ui.may_write.then(|| ui.proof_note()).flatten())
         .part(Section::new("Settings").part(form));
     if ui.may_write { page.part(away(ui, client)) } else { page }
 }

@@ -47,5 +47,5 @@ fn form(ui: &Ui) -> Form {
 
 fn page(ui: &Ui, form: Form) -> View {
     let view = ui.view(Place::Users, "Make an account").below("Users", ui.at(&["users"]));
-    view.part(Section::new("").part(form))
+    view.maybe(ui.proof_note()).part(Section::new("").part(form))
 }

@@ -50,6 +50,7 @@ fn page(ui: &Ui, user: &User, form: Form) -> View {
         .fact("Changed", Cell::time(user.updated_at, now));
     let page = view(ui, user, At::Settings, None)
         .part(Section::new("").part(facts))
+        .maybe(ui.may_write.then(|| ui.proof_note()).flatten())
         .part(Section::new("Settings").part(form));
     if ui.may_write { page.part(away(ui, user)) } else { page }
 }

@@ -167,7 +167,8 @@ impl Ui {
             return None;
         }
         let path = format!("{}/admin/confirm?next={}", self.app.issuer.path(), encoded(&self.here));
-        let note = Note::info("First prove that it is you").line("You signed in more than five minutes ago, and this cannot be undone.");
+        let note =
+            Note::info("First prove that it is you").line("You signed in more than fifteen minutes ago, and this needs a newer sign-in.");
         Some(note.link("Continue", path))
     }
 
@@ -293,6 +294,14 @@ impl View {
     }
 
     /// A part.
+    pub fn maybe(self, part: Option<impl Template + 'static>) -> Self {
+        match part {
+            Some(part) => self.part(part),
+            None => self,
+        }
+    }
+
+    /// Adds a part below the others.
     pub fn part(mut self, part: impl Template + 'static) -> Self {
         self.parts.push(Box::new(part));
         self
