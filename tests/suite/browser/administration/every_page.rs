@@ -16,7 +16,7 @@ const ARABIC: &str = "تطبيق ألبوم الصور";
 
 /// More than a page of everything; the pages of a client and of a person whose names are long.
 async fn crowd(app: &TestApp) -> Vec<String> {
-    let names = [LONG, ARABIC, "写真アルバム", "🐌 👩‍👩‍👧 Snail", "Álbum & Co. \"KG\"", "x"];
+    let names = [LONG, ARABIC, "写真アルバム", "🐌 Snail", "Álbum & Co. \"KG\"", "x"];
     for (n, name) in (0..60).zip(names.iter().cycle()) {
         let mut new = NewClient::of_kind(&format!("{name} {n}"), ClientKind::ALL[n % 5]);
         new.id = Some(format!("client-{n}"));
