@@ -1,4 +1,4 @@
-//! `docs/automation.md`, executed as it stands.
+//! `docs/automation.md` and `docs/admin-api.md`, executed as they stand.
 //!
 //! A block after `<!-- file: NAME -->` is written to that file; those after `<!-- run -->` run in one shell, in
 //! order, beside a server.
@@ -31,11 +31,41 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_page_about_automation_works() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/automation.md")).expect("the page is there");
+    let said = execute("automation", 7);
+    for expected in [
+        "Nothing to do: 5 as declared.",
+        "\"consent_policy\":\"skip\"",
+        "registered ",
+        "Board",
+    ] {
+        assert!(said.contains(expected), "{expected} is missing: {said}");
+    }
+}
+
+#[test]
+fn the_page_about_the_admin_api_works() {
+    let said = execute("admin-api", 5);
+    for expected in [
+        "\"client_secret\":\"",
+        "\"next\":null",
+        "\"consent_policy\":\"skip\"",
+        "urn:gatehouse:problem:changed-meanwhile",
+        "urn:gatehouse:problem:invalid-field",
+        "\"field\":\"redirect_uris",
+        "urn:gatehouse:problem:version-required",
+        "urn:gatehouse:problem:not-found",
+    ] {
+        assert!(said.contains(expected), "{expected} is missing: {said}");
+    }
+}
+
+/// Executes a page beside a server; what its commands printed.
+fn execute(name: &str, least: usize) -> String {
+    let page = std::fs::read_to_string(format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"))).expect("the page is there");
     let sandbox = Sandbox::new();
     let page = page.replace("http://127.0.0.1:8000", &sandbox.issuer());
     let blocks = blocks(&page);
-    assert!(blocks.len() >= 7, "only {} blocks are executed", blocks.len());
+    assert!(blocks.len() >= least, "only {} blocks are executed", blocks.len());
     let bin = sandbox.file("bin");
     std::fs::create_dir(&bin).expect("a folder");
     symlink(BINARY, bin.join("gatehouse")).expect("a link");
@@ -57,12 +87,5 @@ fn the_page_about_automation_works() {
     let run = bash.args(["-c", &script]).stdin(Stdio::null()).output().expect("bash is there");
     let (printed, errors) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success(), "{printed}{errors}{}", server.output());
-    for said in [
-        "Nothing to do: 5 as declared.",
-        "\"consent_policy\":\"skip\"",
-        "registered ",
-        "Board",
-    ] {
-        assert!(printed.contains(said), "{said} is missing: {printed}{errors}");
-    }
+    format!("{printed}{errors}")
 }

@@ -38,6 +38,21 @@ impl Browser {
         }
     }
 
+    /// A browser that says what it is, behind a proxy that says from where it comes.
+    pub fn named(user_agent: &str, address: &str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert("user-agent", user_agent.parse().expect("a header"));
+        headers.insert("x-forwarded-for", address.parse().expect("a header"));
+        Self {
+            http: Client::builder()
+                .redirect(Policy::none())
+                .default_headers(headers)
+                .build()
+                .expect("a client"),
+            cookies: Mutex::default(),
+        }
+    }
+
     pub fn cookies(&self) -> BTreeMap<String, String> {
         self.cookies.lock().expect("no panic while locked").clone()
     }

@@ -46,6 +46,8 @@ pub enum Size {
     Desktop,
     /// This wide, for pictures
     Width(u32),
+    /// A desktop with a window of this height, for pictures
+    Window(u32),
 }
 
 impl Chrome {
@@ -197,6 +199,19 @@ impl Chrome {
         self.client.current_url().await.expect("an address").to_string()
     }
 
+    /// Waits until the browser is at an address that begins so, or would be if anybody answered there.
+    pub async fn leads_to(&self, beginning: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let url = self.url().await;
+            if url.starts_with(beginning) {
+                return url;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{url} is not {beginning}");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
     /// Waits until the page shows a text.
     pub async fn see(&self, text: &str) {
         let begun = Instant::now();
@@ -213,6 +228,7 @@ impl Chrome {
             Size::Phone => (360, 740, 2, true),
             Size::Desktop => (1280, 900, 1, false),
             Size::Width(width) => (width, 480, 2, false),
+            Size::Window(height) => (1280, height, 1, false),
         };
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_mobile });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;

@@ -25,7 +25,7 @@ async fn the_new_key_signs_soon_and_the_old_one_still_verifies() {
     let old = client.tokens("alice", &[]).await.text("access_token").to_owned();
     let published = kids(&app).await;
     sign_in(&chrome, &app, &token).await;
-    app.advance(301);
+    app.advance(901);
 
     chrome.press("Signing keys").await;
     chrome.press("Rotate").await;

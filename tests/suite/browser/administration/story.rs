@@ -51,7 +51,7 @@ async fn from_the_first_start_to_the_end_of_a_token() {
 
     // All of it stands in the audit log.
     chrome.press("Audit log").await;
-    chrome.see("grant.revoked").await;
+    chrome.see("Grant revoked").await;
     chrome.inspect().await;
     chrome.press("Sign out").await;
     chrome.see("You are signed out.").await;

@@ -130,14 +130,20 @@ impl Chrome {
     /// Takes a picture of the whole page. `UPDATE_SCREENSHOTS=1` keeps it as `docs/images/NAME.png`;
     /// otherwise it only has to be possible.
     pub async fn screenshot(&self, name: &str) {
-        let height = self.script("return document.documentElement.scrollHeight;").await;
+        self.screenshot_of(name, u64::MAX).await;
+    }
+
+    /// The same of the upper part of the page, this high.
+    pub async fn screenshot_of(&self, name: &str, height: u64) {
+        let page = self.script("return document.documentElement.scrollHeight;").await;
+        let height = page.as_u64().unwrap_or_default().min(height);
         let width = self.script("return document.documentElement.clientWidth;").await;
-        let whole = json!({
+        let part = json!({
             "format": "png",
             "captureBeyondViewport": true,
             "clip": { "x": 0, "y": 0, "width": width, "height": height, "scale": 1 },
         });
-        let answer = self.devtools("Page.captureScreenshot", whole).await;
+        let answer = self.devtools("Page.captureScreenshot", part).await;
         let picture = gatehouse::base::encoding::from_base64(answer["data"].as_str().unwrap_or_default()).expect("a picture");
         assert!(
             picture.len() > LEAST_PICTURE,
@@ -145,6 +151,13 @@ impl Chrome {
             picture.len()
         );
         if tools::variable("UPDATE_SCREENSHOTS").as_deref() == Some("1") {
+            let smaller = self
+                .client
+                .execute_async(include_str!("shrink.js"), vec![answer["data"].clone()])
+                .await;
+            let smaller = smaller.expect("the picture is made smaller");
+            let smaller = smaller.as_str().unwrap_or_default();
+            let picture = gatehouse::base::encoding::from_base64(smaller).unwrap_or_else(|| panic!("{name}: {smaller}"));
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/images/{name}.png"));
             std::fs::write(&file, picture).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         }

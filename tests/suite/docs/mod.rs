@@ -1,4 +1,7 @@
-//! The documentation against the code that it describes.
+//! The documentation against the code that it describes, and against itself.
+
+mod links;
+mod operations;
 
 use std::path::Path;
 

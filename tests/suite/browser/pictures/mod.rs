@@ -1,4 +1,8 @@
 //! The pictures of the documentation. `UPDATE_SCREENSHOTS=1 tests/run browser::pictures` takes them anew.
+//! `office` is what they show: an office with people and applications.
+
+mod administration;
+mod office;
 
 use super::{photo_album, server_with};
 use crate::support::Chrome;
