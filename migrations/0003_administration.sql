@@ -15,6 +15,7 @@ ALTER TABLE scopes ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 
 CREATE INDEX grants_client_recent ON grants (client_id, id);
 CREATE INDEX grants_user_recent ON grants (user_id, id);
+CREATE INDEX grants_user_client_recent ON grants (user_id, client_id, id);
 CREATE INDEX sessions_user_recent ON sessions (user_id, id);
 CREATE INDEX consents_client_user ON consents (client_id, user_id);
 CREATE INDEX users_disabled ON users (is_disabled, username);

@@ -10,7 +10,7 @@ use crate::model::event::{Event, EventKind, Outcome};
 pub use crate::store::EventFilter;
 
 use super::AdminError;
-use super::page::{Listed, Page};
+use super::page::{Listed, Page, cursor};
 
 const LIST: &str = "events";
 
@@ -64,14 +64,16 @@ impl From<Event> for EventView {
     }
 }
 
-/// A page of events, newest first.
+/// A page of events, newest first. Where few of many rows are what is looked for it may hold fewer than were
+/// asked for, or none, and go on all the same.
 ///
 /// # Errors
 /// When the cursor is from another list or the database fails.
 pub async fn list(app: &App, filter: &EventFilter, page: &Page) -> Result<Listed<EventView>, AdminError> {
     let before = page.after(LIST)?.map(|[before]| before);
-    let rows = app.store.read().await?.events(filter, before, page.rows()).await?;
-    Ok(page.of(LIST, rows, |event| vec![event.id.clone()], EventView::from))
+    let nearby = app.store.read().await?.events_nearby(filter, before, page.rows()).await?;
+    let listed = page.of(LIST, nearby.events, |event| vec![event.id.clone()], EventView::from);
+    Ok(listed.or_from(nearby.reached.map(|id| cursor(LIST, vec![id]))))
 }
 
 /// The event of this id.

@@ -12,15 +12,12 @@ use crate::model::event::EventKind;
 use crate::model::grant::{Grant, GrantState};
 use crate::store::Connection;
 
+pub use crate::store::GrantsWith;
+
 use super::AdminError;
 use super::page::{BEFORE_ALL, Listed, Page, cursor};
 
 const LIST: &str = "grants";
-/// How many rows are read at once when a filter is left to us, and how often at most for one page: nobody waits
-/// for a needle in a million rows, the page is short instead.
-const BATCH: u16 = 500;
-const BATCHES: usize = 10;
-
 /// A grant. Neither the code nor a token can be made of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GrantView {
@@ -88,71 +85,19 @@ impl Names {
     }
 }
 
-/// Which grants a list is about.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// Of this user
-    pub user_id: Option<&'a str>,
-    /// To this client
-    pub client_id: Option<&'a str>,
-    /// Whether they are [`GrantState::Active`]
-    pub is_active: Option<bool>,
-}
-
-impl Filter<'_> {
-    /// What an index finds: by user, else by client, else all.
-    async fn read(self, connection: &mut Connection, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
-        match (self.user_id, self.client_id) {
-            (Some(user_id), _) => connection.grants_of_user_before(user_id, before, limit).await,
-            (None, Some(client_id)) => connection.grants_to_client_before(client_id, before, limit).await,
-            (None, None) => connection.grants_before(before, limit).await,
-        }
-    }
-
-    /// Whether the index finds nothing else.
-    fn is_left_to_index(self) -> bool {
-        self.is_active.is_none() && (self.user_id.is_none() || self.client_id.is_none())
-    }
-
-    fn admits(self, grant: &Grant, now: Timestamp) -> bool {
-        self.client_id.is_none_or(|client_id| grant.client_id == client_id)
-            && self
-                .is_active
-                .is_none_or(|is_active| (grant.state(now) == GrantState::Active) == is_active)
-    }
-}
-
 /// A page of grants, the newest first. Where few of many rows are what is looked for it may hold fewer than were
 /// asked for, or none, and go on all the same.
 ///
 /// # Errors
 /// When the cursor is from another list or the database fails.
-pub async fn list(app: &App, filter: Filter<'_>, page: &Page) -> Result<Listed<GrantView>, AdminError> {
+pub async fn list(app: &App, with: GrantsWith<'_>, page: &Page) -> Result<Listed<GrantView>, AdminError> {
     let now = app.now();
     let [before] = page.after(LIST)?.unwrap_or([BEFORE_ALL]);
     let mut connection = app.store.read().await?;
-    let mut found = Vec::new();
-    let mut before = before.to_owned();
-    let mut is_end = false;
-    for _ in 0..BATCHES {
-        let limit = if filter.is_left_to_index() { page.rows() } else { BATCH };
-        let rows = filter.read(&mut connection, &before, limit).await?;
-        is_end = rows.len() < usize::from(limit);
-        if let Some(last) = rows.last() {
-            before.clone_from(&last.id);
-        }
-        found.extend(rows.into_iter().filter(|grant| filter.admits(grant, now)));
-        if is_end || found.len() >= usize::from(page.rows()) {
-            break;
-        }
-    }
-    let names = Names::of(&mut connection, &found[..found.len().min(usize::from(page.limit))]).await?;
-    let is_short = found.len() < usize::from(page.rows());
-    let mut listed = page.of(LIST, found, |grant| vec![grant.id.clone()], |grant| names.view(grant, now));
-    if is_short && !is_end {
-        listed.next = Some(cursor(LIST, vec![before]));
-    }
-    Ok(listed)
+    let nearby = connection.grants_nearby(with, before, now, page.rows()).await?;
+    let names = Names::of(&mut connection, &nearby.grants).await?;
+    let listed = page.of(LIST, nearby.grants, |grant| vec![grant.id.clone()], |grant| names.view(grant, now));
+    Ok(listed.or_from(nearby.reached.map(|id| cursor(LIST, vec![id]))))
 }
 
 /// The grant of this id.

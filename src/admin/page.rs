@@ -128,3 +128,11 @@ pub struct Listed<T> {
     /// The `cursor` of the page after this one; `null` on the last
     pub next: Option<String>,
 }
+
+impl<T> Listed<T> {
+    /// The page, going on at `cursor` when nothing else says where: it is shorter than it could be.
+    pub(super) fn or_from(mut self, cursor: Option<String>) -> Self {
+        self.next = self.next.or(cursor);
+        self
+    }
+}

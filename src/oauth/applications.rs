@@ -69,18 +69,11 @@ pub async fn of_user(app: &App, user_id: &str) -> Result<Vec<Application>, Fault
         all.entry(access.client_id.clone()).or_default().access(&access);
     }
     let catalog = connection.scopes().await?;
-    let mut applications = Vec::with_capacity(all.len());
-    for (client_id, traces) in all {
-        let Some(client) = connection.client(&client_id).await? else {
-            continue;
-        };
-        applications.push(Application {
-            abilities: abilities(&catalog, &traces),
-            since: traces.since.unwrap_or_default(),
-            last_used_at: traces.last_used_at,
-            client,
-        });
-    }
+    let mut clients = connection.clients_by_id(all.keys().map(String::as_str)).await?;
+    let known = all
+        .into_iter()
+        .filter_map(|(client_id, traces)| Some(application(&catalog, clients.remove(&client_id)?, &traces)));
+    let mut applications: Vec<Application> = known.collect();
     applications.sort_by_key(|application| (application.client.name.to_lowercase(), application.client.id.clone()));
     Ok(applications)
 }
@@ -90,8 +83,31 @@ pub async fn of_user(app: &App, user_id: &str) -> Result<Vec<Application>, Fault
 /// # Errors
 /// When the database fails.
 pub async fn one_of_user(app: &App, user_id: &str, client_id: &str) -> Result<Option<Application>, Fault> {
-    let all = of_user(app, user_id).await?;
-    Ok(all.into_iter().find(|application| application.client.id == client_id))
+    let mut connection = app.store.read().await?;
+    let consent = connection.consent(user_id, client_id).await?;
+    let accesses = connection.own_access_of(user_id, client_id, app.now()).await?;
+    if consent.is_none() && accesses.is_empty() {
+        return Ok(None);
+    }
+    let mut traces = Traces::default();
+    if let Some(consent) = consent {
+        traces.consent(consent);
+    }
+    for access in &accesses {
+        traces.access(access);
+    }
+    let catalog = connection.scopes().await?;
+    let client = connection.client(client_id).await?;
+    Ok(client.map(|client| application(&catalog, client, &traces)))
+}
+
+fn application(catalog: &ScopeCatalog, client: Client, traces: &Traces) -> Application {
+    Application {
+        abilities: abilities(catalog, traces),
+        since: traces.since.unwrap_or_default(),
+        last_used_at: traces.last_used_at,
+        client,
+    }
 }
 
 /// Takes back everything that a user has let an application do. Its tokens are dead with that, and it has
@@ -139,12 +155,5 @@ pub type Names = BTreeMap<String, String>;
 /// When the database fails.
 pub async fn names(app: &App, client_ids: impl Iterator<Item = String>) -> Result<Names, Fault> {
     let ids: BTreeSet<String> = client_ids.collect();
-    let mut connection = app.store.read().await?;
-    let mut names = Names::new();
-    for id in ids {
-        if let Some(client) = connection.client(&id).await? {
-            names.insert(id, client.name.clone());
-        }
-    }
-    Ok(names)
+    app.store.read().await?.client_names(ids.iter().map(String::as_str)).await
 }

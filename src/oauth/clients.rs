@@ -240,6 +240,8 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
         previous_secret_hash: client.secret_hash.clone().filter(|_| overlap > 0),
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
         secret_hash: Some(sha256_text(secret)),
+        // Whoever had the old secret may have tokens; when it is dead at once, so are they.
+        tokens_valid_from: if overlap == 0 { now } else { client.tokens_valid_from },
         updated_at: now,
         ..client
     };

@@ -20,8 +20,9 @@ macro_rules! columns {
          previous_secret_expires_at, search_name, version, tokens_valid_from"
     };
 }
+pub(super) use columns;
 
-fn client(row: Row<'_>) -> Result<Client, Fault> {
+pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
     let grant_types: Vec<String> = row.json(5)?;
     Ok(Client {
         id: row.text(0)?,

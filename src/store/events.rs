@@ -28,6 +28,18 @@ pub struct EventFilter {
     pub outcome: Option<Outcome>,
 }
 
+/// A part of the events that a filter finds, and how far it was looked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventsNearby {
+    /// Newest first
+    pub events: Vec<Event>,
+    /// The id below which to go on, when it was looked far enough before enough events were found
+    pub reached: Option<String>,
+}
+
+/// How many rows are looked at for one page: nobody waits for a needle in a million of them.
+const REACH: i64 = 5000;
+
 /// The page that begins below an id. `$lead` is the column whose index is walked, all others are
 /// looked at on the way.
 macro_rules! page {
@@ -41,6 +53,36 @@ macro_rules! page {
              AND ($6 = '' OR kind = $7) AND ($8 = '' OR subject_id = $9) AND ($10 = '' OR client_id = $11) \
              AND ($12 = '' OR actor = $13) AND ($14 = '' OR outcome = $15) ORDER BY id DESC LIMIT $16"
         )
+    };
+}
+
+/// The id of the row that lies so many below an id in the index of `$lead`.
+macro_rules! edge {
+    ($lead:literal) => {
+        sql!(
+            "SELECT id FROM events WHERE ",
+            $lead,
+            " = $1 AND id < $2 AND id >= $3 ORDER BY id DESC LIMIT 1 OFFSET $4"
+        )
+    };
+}
+
+/// A column whose index is walked.
+#[derive(Clone, Copy)]
+struct Lead<'a> {
+    page: Sql,
+    edge: Sql,
+    /// What is looked up there
+    value: &'a str,
+}
+
+macro_rules! lead {
+    ($column:literal, $value:expr) => {
+        Lead {
+            page: page!($column),
+            edge: edge!($column),
+            value: $value,
+        }
     };
 }
 
@@ -82,15 +124,20 @@ impl Terms {
         }
     }
 
-    /// The statement that walks the most telling index, and what it looks up there.
-    fn page(&self) -> (Sql, &str) {
-        match () {
-            () if !self.subject.is_empty() => (page!("subject_id"), &self.subject),
-            () if !self.client.is_empty() => (page!("client_id"), &self.client),
-            () if !self.actor.is_empty() => (page!("actor"), &self.actor),
-            () if !self.kind.is_empty() => (page!("kind"), self.kind),
-            () => (page!("''"), ""),
+    /// The indexes that can be walked, and whether one of them finds nothing but what is asked for.
+    fn leads(&self) -> (Vec<Lead<'_>>, bool) {
+        let mut leads = vec![
+            lead!("subject_id", &self.subject),
+            lead!("client_id", &self.client),
+            lead!("actor", &self.actor),
+            lead!("kind", self.kind),
+        ];
+        leads.retain(|lead| !lead.value.is_empty());
+        let is_exact = leads.len() < 2 && self.outcome.is_empty();
+        if leads.is_empty() {
+            leads.push(lead!("''", ""));
         }
+        (leads, is_exact)
     }
 }
 
@@ -100,29 +147,84 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn events(&mut self, filter: &EventFilter, before: Option<&str>, limit: u16) -> Result<Vec<Event>, Fault> {
-        let terms = Terms::of(filter);
-        let end = filter.until.map_or_else(|| END.to_owned(), |until| first_id(until + SLACK));
-        let mut before = before.map_or(end.clone(), |before| end.min(before.to_owned()));
+        let mut before = before.map(str::to_owned);
         let mut events = Vec::new();
         loop {
             let missing = limit - u16::try_from(events.len()).unwrap_or(limit);
-            let entries = self.page(&terms, &before, missing).await?;
+            let nearby = self.events_nearby(filter, before.as_deref(), missing).await?;
+            events.extend(nearby.events);
+            if nearby.reached.is_none() {
+                return Ok(events);
+            }
+            before = nearby.reached;
+        }
+    }
+
+    /// As [`Self::events`], for somebody who waits: where no index finds exactly what is asked for it looks
+    /// at some thousand rows only.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn events_nearby(&mut self, filter: &EventFilter, before: Option<&str>, limit: u16) -> Result<EventsNearby, Fault> {
+        let mut terms = Terms::of(filter);
+        let end = filter.until.map_or_else(|| END.to_owned(), |until| first_id(until + SLACK));
+        let mut before = before.map_or(end.clone(), |before| end.min(before.to_owned()));
+        let (lead, edge) = self.farthest(&terms, &before).await?;
+        let (sql, value) = (lead.page, lead.value.to_owned());
+        if let Some(edge) = &edge {
+            terms.first.clone_from(edge);
+        }
+        let mut events = Vec::new();
+        loop {
+            let missing = limit - u16::try_from(events.len()).unwrap_or(limit);
+            let entries = self.page(sql, &value, &terms, &before, missing).await?;
             let is_last = entries.len() < usize::from(missing);
             if let Some(last) = entries.last() {
                 before.clone_from(&last.id);
             }
             // Kinds of a newer version are passed over; the page is filled up with what follows.
             events.extend(entries.into_iter().filter_map(Entry::event));
-            if is_last || events.len() >= usize::from(limit) {
-                return Ok(events);
+            let is_full = events.len() >= usize::from(limit);
+            if is_last || is_full {
+                let reached = edge.filter(|_| !is_full);
+                return Ok(EventsNearby { events, reached });
             }
         }
     }
 
-    async fn page(&mut self, terms: &Terms, before: &str, limit: u16) -> Result<Vec<Entry>, Fault> {
-        let (statement, lead) = terms.page();
+    /// The index in which [`REACH`] rows below `before` lead farthest back, and the id of the last of them;
+    /// `None` when there are not so many, or all of them are asked for.
+    async fn farthest<'a>(&mut self, terms: &'a Terms, before: &str) -> Result<(Lead<'a>, Option<String>), Fault> {
+        let (leads, is_exact) = terms.leads();
+        let mut farthest: Option<(Lead<'a>, String)> = None;
+        for lead in leads {
+            let edge = match is_exact {
+                true => None,
+                false => self.edge(lead, before, &terms.first).await?,
+            };
+            match (edge, &farthest) {
+                (None, _) => return Ok((lead, None)),
+                (Some(edge), Some((_, least))) if *least <= edge => {}
+                (Some(edge), _) => farthest = Some((lead, edge)),
+            }
+        }
+        let (lead, edge) = farthest.ok_or_else(|| Fault::internal("no index of events to walk"))?;
+        Ok((lead, Some(edge)))
+    }
+
+    async fn edge(&mut self, lead: Lead<'_>, before: &str, first: &str) -> Result<Option<String>, Fault> {
+        self.query(lead.edge)
+            .text(lead.value)
+            .text(before)
+            .text(first)
+            .bind(REACH - 1)
+            .optional(|row| row.text(0))
+            .await
+    }
+
+    async fn page(&mut self, sql: Sql, lead: &str, terms: &Terms, before: &str, limit: u16) -> Result<Vec<Entry>, Fault> {
         let mut query = self
-            .query(statement)
+            .query(sql)
             .text(lead)
             .text(before)
             .text(&terms.first)

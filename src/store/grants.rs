@@ -53,6 +53,55 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
     })
 }
 
+/// Which grants a list is about.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GrantsWith<'a> {
+    /// Of this user
+    pub user_id: Option<&'a str>,
+    /// To this client
+    pub client_id: Option<&'a str>,
+    /// Whether they are [`GrantState::Active`](crate::model::grant::GrantState::Active)
+    pub is_active: Option<bool>,
+}
+
+/// A part of the grants that are asked for, and how far it was looked.
+#[derive(Clone, Debug)]
+pub struct GrantsNearby {
+    /// The newest first
+    pub grants: Vec<Grant>,
+    /// The id below which to go on, when it was looked far enough before enough grants were found
+    pub reached: Option<String>,
+}
+
+/// How many rows are looked at for one page: nobody waits for a needle in a million of them.
+const REACH: i64 = 5000;
+
+/// Stands for both, where 0 and 1 stand for a grant that is not active and one that is.
+const ANY_STATE: i16 = 2;
+
+/// The page that begins below an id, and the id of the row that lies so many below it. An index has the columns
+/// of `$lead` and then the id.
+macro_rules! walk {
+    ($lead:literal) => {
+        (
+            sql!(
+                "SELECT ",
+                columns!(),
+                " FROM grants WHERE ",
+                $lead,
+                " AND id < $3 AND id >= $4 AND ($5 = 2 OR \
+                   CASE WHEN revoked_at IS NULL AND code_consumed_at IS NOT NULL AND expires_at > $6 THEN 1 ELSE 0 END = $7) \
+                   ORDER BY id DESC LIMIT $8"
+            ),
+            sql!(
+                "SELECT id FROM grants WHERE ",
+                $lead,
+                " AND id < $3 ORDER BY id DESC LIMIT 1 OFFSET $4"
+            ),
+        )
+    };
+}
+
 /// What redeeming a code changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Redemption {
@@ -112,50 +161,41 @@ impl Connection {
             .await
     }
 
-    /// Up to `limit` grants, the newest first, that were made before the one of the id `before`.
+    /// Up to `limit` grants, the newest first, that were made before the one of the id `before`. Where no index
+    /// finds exactly what is asked for it looks at some thousand rows only.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn grants_before(&mut self, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
-        self.query(sql!("SELECT ", columns!(), " FROM grants WHERE id < $1 ORDER BY id DESC LIMIT $2"))
+    pub async fn grants_nearby(&mut self, with: GrantsWith<'_>, before: &str, now: Timestamp, limit: u16) -> Result<GrantsNearby, Fault> {
+        let (page, edge) = match (with.user_id, with.client_id) {
+            (Some(_), Some(_)) => walk!("user_id = $1 AND client_id = $2"),
+            (Some(_), None) => walk!("user_id = $1 AND '' = $2"),
+            (None, Some(_)) => walk!("'' = $1 AND client_id = $2"),
+            (None, None) => walk!("'' = $1 AND '' = $2"),
+        };
+        let (user_id, client_id) = (with.user_id.unwrap_or_default(), with.client_id.unwrap_or_default());
+        let edge = match with.is_active {
+            None => None,
+            Some(_) => {
+                let query = self.query(edge).text(user_id).text(client_id).text(before);
+                query.bind(REACH - 1).optional(|row| row.text(0)).await?
+            }
+        };
+        let grants = self
+            .query(page)
+            .text(user_id)
+            .text(client_id)
             .text(before)
+            .text(edge.as_deref().unwrap_or_default())
+            .bind(with.is_active.map_or(ANY_STATE, i16::from))
+            .bind(now)
+            .bind(with.is_active.map_or(ANY_STATE, i16::from))
             .bind(i64::from(limit))
             .all(grant)
-            .await
-    }
-
-    /// As [`Self::grants_before`], of one user.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn grants_of_user_before(&mut self, user_id: &str, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
-        self.query(sql!(
-            "SELECT ",
-            columns!(),
-            " FROM grants WHERE user_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-        ))
-        .text(user_id)
-        .text(before)
-        .bind(i64::from(limit))
-        .all(grant)
-        .await
-    }
-
-    /// As [`Self::grants_before`], to one client.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn grants_to_client_before(&mut self, client_id: &str, before: &str, limit: u16) -> Result<Vec<Grant>, Fault> {
-        self.query(sql!(
-            "SELECT ",
-            columns!(),
-            " FROM grants WHERE client_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-        ))
-        .text(client_id)
-        .text(before)
-        .bind(i64::from(limit))
-        .all(grant)
-        .await
+            .await?;
+        let is_full = grants.len() >= usize::from(limit);
+        let reached = edge.filter(|_| !is_full);
+        Ok(GrantsNearby { grants, reached })
     }
 
     /// Asks everything that can end an access token before its time, in one round trip.

@@ -3,7 +3,7 @@
 //! sqlx's own migrator does the work and holds an advisory lock on PostgreSQL while it does. On MySQL
 //! it asks for `GET_LOCK` without a time limit in a way that MariaDB answers with a warning and no
 //! lock, so there we hold a lock of our own. A file that is for one database only carries its
-//! name as a suffix.
+//! name as a suffix; where the others have one, too, it takes the place of theirs.
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
@@ -20,10 +20,12 @@ enum Text {
     Same(&'static str),
     /// Only for PostgreSQL; the others have nothing to do
     PostgresOnly(&'static str),
+    /// What MySQL spells in its own way
+    MySqlApart { mysql: &'static str, others: &'static str },
 }
 
 /// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, Text); 4] = [
+const MIGRATIONS: [(i64, &str, Text); 5] = [
     (1, "foundation", Text::Same(include_str!("../../migrations/0001_foundation.sql"))),
     (2, "audit", Text::Same(include_str!("../../migrations/0002_audit.sql"))),
     (
@@ -36,12 +38,23 @@ const MIGRATIONS: [(i64, &str, Text); 4] = [
         "search order",
         Text::PostgresOnly(include_str!("../../migrations/0004_search_order.postgres.sql")),
     ),
+    (
+        5,
+        "fewer indexes",
+        Text::MySqlApart {
+            mysql: include_str!("../../migrations/0005_fewer_indexes.mysql.sql"),
+            others: include_str!("../../migrations/0005_fewer_indexes.sql"),
+        },
+    ),
 ];
 
 impl Text {
     fn of(&self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
-            (Self::Same(text), _) | (Self::PostgresOnly(text), Dialect::Postgres) => text,
+            (Self::Same(text), _)
+            | (Self::PostgresOnly(text), Dialect::Postgres)
+            | (Self::MySqlApart { mysql: text, .. }, Dialect::MySql)
+            | (Self::MySqlApart { others: text, .. }, Dialect::Sqlite | Dialect::Postgres) => text,
             (Self::PostgresOnly(_), Dialect::Sqlite | Dialect::MySql) => "SELECT 1",
         }
     }

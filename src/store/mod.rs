@@ -38,8 +38,8 @@ use crate::base::fault::Fault;
 
 pub use audit::Listener;
 pub use connection::{Connection, Tx};
-pub use events::EventFilter;
-pub use grants::{Redemption, Rotation, TokenState};
+pub use events::{EventFilter, EventsNearby};
+pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use settings::{LiveSettings, Setting};

@@ -1,11 +1,14 @@
-//! The names of what a list refers to by id, all at once: one more read for a page, not one for each row.
+//! What a list refers to by id, all at once: one more read for a page, not one for each row.
 
 use std::collections::BTreeMap;
 
 use crate::base::fault::Fault;
 
-use super::Connection;
+use crate::model::client::Client;
+
+use super::row::Row;
 use super::sql::{Sql, sql};
+use super::{Connection, clients};
 
 /// How many ids one statement takes; a statement is a fixed text.
 const BATCH: usize = 50;
@@ -23,7 +26,8 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn usernames(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, String>, Fault> {
-        self.names(sql!("SELECT id, username FROM users WHERE id IN ", fifty!()), ids).await
+        self.by_id(sql!("SELECT id, username FROM users WHERE id IN ", fifty!()), ids, name)
+            .await
     }
 
     /// The names of these clients, by id, as far as there are such clients.
@@ -31,22 +35,42 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn client_names(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, String>, Fault> {
-        self.names(sql!("SELECT id, name FROM clients WHERE id IN ", fifty!()), ids).await
+        self.by_id(sql!("SELECT id, name FROM clients WHERE id IN ", fifty!()), ids, name)
+            .await
     }
 
-    async fn names(&mut self, sql: Sql, ids: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, String>, Fault> {
+    /// These clients, by id, as far as there are such clients.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clients_by_id(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, Client>, Fault> {
+        let sql = sql!("SELECT ", clients::columns!(), " FROM clients WHERE id IN ", fifty!());
+        let whole = |row: Row<'_>| clients::client(row).map(|client| (client.id.clone(), client));
+        self.by_id(sql, ids, whole).await
+    }
+
+    async fn by_id<T>(
+        &mut self,
+        sql: Sql,
+        ids: impl IntoIterator<Item = &str>,
+        read: impl Fn(Row<'_>) -> Result<(String, T), Fault>,
+    ) -> Result<BTreeMap<String, T>, Fault> {
         let mut ids: Vec<&str> = ids.into_iter().filter(|id| !id.is_empty()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut names = BTreeMap::new();
+        let mut found = BTreeMap::new();
         for batch in ids.chunks(BATCH) {
             let mut statement = self.query(sql);
             for at in 0..BATCH {
                 // Nothing has an empty id.
                 statement = statement.text(batch.get(at).copied().unwrap_or_default());
             }
-            names.extend(statement.all(|row| Ok((row.text(0)?, row.text(1)?))).await?);
+            found.extend(statement.all(&read).await?);
         }
-        Ok(names)
+        Ok(found)
     }
+}
+
+fn name(row: Row<'_>) -> Result<(String, String), Fault> {
+    Ok((row.text(0)?, row.text(1)?))
 }

@@ -7,6 +7,7 @@ use crate::model::consent::Consent;
 use crate::model::session::Session;
 use crate::protocol::scope::Scope;
 
+use super::row::Row;
 use super::sql::sql;
 use super::{Connection, Tx, consents, sessions};
 
@@ -21,6 +22,15 @@ pub struct Access {
     pub since: Timestamp,
     /// When tokens were issued last
     pub last_used_at: Timestamp,
+}
+
+fn access(row: Row<'_>) -> Result<Access, Fault> {
+    Ok(Access {
+        client_id: row.text(0)?,
+        scope: row.scope(1)?,
+        since: row.integer(2)?,
+        last_used_at: row.integer(3)?,
+    })
 }
 
 impl Connection {
@@ -70,14 +80,24 @@ impl Connection {
         .text(user_id)
         .bind(now)
         .bind(i64::from(limit))
-        .all(|row| {
-            Ok(Access {
-                client_id: row.text(0)?,
-                scope: row.scope(1)?,
-                since: row.integer(2)?,
-                last_used_at: row.integer(3)?,
-            })
-        })
+        .all(access)
+        .await
+    }
+
+    /// The grants of a user to one client that are in force, by scope.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn own_access_of(&mut self, user_id: &str, client_id: &str, now: Timestamp) -> Result<Vec<Access>, Fault> {
+        self.query(sql!(
+            "SELECT client_id, scope, MIN(created_at), MAX(rotated_at) FROM grants \
+             WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL AND expires_at > $3 \
+             GROUP BY client_id, scope"
+        ))
+        .text(user_id)
+        .text(client_id)
+        .bind(now)
+        .all(access)
         .await
     }
 }

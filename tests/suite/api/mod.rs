@@ -6,6 +6,7 @@ mod clients;
 mod consents;
 mod document;
 mod grants;
+mod meanwhile;
 mod schemathesis;
 mod scopes;
 mod sessions;

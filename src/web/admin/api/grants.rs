@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::{PageParams, Query, Refused, no_body, no_query};
-use crate::admin::grants::{self as engine, Filter, GrantView};
+use crate::admin::grants::{self as engine, GrantView, GrantsWith};
 use crate::admin::page::Listed;
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -24,7 +24,7 @@ use crate::web::error::Error;
 )]
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let query = Query::parse(&call, &["user_id", "client_id", "active"])?;
-    let filter = Filter {
+    let filter = GrantsWith {
         user_id: query.text("user_id")?,
         client_id: query.text("client_id")?,
         is_active: query.flag("active")?,

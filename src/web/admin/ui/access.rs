@@ -159,7 +159,7 @@ fn consent_row(ui: &Ui, call: &Call, consent: &ConsentView) -> Vec<Cell> {
 }
 
 async fn grants(ui: &Ui, call: &Call, of: Of<'_>, page: &Page) -> Result<Table, Error> {
-    let filter = grants::Filter {
+    let filter = grants::GrantsWith {
         user_id: of.user_id,
         client_id: of.client_id,
         is_active: None,
