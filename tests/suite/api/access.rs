@@ -164,7 +164,8 @@ on_every_database! {
             "secret_hash".to_owned(), "code_hash".to_owned(), "sealed".to_owned(),
         ];
         secrets.extend(connection.signing_keys().await.unwrap().into_iter().map(|key| key.sealed_private_key));
-        let grants = connection.grants_before("z", 50).await.unwrap();
+        let with = gatehouse::store::GrantsWith { user_id: None, client_id: None, is_active: None };
+        let grants = connection.grants_nearby(with, "z", now, 50).await.unwrap().grants;
         secrets.extend(grants.iter().flat_map(|grant| [Some(grant.code_hash.clone()), grant.code_challenge.as_ref().map(|challenge| challenge.as_str().to_owned())]).flatten());
         secrets.extend(connection.sessions_before(None, "z", now, 50).await.unwrap().into_iter().map(|session| session.secret_hash));
         drop(connection);
