@@ -27,6 +27,8 @@ use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
 use crate::oauth::scopes::ScopeError;
 
+use self::settings::SettingError;
+
 /// Why something is not done.
 #[derive(Debug)]
 pub enum AdminError {
@@ -118,9 +120,23 @@ impl From<ScopeError> for AdminError {
     fn from(error: ScopeError) -> Self {
         match error {
             ScopeError::Invalid(invalid) => invalid.into(),
-            ScopeError::Taken(_) | ScopeError::Needed => Self::conflict(error.to_string()),
+            ScopeError::Taken(_) => Self::taken("name", error.to_string()),
+            ScopeError::Needed => Self::conflict(error.to_string()),
             ScopeError::Changed => Self::Changed,
             ScopeError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<SettingError> for AdminError {
+    fn from(error: SettingError) -> Self {
+        // The field says which setting it is.
+        match error {
+            SettingError::Unknown(key) => Self::invalid(key, "there is no setting of this name"),
+            SettingError::NotChangeable { key, reason } => Self::invalid(key, reason),
+            SettingError::Invalid { key, message } => Self::invalid(key, message),
+            SettingError::Changed => Self::Changed,
+            SettingError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

@@ -162,9 +162,10 @@ pub enum Verdict {
 /// When the database fails.
 pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fault> {
     let is_guessable = !is_of_our_making(presented);
-    let _turn = match is_guessable {
-        true => Some(app.admin_token_turn.lock().await),
-        false => None,
+    let _turn = if is_guessable {
+        Some(app.admin_token_turn.lock().await)
+    } else {
+        None
     };
     let address = app.context().address.clone().unwrap_or_default();
     let attempt = Attempt::with_admin_token(app, &address);

@@ -198,9 +198,10 @@ impl Connection {
         let (leads, is_exact) = terms.leads();
         let mut farthest: Option<(Lead<'a>, String)> = None;
         for lead in leads {
-            let edge = match is_exact {
-                true => None,
-                false => self.edge(lead, before, &terms.first).await?,
+            let edge = if is_exact {
+                None
+            } else {
+                self.edge(lead, before, &terms.first).await?
             };
             match (edge, &farthest) {
                 (None, _) => return Ok((lead, None)),

@@ -160,7 +160,7 @@ on_every_database! {
         let mut connection = app.app.store.read().await.unwrap();
         let mut secrets = vec![
             token, cookie, client.secret.clone().unwrap(), client.client.secret_hash.clone().unwrap(), alice.password_hash.clone().unwrap(),
-            tokens.text("access_token").to_owned(), tokens.text("refresh_token").to_owned(), "the nonce".to_owned(), "argon2".to_owned(),
+            tokens.text("access_token").to_owned(), tokens.text("refresh_token").to_owned(), "the nonce".to_owned(), "$argon2".to_owned(),
             "secret_hash".to_owned(), "code_hash".to_owned(), "sealed".to_owned(),
         ];
         secrets.extend(connection.signing_keys().await.unwrap().into_iter().map(|key| key.sealed_private_key));
@@ -170,7 +170,7 @@ on_every_database! {
         secrets.extend(connection.sessions_before(None, "z", now, 50).await.unwrap().into_iter().map(|session| session.secret_hash));
         drop(connection);
         let mut paths = vec![format!("/users/{}", alice.id), format!("/clients/{}", client.id()), format!("/grants/{}", grants[0].id)];
-        paths.extend(["/users", "/clients", "/scopes", "/consents", "/grants", "/sessions", "/signing-keys"].map(str::to_owned));
+        paths.extend(["/users", "/clients", "/scopes", "/consents", "/grants", "/sessions", "/signing-keys", "/settings", "/events", "/stats"].map(str::to_owned));
         for path in paths {
             let answer = operator.get(&path).await;
             assert_eq!(answer.status, 200, "{path}");

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use gatehouse::admin::access::FRESH;
 use gatehouse::web::routes::{self, Access, Audience, Feature, Route};
 use reqwest::Method;
 
 use super::access::{automation, own_token};
-use super::{Caller, SESSION, Shown, session_cookie};
+use super::{Caller, SESSION, Shown, problem, session_cookie};
 use crate::support::app::Options;
 use crate::support::{Browser, Database, TestApp};
 
@@ -21,11 +22,13 @@ enum Class {
     AdminRead,
     /// Those who may change things
     AdminWrite,
+    /// Those who may change things and proved just now who they are
+    AdminFresh,
     /// Only whoever shows the admin token itself
     AdminToken,
 }
 
-use Class::{AdminRead, AdminToken, AdminWrite, Open, SignedIn};
+use Class::{AdminFresh, AdminRead, AdminToken, AdminWrite, Open, SignedIn};
 
 /// A line for each method and path. A GET that has a HEAD answers it alike.
 const TABLE: &[(&str, &str, Class)] = &[
@@ -132,17 +135,17 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/admin", AdminRead),
     ("GET", "/admin/clients", AdminRead),
     ("GET", "/admin/clients/{client_id}", AdminRead),
-    ("POST", "/admin/clients/{client_id}", AdminWrite),
+    ("POST", "/admin/clients/{client_id}", AdminFresh),
     ("GET", "/admin/clients/{client_id}/access", AdminRead),
     ("GET", "/admin/clients/{client_id}/connect", AdminRead),
     ("GET", "/admin/clients/{client_id}/delete", AdminRead),
-    ("POST", "/admin/clients/{client_id}/delete", AdminWrite),
+    ("POST", "/admin/clients/{client_id}/delete", AdminFresh),
     ("POST", "/admin/clients/{client_id}/disabled", AdminWrite),
     ("GET", "/admin/clients/{client_id}/playground", AdminRead),
     ("POST", "/admin/clients/{client_id}/playground", AdminWrite),
     ("POST", "/admin/clients/{client_id}/playground/register", AdminWrite),
     ("GET", "/admin/clients/{client_id}/secret", AdminRead),
-    ("POST", "/admin/clients/{client_id}/secret", AdminWrite),
+    ("POST", "/admin/clients/{client_id}/secret", AdminFresh),
     ("GET", "/admin/confirm", AdminRead),
     ("POST", "/admin/confirm", AdminWrite),
     ("GET", "/admin/consents", AdminRead),
@@ -152,38 +155,38 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/admin/grants", AdminRead),
     ("POST", "/admin/grants/{id}/revoke", AdminWrite),
     ("GET", "/admin/new-client", AdminRead),
-    ("POST", "/admin/new-client", AdminWrite),
+    ("POST", "/admin/new-client", AdminFresh),
     ("GET", "/admin/new-scope", AdminRead),
     ("POST", "/admin/new-scope", AdminWrite),
     ("GET", "/admin/new-user", AdminRead),
-    ("POST", "/admin/new-user", AdminWrite),
+    ("POST", "/admin/new-user", AdminFresh),
     ("GET", "/admin/playground/callback", AdminRead),
     ("POST", "/admin/playground/redeem", AdminWrite),
     ("POST", "/admin/playground/use", AdminWrite),
     ("GET", "/admin/rotate-signing-key", AdminRead),
-    ("POST", "/admin/rotate-signing-key", AdminWrite),
+    ("POST", "/admin/rotate-signing-key", AdminFresh),
     ("GET", "/admin/scopes", AdminRead),
     ("GET", "/admin/scopes/{name}", AdminRead),
     ("POST", "/admin/scopes/{name}", AdminWrite),
     ("GET", "/admin/scopes/{name}/delete", AdminRead),
-    ("POST", "/admin/scopes/{name}/delete", AdminWrite),
+    ("POST", "/admin/scopes/{name}/delete", AdminFresh),
     ("GET", "/admin/sessions", AdminRead),
     ("POST", "/admin/sessions/{id}/end", AdminWrite),
     ("GET", "/admin/settings", AdminRead),
     ("GET", "/admin/settings/{key}", AdminRead),
-    ("POST", "/admin/settings/{key}", AdminWrite),
+    ("POST", "/admin/settings/{key}", AdminFresh),
     ("GET", "/admin/signing-keys", AdminRead),
     ("GET", "/admin/signing-keys/{kid}/retire", AdminRead),
-    ("POST", "/admin/signing-keys/{kid}/retire", AdminWrite),
+    ("POST", "/admin/signing-keys/{kid}/retire", AdminFresh),
     ("GET", "/admin/users", AdminRead),
     ("GET", "/admin/users/{id}", AdminRead),
-    ("POST", "/admin/users/{id}", AdminWrite),
+    ("POST", "/admin/users/{id}", AdminFresh),
     ("GET", "/admin/users/{id}/access", AdminRead),
     ("GET", "/admin/users/{id}/delete", AdminRead),
-    ("POST", "/admin/users/{id}/delete", AdminWrite),
+    ("POST", "/admin/users/{id}/delete", AdminFresh),
     ("POST", "/admin/users/{id}/disabled", AdminWrite),
     ("GET", "/admin/users/{id}/password", AdminRead),
-    ("POST", "/admin/users/{id}/password", AdminWrite),
+    ("POST", "/admin/users/{id}/password", AdminFresh),
     ("GET", "/admin/users/{id}/sessions", AdminRead),
     ("POST", "/admin/users/{id}/sign-out", AdminWrite),
 ];
@@ -225,8 +228,8 @@ fn expected(class: Class, who: Who) -> Expected {
         (Class::AdminToken, _) => Expected::WrongOrThrottled,
         (Class::SignedIn, _) | (_, Who::Nobody) => Expected::WhoAreYou,
         (_, Who::Foreign) => Expected::Wrong,
-        (_, Who::User | Who::HandedOn) | (Class::AdminWrite, Who::Auditor | Who::ReadToken) => Expected::Forbidden,
-        (Class::AdminRead | Class::AdminWrite, _) => Expected::LetIn,
+        (_, Who::User | Who::HandedOn) | (Class::AdminWrite | Class::AdminFresh, Who::Auditor | Who::ReadToken) => Expected::Forbidden,
+        (Class::AdminRead | Class::AdminWrite | Class::AdminFresh, _) => Expected::LetIn,
     }
 }
 
@@ -291,7 +294,8 @@ fn every_route_has_its_line() {
                 Class::AdminToken => route.access == Access::Open && route.feature == Feature::Dev,
                 Class::SignedIn => route.access == Access::SignedIn,
                 Class::AdminRead => matches!(route.access, Access::Administrator | Access::FreshAdministrator) && method.is_safe(),
-                Class::AdminWrite => matches!(route.access, Access::Administrator | Access::FreshAdministrator) && !method.is_safe(),
+                Class::AdminWrite => route.access == Access::Administrator && !method.is_safe(),
+                Class::AdminFresh => route.access == Access::FreshAdministrator && !method.is_safe(),
             };
             assert!(fits, "{method} {} is {:?}, not {class:?}", route.path, route.access);
         }
@@ -346,4 +350,40 @@ async fn everybody_is_let_in_where_they_may_and_nowhere_else() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signed_in_long_ago_looks_on_and_proves_it_again_before_what_is_dangerous() {
+    let app = TestApp::start(Database::Sqlite).await;
+    app.user_with("admin", |new| new.roles = vec!["admin".to_owned()]).await;
+    let session = Caller::new(&app, Shown::Cookie(SESSION, session_cookie(&app, "admin").await));
+    app.advance(u64::try_from(FRESH).expect("a time") + 1);
+    let token = own_token(&automation(&app).await, "admin:write").await;
+    let program = Caller::new(&app, Shown::Bearer(token));
+    let (mut wrong, mut pages, mut changes) = (Vec::new(), 0, 0);
+    for (method, path, class) in TABLE {
+        if !matches!(class, AdminRead | AdminWrite | AdminFresh) {
+            continue;
+        }
+        let route = routes::all().find(|route| route.path == *path && route.methods.iter().any(|one| one.as_str() == *method));
+        let route = route.expect("a route");
+        let sent = Method::from_bytes(method.as_bytes()).expect("a method");
+        let answer = session.send(sent.clone(), &sample(path), None).await;
+        let location = answer.header("location");
+        let is_right = if *class == AdminFresh {
+            pages += 1;
+            answer.status == 303 && location.starts_with("/admin/confirm?next=")
+        } else if *class == AdminWrite && route.audience == Audience::Operator {
+            changes += 1;
+            let let_in = program.send(sent, &sample(path), None).await;
+            problem(&answer) == (403, "sign-in-too-old", "") && judge(route, Expected::LetIn, let_in.status, let_in.header("location"))
+        } else {
+            !location.contains("/admin/confirm") && judge(route, Expected::LetIn, answer.status, location)
+        };
+        if !is_right {
+            wrong.push(format!("{method} {path}: {} {location}", answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(pages > 10 && changes > 15, "{pages} pages and {changes} changes");
 }

@@ -107,7 +107,7 @@ on_every_database! {
         let path = format!("/clients/{}", client.id());
         let token = Caller::new(&app, Shown::Bearer(own_token(&client, "admin:write").await));
         let patch = async |body: serde_json::Value| {
-            let answer = operator.having_seen("*").send(reqwest::Method::PATCH, &format!("{}{path}", API), Some(&body)).await;
+            let answer = operator.having_seen("*").send(reqwest::Method::PATCH, &format!("{API}{path}"), Some(&body)).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
         };
         let scope = client.client.scope.to_string();
@@ -123,7 +123,7 @@ on_every_database! {
         let token = Caller::new(&app, Shown::Bearer(own_token(&client, "admin:write").await));
         assert_eq!(token.get("/users").await.status, 200);
         app.advance(1);
-        let answer = operator.send(reqwest::Method::POST, &format!("{}{path}/secret", API), Some(&json!({ "overlap": 0 }))).await;
+        let answer = operator.send(reqwest::Method::POST, &format!("{API}{path}/secret"), Some(&json!({ "overlap": 0 }))).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(token.get("/users").await.status, 401, "the old secret is dead, and what came of it");
     }

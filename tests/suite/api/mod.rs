@@ -5,12 +5,15 @@ mod authorization;
 mod clients;
 mod consents;
 mod document;
+mod events;
 mod grants;
 mod meanwhile;
 mod schemathesis;
 mod scopes;
 mod sessions;
+mod settings;
 mod signing_keys;
+mod stats;
 mod users;
 
 use gatehouse::identity::admin_token;

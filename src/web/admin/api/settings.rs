@@ -7,22 +7,9 @@ use actix_web::http::header::{ETAG, IF_MATCH};
 
 use super::{IfMatch, Refused, Rejected, json_body, no_query};
 use crate::admin::AdminError;
-use crate::admin::settings::{self as engine, SettingError, SettingList};
+use crate::admin::settings::{self as engine, SettingList};
 use crate::web::call::Call;
 use crate::web::error::Error;
-
-impl From<SettingError> for AdminError {
-    fn from(error: SettingError) -> Self {
-        let message = error.to_string();
-        match error {
-            SettingError::Unknown(key) | SettingError::NotChangeable { key, .. } | SettingError::Invalid { key, .. } => {
-                Self::invalid(key, message)
-            }
-            SettingError::Changed => Self::Changed,
-            SettingError::Fault(fault) => Self::Fault(fault),
-        }
-    }
-}
 
 /// Show the settings
 ///
