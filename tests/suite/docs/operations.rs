@@ -5,6 +5,8 @@ use std::path::Path;
 
 use gatehouse::web::admin::api::openapi::openapi;
 
+use crate::support::tools;
+
 const BEGIN: &str = "<!-- operations -->\n";
 const PREFIX: &str = "/api/admin/v1";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -30,7 +32,7 @@ fn the_table_of_operations_is_that_of_the_document() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/admin-api.md");
     let page = std::fs::read_to_string(&path).expect("docs/admin-api.md");
     let (before, found) = page.split_once(BEGIN).expect("the table has its place, at the end");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
+    if tools::variable("UPDATE_DOCS").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{}", table())).expect("docs/admin-api.md is written");
         return;
     }

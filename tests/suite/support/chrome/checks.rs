@@ -116,15 +116,16 @@ impl Chrome {
     async fn console_errors(&self) -> String {
         let here = self.url().await;
         let log = self.client.issue_cmd(Extension::console()).await.expect("the console is read");
-        log.as_array()
-            .into_iter()
-            .flatten()
-            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
-            .filter_map(|entry| entry["message"].as_str())
+        let entries = log.as_array().into_iter().flatten();
+        let mut errors = String::new();
+        for entry in entries.filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING"))) {
+            let message = entry["message"].as_str().unwrap_or_default();
             // The page itself may be the answer to an error: that is what it is for.
-            .filter(|message| !message.starts_with(&format!("{here} - Failed to load resource: the server responded")))
-            .map(|message| format!("{here}: {message}\n"))
-            .collect()
+            if !message.starts_with(&format!("{here} - Failed to load resource: the server responded")) {
+                let _ = writeln!(errors, "{here}: {message}");
+            }
+        }
+        errors
     }
 
     /// Takes a picture of the whole page. `UPDATE_SCREENSHOTS=1` keeps it as `docs/images/NAME.png`;
