@@ -124,25 +124,21 @@ pub async fn dashboard(app: &App, range: Range) -> Result<Dashboard, Fault> {
     let series: Vec<Series> = Statistic::ALL
         .into_iter()
         .map(|statistic| {
-            let at = |start: Timestamp| {
-                let of_step = numbers
-                    .iter()
-                    .filter(|number| number.name == statistic.as_str() && (start..start + step).contains(&number.hour))
-                    .map(|number| number.value);
-                if statistic.is_sample() {
-                    of_step.max().unwrap_or_default()
-                } else {
-                    of_step.sum()
+            let mut points: Vec<Point> = (0..steps).map(|n| first + n * step).map(|at| Point { at, value: 0 }).collect();
+            for number in numbers.iter().filter(|number| number.name == statistic.as_str()) {
+                let of = usize::try_from((number.hour - first) / step).ok().and_then(|of| points.get_mut(of));
+                if let Some(point) = of {
+                    point.value = if statistic.is_sample() {
+                        point.value.max(number.value)
+                    } else {
+                        point.value + number.value
+                    };
                 }
-            };
-            let points = (0..steps).map(|n| first + n * step).map(|start| Point {
-                at: start,
-                value: at(start),
-            });
+            }
             Series {
                 name: statistic.as_str(),
                 title: statistic.title(),
-                points: points.collect(),
+                points,
             }
         })
         .collect();

@@ -41,7 +41,8 @@ pub struct EventsNearby {
 const REACH: i64 = 5000;
 
 /// The page that begins below an id. `$lead` is the column whose index is walked, all others are
-/// looked at on the way.
+/// looked at on the way. `at + 0` is in no index: a range of ids stands for a range of times, and PostgreSQL, which
+/// plans before it knows the values, would take both.
 macro_rules! page {
     ($lead:literal) => {
         sql!(
@@ -49,7 +50,7 @@ macro_rules! page {
             columns!(),
             " FROM events WHERE ",
             $lead,
-            " = $1 AND id < $2 AND id >= $3 AND at >= $4 AND at < $5 \
+            " = $1 AND id < $2 AND id >= $3 AND at + 0 >= $4 AND at + 0 < $5 \
              AND ($6 = '' OR kind = $7) AND ($8 = '' OR subject_id = $9) AND ($10 = '' OR client_id = $11) \
              AND ($12 = '' OR actor = $13) AND ($14 = '' OR outcome = $15) ORDER BY id DESC LIMIT $16"
         )

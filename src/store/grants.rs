@@ -80,16 +80,18 @@ const REACH: i64 = 5000;
 const ANY_STATE: i16 = 2;
 
 /// The page that begins below an id, and the id of the row that lies so many below it. An index has the columns
-/// of `$lead` and then the id.
+/// of `$lead` and then the id. `$lower` is what the page's lower end is compared with.
 macro_rules! walk {
-    ($lead:literal) => {
+    ($lead:literal, $lower:literal) => {
         (
             sql!(
                 "SELECT ",
                 columns!(),
                 " FROM grants WHERE ",
                 $lead,
-                " AND id < $3 AND id >= $4 AND ($5 = 2 OR \
+                " AND id < $3 AND ",
+                $lower,
+                " >= $4 AND ($5 = 2 OR \
                    CASE WHEN revoked_at IS NULL AND code_consumed_at IS NOT NULL AND expires_at > $6 THEN 1 ELSE 0 END = $7) \
                    ORDER BY id DESC LIMIT $8"
             ),
@@ -168,10 +170,11 @@ impl Connection {
     /// When the database fails.
     pub async fn grants_nearby(&mut self, with: GrantsWith<'_>, before: &str, now: Timestamp, limit: u16) -> Result<GrantsNearby, Fault> {
         let (page, edge) = match (with.user_id, with.client_id) {
-            (Some(_), Some(_)) => walk!("user_id = $1 AND client_id = $2"),
-            (Some(_), None) => walk!("user_id = $1 AND '' = $2"),
-            (None, Some(_)) => walk!("'' = $1 AND client_id = $2"),
-            (None, None) => walk!("'' = $1 AND '' = $2"),
+            // Between an index of two columns and a range, and one of three and a range, SQLite may toss a coin.
+            (Some(_), Some(_)) => walk!("user_id = $1 AND client_id = $2", "COALESCE(id, '')"),
+            (Some(_), None) => walk!("user_id = $1 AND '' = $2", "id"),
+            (None, Some(_)) => walk!("'' = $1 AND client_id = $2", "id"),
+            (None, None) => walk!("'' = $1 AND '' = $2", "id"),
         };
         let (user_id, client_id) = (with.user_id.unwrap_or_default(), with.client_id.unwrap_or_default());
         let edge = match with.is_active {

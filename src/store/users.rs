@@ -154,7 +154,9 @@ impl Connection {
         statement.text(from).text(&end).text(after).bind(i64::from(limit)).all(user).await
     }
 
-    /// As [`Self::users_by_name`], with the prefix as the beginning of the e-mail address.
+    /// As [`Self::users_by_name`], with the prefix as the beginning of the e-mail address. All users with such an
+    /// address are looked at, few of all there are: `COALESCE` keeps SQLite, which does not know that, from walking
+    /// through everybody in the order of the names.
     ///
     /// # Errors
     /// When the database fails.
@@ -163,9 +165,8 @@ impl Connection {
         self.query(sql!(
             "SELECT ",
             columns!(),
-            // With `+ 0` the index of who is disabled is not taken for one that helps.
-            " FROM users WHERE email >= $1 AND email < $2 AND username > $3 AND is_disabled + 0 >= $4 AND is_disabled + 0 <= $5 \
-               ORDER BY username LIMIT $6"
+            " FROM users WHERE email >= $1 AND email < $2 AND COALESCE(username, '') > $3 \
+               AND COALESCE(is_disabled, 0) >= $4 AND COALESCE(is_disabled, 0) <= $5 ORDER BY COALESCE(username, '') LIMIT $6"
         ))
         .text(with.prefix)
         .text(&end)

@@ -1,10 +1,11 @@
 //! The store's contract: what every database must do alike.
 
 use gatehouse::base::id::new_id;
+use gatehouse::model::event::{EventKind, Outcome};
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
 use gatehouse::protocol::scope::Scope;
-use gatehouse::store::{Redemption, Rotation, Setting};
+use gatehouse::store::{EventFilter, GrantsWith, Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 
@@ -52,6 +53,45 @@ on_every_database! {
         assert_eq!(app.app.store.read().await.unwrap().user(&user.id).await.unwrap().unwrap(), user);
         let client = app.confidential_client().await.client;
         assert_eq!(app.app.store.read().await.unwrap().client(&client.id).await.unwrap().unwrap(), client);
+    }
+
+    async fn a_list_looks_at_a_bounded_number_of_rows_and_says_where_it_stopped(app: TestApp) {
+        let now = app.app.now();
+        let refused = app.app.event(EventKind::SignedIn).refused();
+        let revoked = Grant { revoked_at: Some(now), ..grant(&app, now + 60) };
+        let mut tx = app.app.store.begin().await.unwrap();
+        tx.record(refused.clone()).await.unwrap();
+        tx.insert_grant(&revoked).await.unwrap();
+        app.advance(1);
+        for _ in 0..5100 {
+            tx.record(app.app.event(EventKind::SignedIn)).await.unwrap();
+            tx.insert_grant(&Grant { code_consumed_at: Some(now), ..grant(&app, now + 60) }).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut connection = app.app.store.read().await.unwrap();
+
+        let filter = EventFilter { outcome: Some(Outcome::Failure), kind: Some(EventKind::SignedIn), ..EventFilter::default() };
+        let nearby = connection.events_nearby(&filter, None, 10).await.unwrap();
+        assert_eq!(nearby.events, []);
+        let older = connection.events_nearby(&filter, nearby.reached.as_deref(), 10).await.unwrap();
+        assert_eq!((older.events.as_slice(), older.reached), ([refused.clone()].as_slice(), None));
+        assert_eq!(connection.events(&filter, None, 10).await.unwrap(), [refused]);
+        let exact = EventFilter { outcome: None, ..filter };
+        assert_eq!(connection.events(&exact, None, 6000).await.unwrap().len(), 5101);
+
+        for (user_id, client_id) in [(None, None), (Some("user"), None), (None, Some("Client")), (Some("user"), Some("Client"))] {
+            let with = |is_active| GrantsWith { user_id, client_id, is_active };
+            let nearby = connection.grants_nearby(with(Some(false)), "z", now, 10).await.unwrap();
+            assert!(nearby.grants.is_empty());
+            let older = connection.grants_nearby(with(Some(false)), &nearby.reached.unwrap(), now, 10).await.unwrap();
+            assert_eq!((older.grants.as_slice(), older.reached), ([revoked.clone()].as_slice(), None));
+            let all = connection.grants_nearby(with(None), "z", now, 6000).await.unwrap();
+            assert_eq!((all.grants.len(), all.reached), (5101, None));
+            let active = connection.grants_nearby(with(Some(true)), "z", now, 10).await.unwrap();
+            assert!(active.grants.len() == 10 && active.reached.is_none());
+            let others = GrantsWith { user_id: user_id.map(|_| "other"), client_id: client_id.map(|_| "other"), is_active: Some(true) };
+            assert!(user_id.or(client_id).is_none() || connection.grants_nearby(others, "z", now, 10).await.unwrap().grants.is_empty());
+        }
     }
 
     async fn what_is_not_committed_never_happened(app: TestApp) {

@@ -12,7 +12,8 @@ use crate::web::error::Error;
 
 /// List events
 ///
-/// The audit log, newest first.
+/// The audit log, newest first. Where few of many match, a page can hold fewer than were asked for, or none; it is
+/// the last one only when `next` is `null`.
 #[utoipa::path(
     get, path = "/api/admin/v1/events", tag = "events", operation_id = "list_events",
     params(

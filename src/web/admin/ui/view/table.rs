@@ -122,6 +122,10 @@ impl Table {
 
     /// Where it goes on.
     pub fn next(mut self, next: Option<String>) -> Self {
+        if next.is_some() {
+            // Only so many rows are looked at for one page.
+            "None of the latest is like this. Go on to look at older ones.".clone_into(&mut self.empty);
+        }
         self.next = next;
         self
     }
