@@ -1,7 +1,8 @@
 //! A new password.
 
-use gatehouse::identity::activity;
+use gatehouse::identity::{account, activity, session};
 use gatehouse::model::event::EventKind;
+use gatehouse::model::user::UserSettings;
 
 use super::{SESSION, csrf, is_in, sign_in, signed_in};
 use crate::support::{Browser, Page, TestApp, on_every_database};
@@ -165,10 +166,14 @@ on_every_database! {
     }
 
     async fn an_account_without_a_password_gets_an_explanation(app: TestApp) {
-        let mut user = app.user("alice").await;
-        let browser = signed_in(&app, "alice").await;
-        user.password_hash = None;
-        app.update_user(&user).await;
+        let settings = UserSettings { username: "alice".to_owned(), ..UserSettings::default() };
+        let user = account::create(&app.app, settings, None).await.unwrap();
+        let session = session::new_session(&app.app, &user.id, &["pwd"], &session::Origin::default()).unwrap();
+        let mut tx = app.app.store.begin().await.unwrap();
+        tx.insert_session(&session.session).await.unwrap();
+        tx.commit().await.unwrap();
+        let browser = Browser::new();
+        browser.set_cookie(SESSION, &session.cookie);
         let page = browser.visit(&app.url("/account/password")).await;
         assert!(page.body.contains("has no password") && !page.body.contains("<form"));
         assert_eq!(change(&app, &browser, "alice", NEW).await.status, 422);

@@ -155,6 +155,10 @@ impl TestApp {
         drop(connection);
         let mut tx = self.app.store.begin().await.expect("a transaction");
         assert!(tx.update_user(&user).await.expect("an update"));
+        if let Some(hash) = &user.password_hash {
+            let now = self.app.now();
+            assert!(tx.set_password_hash(&user.id, hash, now).await.expect("an update"));
+        }
         tx.commit().await.expect("a commit");
     }
 
