@@ -4,13 +4,45 @@
 //! thing that is wrong is named. Nodes may write, seal and remove old events meanwhile.
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
-use crate::base::clock::Timestamp;
-use crate::base::digest::MacKey;
+use crate::base::clock::{Seconds, Timestamp};
+use crate::base::digest::{MacKey, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::chain::{Link, SealedLane, SealedNode};
+use crate::model::event::Event;
 use crate::store::{Connection, Store};
+
+/// For how long the same event is not recorded again, in seconds; see [`record_seldom`].
+const SELDOM: Seconds = 60;
+
+/// Records an event that anybody can bring about as often as they like: of the same kind, by and about the same,
+/// once a minute at most, on all nodes together. The log stays readable and small in a flood.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
+    let about = json!([
+        event.kind.as_str(),
+        event.actor.to_string(),
+        event.subject,
+        event.client_id,
+        event.target
+    ]);
+    let id = format!("event.{}", sha256_text(&about.to_string()));
+    let now = app.now();
+    if app.store.read().await?.blocked_until(&id).await? > now {
+        return Ok(());
+    }
+    let mut tx = app.store.begin().await?;
+    let counter = tx.count_attempt(&id, now, now + SELDOM).await?;
+    if counter.blocked_until <= now {
+        tx.block_attempts(&id, now + SELDOM, now + SELDOM).await?;
+        tx.record(event).await?;
+    }
+    tx.commit().await
+}
 
 /// How many events are read at once.
 const BATCH: u16 = 500;

@@ -135,7 +135,7 @@ async fn start(scratch: &Scratch) -> Outcome<(App, String)> {
     let app = installation::open(config, Clock::system(), Random::system()).await?;
     admin_token::bootstrap(&app, &SecretString::from(ADMIN_TOKEN)).await?;
     listener.set_nonblocking(true)?;
-    tokio::spawn(web::server::start(&app, listener)?);
+    tokio::spawn(web::server::start(&app, listener, std::future::pending())?);
     Ok((app, base))
 }
 

@@ -11,12 +11,13 @@
 //! A token that acts for a person never administers, whatever its scope: the person did not ask for it.
 
 use crate::app::App;
+use crate::audit;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::identity::admin_token::{self, Verdict};
 use crate::identity::operator;
 use crate::identity::session::SignedIn;
-use crate::model::event::Actor;
+use crate::model::event::{Actor, EventKind};
 use crate::model::user::{ADMIN_ROLE, AUDITOR_ROLE};
 use crate::oauth::verify;
 use crate::protocol::claims::{ADMIN_READ, ADMIN_WRITE};
@@ -117,7 +118,7 @@ pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Administ
     let rights = match (has(ADMIN_ROLE), has(AUDITOR_ROLE)) {
         (true, _) => Rights::Write,
         (false, true) => Rights::Read,
-        (false, false) => return Ok(Err(Denied::NoAdministrator)),
+        (false, false) => return refused(app, Actor::User(visitor.user.id.clone())).await,
     };
     Ok(Ok(Administrator {
         actor: Actor::User(visitor.user.id.clone()),
@@ -146,13 +147,14 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     let Some(live) = verify::access_token(app, token).await? else {
         return Ok(Err(Denied::Wrong));
     };
+    let by_client = Actor::Client(live.claims.client_id.clone());
     if live.claims.grant_id().is_some() {
-        return Ok(Err(Denied::NoAdministrator));
+        return refused(app, by_client).await;
     }
     // What the client may have now counts, not what it had when the token was made.
     let client = app.store.read().await?.client(&live.claims.client_id).await?;
     let Some(client) = client.filter(|client| client.allows(GrantType::ClientCredentials)) else {
-        return Ok(Err(Denied::NoAdministrator));
+        return refused(app, by_client).await;
     };
     let scope = live.scope.intersection(&client.scope);
     let rights = if scope.contains(ADMIN_WRITE) {
@@ -160,15 +162,30 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     } else if scope.contains(ADMIN_READ) {
         Rights::Read
     } else {
-        return Ok(Err(Denied::NoAdministrator));
+        return refused(app, by_client).await;
     };
     Ok(Ok(Administrator {
-        actor: Actor::Client(live.claims.client_id.clone()),
+        actor: by_client,
         rights,
         session_id: None,
         auth_time: None,
         name: live.claims.client_id,
     }))
+}
+
+/// Somebody who is known, and no administrator, wanted to administer: that is worth a look.
+async fn refused(app: &App, actor: Actor) -> Result<Result<Administrator, Denied>, Fault> {
+    audit::record_seldom(app, app.event(EventKind::AdminRefused).refused().by(actor)).await?;
+    Ok(Err(Denied::NoAdministrator))
+}
+
+/// Notes that an administrator who may only look wanted to change something.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_read_only(app: &App, administrator: &Administrator, path: &str) -> Result<(), Fault> {
+    let event = app.event(EventKind::AdminRefused).refused().by(administrator.actor.clone());
+    audit::record_seldom(app, event.target(path)).await
 }
 
 /// Ours begin with a prefix or are JWTs; an admin token that an operator chose does neither.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
-use crate::model::event::EventKind;
+use crate::oauth::applications;
 
 use super::AdminError;
 use super::page::{Listed, Page};
@@ -87,17 +87,12 @@ pub async fn list(app: &App, filter: Filter<'_>, page: &Page) -> Result<Listed<C
 /// # Errors
 /// See [`AdminError`].
 pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<(), AdminError> {
-    let mut tx = app.store.begin().await?;
-    let consent = tx.consent(user_id, client_id).await?.ok_or(AdminError::NotFound)?;
-    if !tx.withdraw_consent(user_id, client_id, app.now()).await? {
+    // Grants without a consent are revoked as grants.
+    if app.store.read().await?.consent(user_id, client_id).await?.is_none() {
         return Err(AdminError::NotFound);
     }
-    tx.record(
-        app.event(EventKind::ConsentWithdrawn)
-            .subject(user_id)
-            .client(client_id)
-            .detail("scope", consent.scope.to_string()),
-    )
-    .await?;
-    Ok(tx.commit().await?)
+    match applications::withdraw(app, user_id, client_id).await?.is_consent {
+        true => Ok(()),
+        false => Err(AdminError::NotFound),
+    }
 }

@@ -1,13 +1,15 @@
 //! The audit log as administrators read it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
-use crate::model::event::{Event, EventKind, Outcome};
-pub use crate::store::EventFilter;
+use crate::base::invalid::Invalid;
+use crate::model::event::{Actor, Event, EventFilter, EventKind, Outcome};
 
 use super::AdminError;
 use super::page::{Listed, Page, cursor};
@@ -62,6 +64,65 @@ impl From<Event> for EventView {
             detail: event.detail,
         }
     }
+}
+
+/// Reads a filter; `text` is what was said for each name, if anything was.
+///
+/// # Errors
+/// Names what was not understood: nobody should take a part of the log for all that they asked for.
+pub fn filter<'a>(text: impl Fn(&'static str) -> Option<&'a str>) -> Result<EventFilter, Invalid> {
+    fn read<T>(name: &'static str, text: Option<&str>, parse: impl Fn(&str) -> Option<T>, message: &str) -> Result<Option<T>, Invalid> {
+        text.map(|text| parse(text).ok_or_else(|| Invalid::new(name, message))).transpose()
+    }
+    // Later than any event, and small enough to add to.
+    let time = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|time: &i64| *time >= 0)
+            .map(|time| time.min(253_402_300_799))
+    };
+    let no_time = "a time is a number of seconds since 1970";
+    let no_actor = "actor is anonymous, system, command, admin_token, user:ID or client:ID";
+    Ok(EventFilter {
+        kind: read("kind", text("kind"), EventKind::parse, "there is no such kind of event")?,
+        outcome: read("outcome", text("outcome"), Outcome::parse, "outcome is success or failure")?,
+        actor: read("actor", text("actor"), Actor::parse, no_actor)?,
+        subject_id: text("subject_id").map(str::to_owned),
+        client_id: text("client_id").map(str::to_owned),
+        since: read("since", text("since"), time, no_time)?,
+        until: read("until", text("until"), time, no_time)?,
+    })
+}
+
+/// The names of the users and clients that some events speak of, by id, as far as they still exist.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// User names
+    pub users: BTreeMap<String, String>,
+    /// Names of clients
+    pub clients: BTreeMap<String, String>,
+}
+
+/// Finds the names that belong to a page of events.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names(app: &App, events: &[EventView]) -> Result<Names, AdminError> {
+    let (mut users, mut clients) = (Vec::new(), Vec::new());
+    for event in events {
+        users.extend(event.subject_id.as_deref());
+        clients.extend(event.client_id.as_deref());
+        match event.actor.split_once(':') {
+            Some(("user", id)) => users.push(id),
+            Some(("client", id)) => clients.push(id),
+            _ => {}
+        }
+    }
+    let mut connection = app.store.read().await?;
+    Ok(Names {
+        users: connection.usernames(users).await?,
+        clients: connection.client_names(clients).await?,
+    })
 }
 
 /// A page of events, newest first. Where few of many rows are what is looked for it may hold fewer than were

@@ -39,6 +39,13 @@ pub enum AdminError {
         /// What is wrong with it
         message: String,
     },
+    /// A parameter of a list has a value that cannot be
+    InvalidParameter {
+        /// Its name
+        name: &'static str,
+        /// What is wrong with it
+        message: String,
+    },
     /// There is no such thing
     NotFound,
     /// It collides with something that is there
@@ -61,6 +68,14 @@ impl AdminError {
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// `message` about a parameter of a list.
+    pub fn parameter(name: &'static str, message: impl Into<String>) -> Self {
+        Self::InvalidParameter {
+            name,
             message: message.into(),
         }
     }
@@ -145,6 +160,7 @@ impl std::fmt::Display for AdminError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Invalid { field, message } => write!(f, "{field}: {message}"),
+            Self::InvalidParameter { name, message } => write!(f, "{name}: {message}"),
             Self::NotFound => f.write_str("there is no such thing"),
             Self::Conflict { message, .. } => f.write_str(message),
             Self::Changed => f.write_str("somebody else changed it since it was read"),

@@ -50,7 +50,7 @@ impl Page {
                 .parse()
                 .ok()
                 .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-                .ok_or_else(|| AdminError::invalid("limit", format!("limit is a number from 1 to {MAX_LIMIT}")))?,
+                .ok_or_else(|| AdminError::parameter("limit", format!("limit is a number from 1 to {MAX_LIMIT}")))?,
         };
         let after = match cursor {
             None => None,
@@ -111,13 +111,13 @@ pub(super) fn cursor(list: &str, keys: Vec<String>) -> String {
 pub fn search(text: Option<&str>) -> Result<&str, AdminError> {
     let text = text.unwrap_or_default();
     if text.len() > MAX_SEARCH {
-        return Err(AdminError::invalid("q", format!("a search has at most {MAX_SEARCH} bytes")));
+        return Err(AdminError::parameter("q", format!("a search has at most {MAX_SEARCH} bytes")));
     }
     Ok(text)
 }
 
 fn wrong_cursor() -> AdminError {
-    AdminError::invalid("cursor", "this is not a cursor of this list")
+    AdminError::parameter("cursor", "this is not a cursor of this list")
 }
 
 /// A page of a list.

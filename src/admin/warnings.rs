@@ -42,11 +42,11 @@ pub fn warnings(app: &App) -> Vec<Warning> {
 fn of_configuration(config: &Config) -> Vec<Warning> {
     let issuer = config.issuer();
     let mut found = Vec::new();
-    if !issuer.is_https() && !issuer.is_loopback() {
+    if !issuer.is_https() {
         found.push(Warning::new(
             "plain-http",
-            "Passwords and tokens travel unencrypted",
-            format!("The issuer {issuer} is not https. Put TLS in front of this server, or give it a certificate, and set GATEHOUSE_ISSUER to the https address."),
+            "Only people on this very machine can use this server",
+            format!("The issuer {issuer} is plain http, which is for trying out. For everybody else put TLS in front of this server, or give it a certificate, and set GATEHOUSE_ISSUER to the https address."),
         ));
     }
     if config.enable_dev_endpoints {

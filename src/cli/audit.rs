@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::audit;
 use crate::base::clock::Timestamp;
+use crate::base::id::id_bytes;
 use crate::config::seconds;
-use crate::model::event::{Actor, Event, EventKind, Outcome};
+use crate::model::event::{Actor, Event, EventFilter, EventKind, Outcome};
 use crate::model::user::normalize_username;
-use crate::store::EventFilter;
 
 use super::output::say;
 use super::{Failure, output};
@@ -180,13 +180,20 @@ async fn filter(app: &App, args: &List) -> Result<EventFilter, Failure> {
     })
 }
 
-/// The id of a user by name; what is nobody's name is taken for an id.
+/// The id of a user by name, or the id itself.
 async fn user_id(app: &App, text: &str) -> Result<String, Failure> {
     let user = match normalize_username(text) {
         Ok(name) => app.store.read().await?.user_by_name(&name).await?,
         Err(_) => None,
     };
-    Ok(user.map_or_else(|| text.to_owned(), |user| user.id))
+    match user {
+        Some(user) => Ok(user.id),
+        // The log remembers accounts that are gone.
+        None if id_bytes(text).is_some() => Ok(text.to_owned()),
+        None => Err(Failure::from(format!(
+            "--user {text}: nobody has this user name, and it is no user ID"
+        ))),
+    }
 }
 
 fn instant(app: &App, flag: &str, text: &str) -> Result<Timestamp, Failure> {

@@ -1,8 +1,9 @@
 //! `gatehouse client`
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::admin::clients::ClientView;
 use crate::app::App;
 use crate::model::client::{AccessTokenFormat, Client, ClientKind, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -167,7 +168,7 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     new.tos_uri = add.tos_uri;
     let registered = clients::register(app, new).await?;
     if add.json {
-        let mut shown = view(&registered.client);
+        let mut shown = json!(ClientView::new(registered.client, app.now()));
         shown["client_secret"] = json!(registered.secret);
         return output::json(&shown);
     }
@@ -194,18 +195,15 @@ async fn set_disabled(app: &App, id: &str, is_disabled: bool) -> Result<(), Fail
     Ok(())
 }
 
-fn view(client: &Client) -> Value {
-    let mut shown = json!(client.settings);
-    shown["client_id"] = json!(client.id);
-    shown["created_at"] = json!(client.created_at);
-    shown["updated_at"] = json!(client.updated_at);
-    shown
-}
-
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let clients = app.store.read().await?.every_client().await?;
     if json {
-        return output::json(&clients.iter().map(view).collect::<Vec<_>>());
+        return output::json(
+            &clients
+                .into_iter()
+                .map(|client| ClientView::new(client, app.now()))
+                .collect::<Vec<_>>(),
+        );
     }
     let rows: Vec<Vec<String>> = clients
         .iter()

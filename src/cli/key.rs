@@ -1,11 +1,10 @@
 //! `gatehouse key`
 
 use clap::Subcommand;
-use serde_json::json;
 
-use crate::admin::signing_keys;
+use crate::admin::signing_keys::{self, KeyView};
 use crate::app::App;
-use crate::model::signing_key::{SigningAlgorithm, SigningKey};
+use crate::model::signing_key::{KeyState, SigningAlgorithm, SigningKey};
 
 use super::output::say;
 use super::{Failure, output};
@@ -65,11 +64,11 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 fn state(key: &SigningKey, now: i64) -> &'static str {
-    match () {
-        () if !key.may_verify(now) => "expired",
-        () if key.may_sign(now) => "signs",
-        () if now < key.active_at => "published",
-        () => "verifies",
+    match key.state(now) {
+        None => "expired",
+        Some(KeyState::Next) => "next",
+        Some(KeyState::Active) => "active",
+        Some(KeyState::Retired) => "retired",
     }
 }
 
@@ -77,20 +76,7 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let now = app.now();
     let keys = app.store.read().await?.signing_keys().await?;
     if json {
-        let shown: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "kid": key.id,
-                    "algorithm": key.algorithm.as_str(),
-                    "state": state(key, now),
-                    "created_at": key.created_at,
-                    "active_at": key.active_at,
-                    "retired_at": key.retired_at,
-                    "expires_at": key.expires_at,
-                })
-            })
-            .collect();
+        let shown: Vec<KeyView> = keys.iter().filter_map(|key| KeyView::new(key, now)).collect();
         return output::json(&shown);
     }
     let rows: Vec<Vec<String>> = keys

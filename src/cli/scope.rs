@@ -1,8 +1,8 @@
 //! `gatehouse scope`
 
 use clap::Subcommand;
-use serde_json::json;
 
+use crate::admin::scopes::ScopeView;
 use crate::app::App;
 use crate::model::scope::ScopeSettings;
 use crate::oauth::scopes;
@@ -75,18 +75,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let scopes = app.store.read().await?.scopes().await?.0;
     if json {
-        let shown: Vec<_> = scopes
-            .iter()
-            .map(|scope| {
-                json!({
-                    "name": scope.name,
-                    "description": scope.description,
-                    "claims": scope.claims,
-                    "default": scope.is_default,
-                    "roles": scope.roles,
-                })
-            })
-            .collect();
+        let shown: Vec<ScopeView> = scopes.into_iter().map(ScopeView::from).collect();
         return output::json(&shown);
     }
     let rows: Vec<Vec<String>> = scopes

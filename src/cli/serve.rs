@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::admin::stats;
 use crate::app::App;
 use crate::config::{AuditLog, LogFormat};
@@ -21,7 +23,8 @@ pub async fn run(app: App) -> Result<(), Failure> {
         // `say!` writes the whole line at once, as the log does, so the two do not mix.
         app.store.listen(Box::new(|event| say!("{}", event.to_line())));
     }
-    let server = server::start(&app, listener)?;
+    // Before anybody is told that it runs: a signal that nobody handles would end the process at once.
+    let server = server::start(&app, listener, stop_signal()?)?;
     announce(&app).await?;
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let outcome = server.await;
@@ -33,6 +36,26 @@ pub async fn run(app: App) -> Result<(), Failure> {
     outcome?;
     tracing::info!(event = "stopped", "the server has stopped");
     Ok(())
+}
+
+/// Done when the process is told to stop: by a service manager, or by Ctrl-C. Told twice, it stops at once.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut next = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            // What was acknowledged is in the database.
+            std::process::exit(1);
+        });
+    })
 }
 
 /// Says where it listens, and what the operator has to do or to worry about.

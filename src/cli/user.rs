@@ -6,10 +6,10 @@ use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
+use crate::admin::users::UserView;
 use crate::app::App;
 use crate::identity::account;
-use crate::model::user::UserSettings;
-use crate::model::user::{User, normalize_username};
+use crate::model::user::{User, UserSettings, normalize_username};
 use crate::protocol::claims::PROFILE_CLAIMS;
 use crate::protocol::scope::Scope;
 
@@ -135,7 +135,7 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
     let password = obtain(app, &add.password)?;
     let user = account::create(app, new, Some(&password.secret)).await?;
     if add.json {
-        let mut shown = view(&user);
+        let mut shown = json!(UserView::from(user));
         if password.is_generated {
             shown["password"] = json!(password.secret.expose_secret());
         }
@@ -201,31 +201,19 @@ async fn find(app: &App, username: &str) -> Result<User, Failure> {
 
 async fn set_disabled(app: &App, username: &str, is_disabled: bool) -> Result<(), Failure> {
     let user = find(app, username).await?;
-    account::set_disabled(app, &user, is_disabled).await?;
+    let settings = UserSettings {
+        is_disabled,
+        ..user.settings.clone()
+    };
+    let user = account::change(app, user, settings).await?;
     say!("{} is {}.", user.username, if is_disabled { "disabled" } else { "enabled" });
     Ok(())
-}
-
-fn view(user: &User) -> Value {
-    json!({
-        "sub": user.id,
-        "username": user.username,
-        "email": user.email,
-        "email_verified": user.email_verified,
-        "profile": user.profile,
-        "extra_claims": user.extra_claims,
-        "roles": user.roles,
-        "allowed_scope": user.allowed_scope.as_ref().map(ToString::to_string),
-        "disabled": user.is_disabled,
-        "created_at": user.created_at,
-        "updated_at": user.updated_at,
-    })
 }
 
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let users = app.store.read().await?.every_user().await?;
     if json {
-        return output::json(&users.iter().map(view).collect::<Vec<_>>());
+        return output::json(&users.into_iter().map(UserView::from).collect::<Vec<_>>());
     }
     let rows: Vec<Vec<String>> = users
         .iter()

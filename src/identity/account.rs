@@ -9,7 +9,7 @@ use crate::base::id::new_id;
 use crate::base::invalid::Invalid;
 use crate::keys::passwords::MAX_PASSWORD;
 use crate::model::event::EventKind;
-use crate::model::user::{User, UserSettings, normalize_email, normalize_username};
+use crate::model::user::{MAX_ROLE, User, UserSettings, is_role, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
 use crate::store::Tx;
 
@@ -227,26 +227,6 @@ pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Re
     Ok(())
 }
 
-/// Disables an account and ends everything that acts for it, or enables it again.
-///
-/// # Errors
-/// When the database fails.
-pub async fn set_disabled(app: &App, user: &User, is_disabled: bool) -> Result<(), Fault> {
-    let now = app.now();
-    let mut tx = app.store.begin().await?;
-    tx.set_user_disabled(&user.id, is_disabled, now).await?;
-    if is_disabled {
-        tx.sign_out_everywhere(&user.id, now).await?;
-    }
-    tx.record(
-        app.event(EventKind::UserChanged)
-            .subject(&user.id)
-            .detail("after", json!({ "disabled": is_disabled })),
-    )
-    .await?;
-    tx.commit().await
-}
-
 /// What the audit log keeps of an account: who it is and what it may do. Of the other claims only the names:
 /// what they say about the person must go when the account goes.
 #[must_use]
@@ -262,9 +242,8 @@ pub fn audited(settings: &UserSettings) -> Value {
     })
 }
 
-/// The most roles of an account, and the longest, in characters.
+/// The most roles of an account.
 const MAX_ROLES: usize = 50;
-const MAX_ROLE: usize = 64;
 /// The most that the claims of an account take as JSON, in bytes: they travel in tokens.
 const MAX_CLAIMS: usize = 16_384;
 
@@ -296,9 +275,7 @@ pub fn checked_at_once(mut settings: UserSettings) -> Result<UserSettings, Vec<I
     }
     settings.email_verified &= settings.email.is_some();
     check_claims(&settings, &mut problems);
-    let is_role =
-        |role: &String| (1..=MAX_ROLE).contains(&role.chars().count()) && !role.chars().any(|c| c.is_whitespace() || c.is_control());
-    if settings.roles.len() > MAX_ROLES || !settings.roles.iter().all(is_role) {
+    if settings.roles.len() > MAX_ROLES || !settings.roles.iter().all(|role| is_role(role)) {
         let message = format!("a user has at most {MAX_ROLES} roles of 1 to {MAX_ROLE} characters without spaces");
         problems.push(Invalid::new("roles", message));
     }

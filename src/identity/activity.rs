@@ -2,8 +2,7 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
-use crate::model::event::Event;
-use crate::store::EventFilter;
+use crate::model::event::{Event, EventFilter};
 
 /// The events that concern a user, newest first, `limit` at most; `before` is the id of the last one of
 /// the page before.

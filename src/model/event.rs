@@ -112,6 +112,7 @@ kinds! {
     ClientChanged = "client.changed": "Client changed",
     ClientDeleted = "client.deleted": "Client deleted",
     ClientSecretReplaced = "client.secret_replaced": "Client got a new secret",
+    ClientRefused = "client.refused": "Client authentication failed",
     ScopeCreated = "scope.created": "Scope defined",
     ScopeChanged = "scope.changed": "Scope changed",
     ScopeDeleted = "scope.deleted": "Scope deleted",
@@ -292,4 +293,23 @@ fn redact(name: &str, value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(|item| redact("", item)),
         _ => {}
     }
+}
+
+/// Which events to read: those for which everything that is set here is true.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// What happened
+    pub kind: Option<EventKind>,
+    /// The user whom it concerns, by id
+    pub subject_id: Option<String>,
+    /// The client that it concerns
+    pub client_id: Option<String>,
+    /// Who did it
+    pub actor: Option<Actor>,
+    /// Not before this time
+    pub since: Option<Timestamp>,
+    /// Before this time
+    pub until: Option<Timestamp>,
+    /// With what result
+    pub outcome: Option<Outcome>,
 }

@@ -68,6 +68,15 @@ impl DerefMut for User {
     }
 }
 
+/// The longest role, in characters.
+pub const MAX_ROLE: usize = 64;
+
+/// Whether a text can be a role.
+#[must_use]
+pub fn is_role(role: &str) -> bool {
+    (1..=MAX_ROLE).contains(&role.chars().count()) && !role.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
 /// The role that may change everything at `/admin` and in the admin API.
 pub const ADMIN_ROLE: &str = "admin";
 /// The role that may see everything there, and change nothing.

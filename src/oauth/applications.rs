@@ -10,7 +10,7 @@ use crate::model::consent::Consent;
 use crate::model::event::EventKind;
 use crate::model::scope::ScopeCatalog;
 use crate::protocol::scope::Scope;
-use crate::store::Access;
+use crate::store::{Access, Withdrawn};
 
 /// The most consents that are looked at, and the most pairs of application and scope.
 const MOST: u16 = 500;
@@ -110,18 +110,25 @@ fn application(catalog: &ScopeCatalog, client: Client, traces: &Traces) -> Appli
     }
 }
 
-/// Takes back everything that a user has let an application do. Its tokens are dead with that, and it has
-/// to ask again.
+/// Takes back everything that a user has let a client do: the consent, and every grant. Its tokens are dead
+/// with that, and it has to ask again. What there was.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove(app: &App, user_id: &str, application: &Application) -> Result<(), Fault> {
-    let client_id = &application.client.id;
+pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<Withdrawn, Fault> {
     let mut tx = app.store.begin().await?;
-    tx.withdraw_consent(user_id, client_id, app.now()).await?;
-    tx.record(app.event(EventKind::ConsentWithdrawn).subject(user_id).client(client_id))
+    let consent = tx.consent(user_id, client_id).await?;
+    let withdrawn = tx.withdraw_consent(user_id, client_id, app.now()).await?;
+    let event = match consent.filter(|_| withdrawn.is_consent) {
+        Some(consent) => app.event(EventKind::ConsentWithdrawn).detail("scope", consent.scope.to_string()),
+        // The operator vouches for the client: there are grants without a consent.
+        None if withdrawn.grants > 0 => app.event(EventKind::GrantRevoked),
+        None => return Ok(withdrawn),
+    };
+    tx.record(event.subject(user_id).client(client_id).detail("grants", withdrawn.grants))
         .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok(withdrawn)
 }
 
 fn abilities(catalog: &ScopeCatalog, traces: &Traces) -> Vec<String> {

@@ -2,10 +2,13 @@
 
 use secrecy::ExposeSecret;
 
+use crate::app::App;
+use crate::audit;
 use crate::base::clock::Timestamp;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::client::Client;
+use crate::model::event::EventKind;
 use crate::protocol::client_authentication::{AuthMethod, ClientCredentials};
 use crate::protocol::error::{ErrorCode, Refusal};
 use crate::store::Connection;
@@ -21,15 +24,30 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// Checks credentials. Unknown, disabled and wrong cost the same and say the same.
+/// Checks credentials. Unknown, disabled and wrong cost the same and say the same; the operator sees which
+/// client somebody tried to be.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn authenticate(
+pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
+    let outcome = judge(&mut app.store.read().await?, credentials, app.now()).await?;
+    match outcome {
+        Ok(client) => Ok(Ok(client)),
+        Err((refusal, known)) => {
+            if let Some(client) = known.filter(|client| !client.is_public()) {
+                let event = app.event(EventKind::ClientRefused).refused().client(&client.id);
+                audit::record_seldom(app, event.detail("method", credentials.method.as_str())).await?;
+            }
+            Ok(Err(refusal))
+        }
+    }
+}
+
+async fn judge(
     connection: &mut Connection,
     credentials: &ClientCredentials,
     now: Timestamp,
-) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
+) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
     let client = connection.client(&credentials.client_id).await?;
     let presented = credentials.secret.as_ref().map_or("", ExposeSecret::expose_secret);
     let is_right = match &client {
@@ -56,8 +74,9 @@ pub async fn authenticate(
             } else {
                 "unknown client"
             };
-            Err(Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
-                .with_detail(format!("{}: {detail}", credentials.client_id)))
+            let refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
+                .with_detail(format!("{}: {detail}", credentials.client_id));
+            Err((refusal, known))
         }
     })
 }

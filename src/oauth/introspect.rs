@@ -49,7 +49,7 @@ pub struct Introspection {
 /// # Errors
 /// When the database fails.
 pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<Introspection, Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
+    let client = match authenticate(app, credentials).await? {
         Ok(client) if client.is_public() => {
             return Ok(Err(Refusal::new(
                 ErrorCode::InvalidClient,

@@ -18,7 +18,7 @@ const SKEW: i64 = 300;
 /// # Errors
 /// When the database fails.
 pub async fn revoke(app: &App, credentials: &ClientCredentials, token: &str) -> Result<Result<(), Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
+    let client = match authenticate(app, credentials).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -7,6 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::model::event::EventKind;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
+use crate::model::user::is_role;
 use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::scope::is_scope_token;
 use crate::store::Tx;
@@ -193,9 +194,9 @@ pub fn problems(settings: &ScopeSettings) -> Vec<Invalid> {
         "a scope releases at most 100 claims, and a name has no spaces",
     );
     check(
-        settings.roles.len() <= 50 && settings.roles.iter().all(is_name),
+        settings.roles.len() <= 50 && settings.roles.iter().all(|role| is_role(role)),
         "roles",
-        "a scope names at most 50 roles, and a name has no spaces",
+        "a scope names at most 50 roles, and a role has 1 to 64 characters without spaces",
     );
     problems
 }

@@ -40,7 +40,7 @@ pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRe
 }
 
 async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let client = match authenticate(&mut app.store.read().await?, credentials, app.now()).await? {
+    let client = match authenticate(app, credentials).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
     };

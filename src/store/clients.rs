@@ -1,6 +1,5 @@
 //! Clients.
 
-use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::{AccessTokenFormat, Client, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -185,23 +184,6 @@ impl Tx {
             .bind(client.tokens_valid_from)
             .text(&client.id)
             .bind(client.version)
-            .execute()
-            .await?;
-        Ok(updated == 1)
-    }
-
-    /// Disables or enables a client and changes nothing else; false when there is no such client.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn set_client_disabled(&mut self, id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!(
-                "UPDATE clients SET is_disabled = $1, updated_at = $2, version = version + 1 WHERE id = $3"
-            ))
-            .flag(is_disabled)
-            .bind(now)
-            .text(id)
             .execute()
             .await?;
         Ok(updated == 1)

@@ -107,6 +107,15 @@ impl Statement<'_> {
         self
     }
 
+    /// Lets PostgreSQL plan it anew for these values. It keeps a statement that is used often with one plan for
+    /// every value, which walks a whole table where a value is rare and most are not.
+    pub(super) fn planned_for_its_values(mut self) -> Self {
+        if self.connection.dialect == Dialect::Postgres {
+            self.query = self.query.persistent(false);
+        }
+        self
+    }
+
     /// Binds a copy of a text.
     pub(super) fn text(self, value: &str) -> Self {
         self.bind(value.to_owned())

@@ -7,6 +7,15 @@ use super::row::{Row, json};
 use super::sql::{sql, upsert};
 use super::{Connection, Tx};
 
+/// What was withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// There was a consent
+    pub is_consent: bool,
+    /// So many grants were alive
+    pub grants: u64,
+}
+
 pub(super) fn consent(row: Row<'_>) -> Result<Consent, Fault> {
     Ok(Consent {
         user_id: row.text(0)?,
@@ -123,11 +132,11 @@ impl Tx {
         .map(drop)
     }
 
-    /// Forgets a consent and revokes every grant that rests on it; false when there was none.
+    /// Forgets a consent and revokes every grant to its client; what of both there was.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn withdraw_consent(&mut self, user_id: &str, client_id: &str, now: i64) -> Result<bool, Fault> {
+    pub async fn withdraw_consent(&mut self, user_id: &str, client_id: &str, now: i64) -> Result<Withdrawn, Fault> {
         // The consent first: whoever relies on it holds its row until their grant is written, and then the
         // second statement sees that grant.
         let removed = self
@@ -136,14 +145,18 @@ impl Tx {
             .text(client_id)
             .execute()
             .await?;
-        self.query(sql!(
-            "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"
-        ))
-        .bind(now)
-        .text(user_id)
-        .text(client_id)
-        .execute()
-        .await?;
-        Ok(removed == 1)
+        let grants = self
+            .query(sql!(
+                "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"
+            ))
+            .bind(now)
+            .text(user_id)
+            .text(client_id)
+            .execute()
+            .await?;
+        Ok(Withdrawn {
+            is_consent: removed == 1,
+            grants,
+        })
     }
 }

@@ -3,30 +3,11 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::chain::Entry;
-use crate::model::event::{Actor, Event, EventKind, Outcome};
+use crate::model::event::{Event, EventFilter, EventKind, Outcome};
 
 use super::Connection;
 use super::audit::{columns, entry};
 use super::sql::{Sql, sql};
-
-/// Which events to read: those for which everything that is set here is true.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// What happened
-    pub kind: Option<EventKind>,
-    /// The user whom it concerns, by id
-    pub subject_id: Option<String>,
-    /// The client that it concerns
-    pub client_id: Option<String>,
-    /// Who did it
-    pub actor: Option<Actor>,
-    /// Not before this time
-    pub since: Option<Timestamp>,
-    /// Before this time
-    pub until: Option<Timestamp>,
-    /// With what result
-    pub outcome: Option<Outcome>,
-}
 
 /// A part of the events that a filter finds, and how far it was looked.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,9 +31,9 @@ macro_rules! page {
             columns!(),
             " FROM events WHERE ",
             $lead,
-            " = $1 AND id < $2 AND id >= $3 AND at + 0 >= $4 AND at + 0 < $5 \
-             AND ($6 = '' OR kind = $7) AND ($8 = '' OR subject_id = $9) AND ($10 = '' OR client_id = $11) \
-             AND ($12 = '' OR actor = $13) AND ($14 = '' OR outcome = $15) ORDER BY id DESC LIMIT $16"
+            " = $1 AND id < $2 AND id >= $3 AND ($4 = 0 OR at + 0 >= $5 AND at + 0 < $6) \
+             AND ($7 = '' OR kind = $8) AND ($9 = '' OR subject_id = $10) AND ($11 = '' OR client_id = $12) \
+             AND ($13 = '' OR actor = $14) AND ($15 = '' OR outcome = $16) ORDER BY id DESC LIMIT $17"
         )
     };
 }
@@ -107,6 +88,8 @@ struct Terms {
     actor: String,
     outcome: &'static str,
     first: String,
+    /// Whether the times matter: a condition that is always true makes PostgreSQL expect few rows
+    is_timed: bool,
     since: Timestamp,
     until: Timestamp,
 }
@@ -120,6 +103,7 @@ impl Terms {
             actor: filter.actor.as_ref().map_or_else(String::new, ToString::to_string),
             outcome: filter.outcome.map_or("", Outcome::as_str),
             first: filter.since.map_or_else(String::new, |since| first_id(since - SLACK)),
+            is_timed: filter.since.is_some() || filter.until.is_some(),
             since: filter.since.unwrap_or(i64::MIN),
             until: filter.until.unwrap_or(i64::MAX),
         }
@@ -216,6 +200,7 @@ impl Connection {
 
     async fn edge(&mut self, lead: Lead<'_>, before: &str, first: &str) -> Result<Option<String>, Fault> {
         self.query(lead.edge)
+            .planned_for_its_values()
             .text(lead.value)
             .text(before)
             .text(first)
@@ -227,9 +212,11 @@ impl Connection {
     async fn page(&mut self, sql: Sql, lead: &str, terms: &Terms, before: &str, limit: u16) -> Result<Vec<Entry>, Fault> {
         let mut query = self
             .query(sql)
+            .planned_for_its_values()
             .text(lead)
             .text(before)
             .text(&terms.first)
+            .flag(terms.is_timed)
             .bind(terms.since)
             .bind(terms.until);
         for term in [terms.kind, &terms.subject, &terms.client, &terms.actor, terms.outcome] {

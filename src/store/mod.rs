@@ -38,7 +38,8 @@ use crate::base::fault::Fault;
 
 pub use audit::Listener;
 pub use connection::{Connection, Tx};
-pub use events::{EventFilter, EventsNearby};
+pub use consents::Withdrawn;
+pub use events::EventsNearby;
 pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;

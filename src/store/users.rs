@@ -337,23 +337,6 @@ impl Tx {
         Ok(updated == 1)
     }
 
-    /// Disables or enables a user and changes nothing else; false when there is no such user.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn set_user_disabled(&mut self, user_id: &str, is_disabled: bool, now: Timestamp) -> Result<bool, Fault> {
-        let updated = self
-            .query(sql!(
-                "UPDATE users SET is_disabled = $1, updated_at = $2, version = version + 1 WHERE id = $3"
-            ))
-            .flag(is_disabled)
-            .bind(now)
-            .text(user_id)
-            .execute()
-            .await?;
-        Ok(updated == 1)
-    }
-
     /// Replaces a password hash, unless somebody else did so first.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use futures_util::FutureExt;
 
-use crate::admin::access::Rights;
+use crate::admin::access::{self, Rights};
 use crate::app::{App, Context};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
@@ -73,7 +73,12 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
         .get(ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
-    let audience = if wants_page { Audience::Person } else { Audience::Program };
+    let path = http.path().strip_prefix(app.issuer.path()).unwrap_or(http.path());
+    let audience = match wants_page {
+        _ if path.starts_with("/api/") => Audience::Operator,
+        true => Audience::Person,
+        false => Audience::Program,
+    };
     // Clients probe well-known paths from browsers; a 404 must be readable, or they take it for a network error.
     let cors = if http.path().starts_with("/.well-known/") {
         Cors::Open
@@ -122,6 +127,8 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
             let administrator = admin::administrator(call).await?;
             let changes = !call.http.method().is_safe();
             if changes && administrator.rights < Rights::Write {
+                // The row, not the address: there are few of them.
+                access::note_read_only(&call.app, &administrator, route.path).await?;
                 return Err(Error::ReadOnly);
             }
             // The API has no pages that could ask again, so a person's cookie must be fresh for every change.

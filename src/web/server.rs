@@ -50,11 +50,11 @@ pub fn mount(app: &App, services: &mut ServiceConfig) {
     services.default_service(web::to(move |http: HttpRequest| not_found(app.clone(), http)));
 }
 
-/// Starts serving on a bound socket.
+/// Starts serving on a bound socket, until `stop` is done; then running requests are finished first.
 ///
 /// # Errors
 /// When the certificate or key cannot be used.
-pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
+pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
     let tls = app.config.tls().map(|files| tls_config(&files)).transpose()?;
     let workers = app.config.workers;
     let served = app.clone();
@@ -64,6 +64,7 @@ pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
     })
     .workers(workers)
     .client_request_timeout(HEADER_PATIENCE)
+    .shutdown_signal(stop)
     .shutdown_timeout(SHUTDOWN_PATIENCE);
     let bound = match tls {
         Some(tls) => http.listen_rustls_0_23(listener, tls)?,

@@ -74,7 +74,7 @@ fn name(error: &Error) -> &'static str {
         Error::NotJson => "not-json",
         Error::MalformedJson(_) => "malformed-json",
         Error::NotFound | Error::Admin(AdminError::NotFound) => "not-found",
-        Error::Admin(AdminError::Invalid { field, .. }) if matches!(field.as_str(), "limit" | "cursor" | "q") => "invalid-parameter",
+        Error::Admin(AdminError::InvalidParameter { .. }) => "invalid-parameter",
         Error::Admin(AdminError::Invalid { .. }) => "invalid-field",
         Error::Admin(AdminError::Conflict { .. }) => "conflict",
         Error::Admin(AdminError::Changed) => "changed-meanwhile",
@@ -91,18 +91,15 @@ fn name(error: &Error) -> &'static str {
 pub(super) fn of_admin_error(error: &AdminError) -> Answer {
     let answer = |status, description: &str, title| Answer::new(status, ErrorCode::InvalidRequest, description, title, None);
     match error {
-        AdminError::Invalid { field, message } => {
-            // What stands in the address is part of a malformed request, not of a well-formed one that asks too much.
-            let status = if matches!(field.as_str(), "limit" | "cursor" | "q") {
-                StatusCode::BAD_REQUEST
-            } else {
-                StatusCode::UNPROCESSABLE_ENTITY
-            };
-            Answer {
-                field: Some(field.clone()).filter(|field| !field.is_empty() && field != "."),
-                ..answer(status, message, "A value is not possible")
-            }
-        }
+        AdminError::Invalid { field, message } => Answer {
+            field: Some(field.clone()).filter(|field| !field.is_empty() && field != "."),
+            ..answer(StatusCode::UNPROCESSABLE_ENTITY, message, "A value is not possible")
+        },
+        // What stands in the address is part of a malformed request, not of a well-formed one that asks too much.
+        AdminError::InvalidParameter { name, message } => Answer {
+            field: Some((*name).to_owned()),
+            ..answer(StatusCode::BAD_REQUEST, message, "A value is not possible")
+        },
         AdminError::NotFound => answer(
             StatusCode::NOT_FOUND,
             "there is no such thing; perhaps somebody removed it",

@@ -82,6 +82,7 @@ pub(super) static ROUTES: &[Route] = &[
     api!(READ "/sessions/{id}" => api::sessions::show),
     api!(DELETE "/sessions/{id}" => api::sessions::end),
     api!(READ "/signing-keys" => api::signing_keys::list),
+    api!(READ "/signing-keys/{kid}" => api::signing_keys::show),
     api!(POST "/signing-keys/rotate" => api::signing_keys::rotate),
     api!(POST "/signing-keys/{kid}/retire" => api::signing_keys::retire),
 ];

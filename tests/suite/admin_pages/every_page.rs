@@ -9,7 +9,7 @@ use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::web::routes;
 
 use super::Desk;
-use crate::support::Browser;
+use crate::support::{Browser, Page};
 
 const EVIL: &str = "<script>alert(1)</script>\"'><img src=x>&amp;";
 
@@ -20,6 +20,8 @@ pub struct Things {
     scope: String,
     key: String,
     event: String,
+    grant: String,
+    session: String,
 }
 
 impl Things {
@@ -48,6 +50,12 @@ impl Things {
         let browser = Browser::new();
         let page = browser.visit(&app.url("/login")).await;
         browser.submit(&page, &[("username", EVIL), ("password", "wrong")]).await;
+        let grants = desk.get("/admin/grants").await;
+        let sessions = desk.get("/admin/sessions").await;
+        let first = |page: &Page, place: &str| {
+            let rest = page.body.split(&format!("/admin/{place}/")).nth(1).expect("there is one");
+            rest.split('/').next().expect("its id").to_owned()
+        };
         let key = app.app.keys.current().records().next().expect("a key").id.clone();
         let events = desk.get("/admin/events").await;
         let event = events.body.split("/admin/events/").nth(1).expect("an event");
@@ -57,6 +65,8 @@ impl Things {
             scope: "%3Cscript%3Ealert%281%29%3C%2Fscript%3E".to_owned(),
             key,
             event: event.split('"').next().expect("its id").to_owned(),
+            grant: first(&grants, "grants"),
+            session: first(&sessions, "sessions"),
         }
     }
 
@@ -74,7 +84,7 @@ impl Things {
             "/admin/clients/service/connect".to_owned(),
             "/admin/clients/service/playground".to_owned(),
             "/admin/clients?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
-            "/admin/events?kind=session.refused&actor=%22%3E%3Cscript%3Ealert(1)".to_owned(),
+            "/admin/events?kind=session.refused&subject_id=%22%3E%3Cscript%3Ealert(1)".to_owned(),
         ]);
         pages
     }
@@ -91,6 +101,10 @@ impl Things {
             "/confirm",
             "/playground",
             "/sign-in",
+            "/revoke",
+            "/withdraw",
+            "/end",
+            "/sign-out",
         ];
         let mut pages = self.pages();
         pages.retain(|page| !only_for_changes.iter().any(|part| page.contains(part)));
@@ -100,11 +114,15 @@ impl Things {
 
 /// A path of the table with its placeholders filled.
 pub fn filled(path: &str, things: &Things) -> String {
-    let id = if path.contains("/users/") {
-        &things.user
-    } else {
-        "00000000000000000000000000000000"
+    let id = match path.split('/').nth(2) {
+        Some("users") => &things.user,
+        Some("grants") => &things.grant,
+        Some("sessions") => &things.session,
+        _ => "00000000000000000000000000000000",
     };
+    if path == "/admin/consents/withdraw" {
+        return format!("{path}?user_id={}&client_id={}", things.user, things.client);
+    }
     path.replace("{client_id}", &things.client)
         .replace("{id}", id)
         .replace("{name}", &things.scope)

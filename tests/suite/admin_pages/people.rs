@@ -116,13 +116,26 @@ async fn grants_consents_and_sessions_are_ended() {
     // The newest stands first.
     let path = format!("/admin/users/{}/access", user.id);
     let page = desk.get(&path).await;
-    let page = desk.send(&page, "/revoke", &[]).await;
+    assert!(!page.body.contains("/revoke\""), "nothing is revoked by one press: {}", page.body);
+    let question = desk.get(&link(&page, "/revoke")).await;
+    let said = words(&question);
+    assert!(
+        said.contains("Revoke this grant?") && said.contains("alice") && said.contains("Example App"),
+        "{said}"
+    );
+    let page = desk.send(&question, "/revoke", &[]).await;
     assert!(words(&page).contains("Revoked."), "{}", words(&page));
     assert!(page.url.contains(&path), "back to where it was: {}", page.url);
     assert_eq!(client.refresh(second.text("refresh_token")).await.status, 400);
     assert_eq!(client.userinfo(first.text("access_token")).await.status, 200);
     let page = desk.get(&format!("/admin/consents?client_id={}", client.id())).await;
-    let page = desk.send(&page, "/consents/withdraw", &[]).await;
+    let question = desk.get(&link(&page, "/consents/withdraw")).await;
+    assert!(
+        words(&question).contains("Example App can do nothing for alice any more."),
+        "{}",
+        words(&question)
+    );
+    let page = desk.send(&question, "/consents/withdraw", &[]).await;
     assert!(words(&page).contains("Withdrawn."), "{}", words(&page));
     assert_eq!(client.userinfo(first.text("access_token")).await.status, 401);
 
@@ -133,11 +146,19 @@ async fn grants_consents_and_sessions_are_ended() {
     assert!(words(&page).contains("Admin token This browser"), "{}", words(&page));
     let path = format!("/admin/users/{}/sessions", user.id);
     let mut page = desk.get(&path).await;
-    while page.body.contains("/end\"") {
-        page = desk.send(&page, "/end", &[("back", "https://evil.example/")]).await;
+    while page.body.contains("/end?") {
+        let question = desk.get(&link(&page, "/end")).await;
+        page = desk.send(&question, "/end", &[("back", "https://evil.example/")]).await;
         assert!(page.url.contains("/admin?done=ended"), "{}", page.url);
         page = desk.get(&path).await;
     }
     assert!(words(&page).contains("Nobody is signed in."));
     assert!(browser.visit(&desk.app.url("/account")).await.body.contains("name=\"password\""));
+}
+
+/// The first link of a page to a question with this ending.
+fn link(page: &crate::support::Page, ending: &str) -> String {
+    let mut addresses = page.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let found = addresses.find(|address| address.contains(&format!("{ending}?")));
+    crate::support::browser::unescape(found.unwrap_or_else(|| panic!("no link to {ending}: {}", page.body)))
 }

@@ -136,3 +136,76 @@ async fn the_log_is_narrowed_and_shows_what_changed() {
     );
     assert_eq!(desk.get("/admin/events/nonsense").await.status, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_people_and_refuses_what_it_does_not_understand() {
+    let desk = Desk::new().await;
+    let alice = desk.app.user("alice").await;
+    let client = desk.app.public_client().await;
+    client.tokens("alice", &[]).await;
+    let said = words(&desk.get("/admin/events?kind=code.redeemed").await);
+    assert!(
+        said.contains("Example App client") && said.contains("alice user"),
+        "names, not ids: {said}"
+    );
+    assert!(!said.contains(&alice.id), "{said}");
+    let now = desk.app.app.now();
+    let typed = |at: i64| {
+        let date = time::OffsetDateTime::from_unix_timestamp(at).unwrap();
+        let (day, hour, minute) = (date.date(), date.hour(), date.minute());
+        format!("{day}%20{hour:02}:{minute:02}")
+    };
+    let found = |page: &crate::support::Page| page.body.contains("/admin/events/");
+    assert!(found(
+        &desk
+            .get(&format!("/admin/events?kind=code.redeemed&since={}", typed(now - 120)))
+            .await
+    ));
+    assert!(!found(
+        &desk
+            .get(&format!("/admin/events?kind=code.redeemed&until={}", typed(now - 120)))
+            .await
+    ));
+    assert!(
+        !found(&desk.get(&format!("/admin/events?kind=code.redeemed&since={}", now + 60)).await),
+        "seconds are fine, too"
+    );
+    for (wrong, why) in [
+        ("kind=nonsense", "There is no such kind of event."),
+        ("outcome=nonsense", "Outcome is success or failure."),
+        ("actor=nonsense", "Actor is anonymous, system"),
+        ("since=yesterday", "Write a date and a time"),
+        ("until=2027-13-45", "Write a date and a time"),
+    ] {
+        let page = desk.get(&format!("/admin/events?{wrong}")).await;
+        assert_eq!(page.status, 400, "{wrong}");
+        assert!(words(&page).contains(why) && !found(&page), "{wrong}: {}", words(&page));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_said_what_became_of_a_key() {
+    let desk = Desk::new().await;
+    let page = desk.get("/admin/rotate-signing-key").await;
+    let page = desk.send(&page, "/rotate-signing-key", &[("algorithm", "ES256")]).await;
+    assert!(words(&page).contains("signs a little later"), "{}", words(&page));
+    let page = desk.get("/admin/rotate-signing-key").await;
+    let page = desk
+        .send(&page, "/rotate-signing-key", &[("algorithm", "RS256"), ("immediately", "on")])
+        .await;
+    assert!(
+        words(&page).contains("The new key signs from now on.") || words(&page).contains("the new key signs from now on"),
+        "{}",
+        words(&page)
+    );
+    let keys = desk.app.app.keys.current();
+    let old = keys
+        .records()
+        .find(|key| key.algorithm.as_str() == "RS256" && key.retired_at.is_some())
+        .unwrap()
+        .id
+        .clone();
+    let page = desk.get(&format!("/admin/signing-keys/{old}/retire")).await;
+    let page = desk.send(&page, "/retire", &[("immediately", "on")]).await;
+    assert!(words(&page).contains("it is no longer published"), "{}", words(&page));
+}

@@ -108,3 +108,20 @@ async fn mistakes_with_filters_are_named() {
     }
     assert_eq!(problem(&operator.get("/events?user=x").await), (400, "unknown-parameter", "user"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_there_is_not_is_a_problem_too() {
+    let app = TestApp::start(Database::Sqlite).await;
+    for path in ["/api/admin/v1/nonsense", "/api/nonsense", "/api/"] {
+        let answer = crate::support::browser::http()
+            .get(app.url(path))
+            .header("Accept", "text/html")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 404);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+        let body: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!(body["type"], "urn:gatehouse:problem:not-found");
+    }
+}

@@ -56,6 +56,9 @@ on_every_database! {
             assert!(!old.to_string().contains(private), "{old}");
         }
         app.advance(1);
+        let shown = operator.get(&format!("/signing-keys/{}", kid(&before))).await;
+        assert_eq!((shown.status, shown.text("state")), (200, "active"));
+        assert_eq!(problem(&operator.get("/signing-keys/none").await), (404, "not-found", ""));
         let rotated = operator.post("/signing-keys/rotate", &json!({ "algorithm": "RS256" })).await;
         assert_eq!((rotated.status, rotated.text("state"), &rotated.body["replaced"]), (201, "next", &json!([kid(&before)])));
         assert!(published(&app).await.contains(&rotated.text("kid").to_owned()), "this node publishes it at once");

@@ -110,7 +110,10 @@ on_every_database! {
         client.redirect_uris = vec!["https://app.example/".to_owned()];
         assert!(gatehouse::oauth::clients::register(&app.app, client).await.is_err());
         assert!(app.app.store.read().await.unwrap().client("app").await.unwrap().is_none());
-        assert!(gatehouse::identity::account::set_disabled(&app.app, &user, true).await.is_err());
+        assert!({
+            let settings = gatehouse::model::user::UserSettings { is_disabled: true, ..user.settings.clone() };
+            gatehouse::identity::account::change(&app.app, user.clone(), settings).await.is_err()
+        });
         assert!(!app.app.store.read().await.unwrap().user(&user.id).await.unwrap().unwrap().is_disabled);
         let browser = Browser::new();
         let page = browser.visit(&app.url("/login")).await;

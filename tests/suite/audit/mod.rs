@@ -8,8 +8,8 @@ mod retention;
 mod tampering;
 
 use gatehouse::audit::{Finding, Summary, verify};
+use gatehouse::model::event::EventFilter;
 use gatehouse::model::event::{Event, EventKind};
-use gatehouse::store::EventFilter;
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 

@@ -3,9 +3,9 @@
 use gatehouse::base::digest::sha256_text;
 use gatehouse::identity::admin_token;
 use gatehouse::model::client::ConsentPolicy;
+use gatehouse::model::event::EventFilter;
 use gatehouse::model::event::{Actor, EventKind, Outcome};
 use gatehouse::protocol::client_authentication::AuthMethod;
-use gatehouse::store::EventFilter;
 use serde_json::json;
 
 use super::{all, intact, of_kind, only};
@@ -257,4 +257,43 @@ async fn the_developers_endpoints_act_for_the_admin_token() {
     assert!(created.iter().any(|event| event.detail["after"]["username"] == "alice"));
     assert_eq!(of_kind(&app, EventKind::ScopeCreated).await.len(), 3);
     assert_eq!(of_kind(&app, EventKind::ClientCreated).await.len(), 2);
+}
+
+on_every_database! {
+    async fn who_is_refused_again_and_again_is_recorded_now_and_then(app: TestApp) {
+        let client = app.confidential_client().await;
+        let wrong = |path: &str, token: &str| {
+            let request = crate::support::browser::http().post(app.url(path)).basic_auth(client.id(), Some("wrong"));
+            request.form(&[("grant_type", "client_credentials"), ("token", token)])
+        };
+        let refusals = async |kind| {
+            let filter = EventFilter { kind: Some(kind), ..EventFilter::default() };
+            app.app.store.read().await.unwrap().events(&filter, None, 100).await.unwrap()
+        };
+        for path in ["/token", "/introspect", "/revoke", "/token"] {
+            assert_eq!(crate::support::client::send(wrong(path, "x")).await.status, 401);
+        }
+        let found = refusals(EventKind::ClientRefused).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].client_id.as_deref(), found[0].outcome), (Some(client.id()), Outcome::Failure));
+        app.advance(61);
+        let again: Vec<_> = (0..10).map(|_| crate::support::client::send(wrong("/token", "x"))).collect();
+        futures_util::future::join_all(again).await;
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2, "ten at once are one");
+        // Who is nobody's client leaves no trace: there are as many of those as anybody likes.
+        let unknown = crate::support::browser::http().post(app.url("/token")).basic_auth("nobody", Some("wrong"));
+        crate::support::client::send(unknown.form(&[("grant_type", "client_credentials")])).await;
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2);
+
+        let user = app.user("alice").await;
+        let browser = crate::support::Browser::new();
+        let page = browser.visit(&app.url("/login")).await;
+        browser.sign_in(&page, "alice", "alice").await;
+        for _ in 0..3 {
+            assert_eq!(browser.get(&app.url("/admin")).await.status, 403);
+        }
+        let found = refusals(EventKind::AdminRefused).await;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].actor, gatehouse::model::event::Actor::User(user.id.clone()));
+    }
 }

@@ -91,7 +91,7 @@ on_every_database! {
         let client = app.public_client().await;
         let tokens = client.tokens("alice", &[]).await;
         let mut tx = app.app.store.begin().await.unwrap();
-        assert!(tx.withdraw_consent(&user.id, client.id(), app.app.now()).await.unwrap());
+        assert!(tx.withdraw_consent(&user.id, client.id(), app.app.now()).await.unwrap().is_consent);
         tx.commit().await.unwrap();
         assert_eq!(client.userinfo(tokens.text("access_token")).await.status, 401);
         assert_eq!(client.refresh(tokens.text("refresh_token")).await.error(), "invalid_grant");

@@ -218,10 +218,12 @@ on_every_database! {
         use gatehouse::identity::account;
         // As an operator's command holds it while it waits for the password to be typed.
         let read_before = app.user("alice").await;
-        account::set_disabled(&app.app, &read_before, true).await.unwrap();
+        let disabled = |is_disabled| gatehouse::model::user::UserSettings { is_disabled, ..read_before.settings.clone() };
+        account::change(&app.app, read_before.clone(), disabled(true)).await.unwrap();
         account::set_password(&app.app, &read_before, &"another password".into()).await.unwrap();
         assert_eq!(sign_in(&app, &Browser::new(), "alice", "another password").await.status, 401);
-        account::set_disabled(&app.app, &read_before, false).await.unwrap();
+        let now_there = app.app.store.read().await.unwrap().user(&read_before.id).await.unwrap().unwrap();
+        account::change(&app.app, now_there, disabled(false)).await.unwrap();
         assert_eq!(sign_in(&app, &Browser::new(), "alice", "another password").await.status, 303, "and the other way round");
     }
 

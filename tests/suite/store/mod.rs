@@ -1,11 +1,11 @@
 //! The store's contract: what every database must do alike.
 
 use gatehouse::base::id::new_id;
-use gatehouse::model::event::{EventKind, Outcome};
+use gatehouse::model::event::{EventFilter, EventKind, Outcome};
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
 use gatehouse::protocol::scope::Scope;
-use gatehouse::store::{EventFilter, GrantsWith, Redemption, Rotation, Setting};
+use gatehouse::store::{GrantsWith, Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 

@@ -93,7 +93,7 @@ impl TestApp {
             .await
             .expect("the installation opens");
         listener.set_nonblocking(true).expect("a socket option");
-        let server = web::server::start(&app, listener).expect("the server starts");
+        let server = web::server::start(&app, listener, std::future::pending()).expect("the server starts");
         let handle = server.handle();
         tokio::spawn(server);
         Self {

@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 
 use super::{PageParams, Query, Refused, no_query};
 use crate::admin::AdminError;
-use crate::admin::events::{self as engine, EventFilter, EventView};
+use crate::admin::events::{self as engine, EventView};
 use crate::admin::page::Listed;
-use crate::model::event::{Actor, EventKind, Outcome};
+use crate::model::event::{EventKind, Outcome};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -31,53 +31,12 @@ use crate::web::error::Error;
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let known = ["kind", "outcome", "actor", "subject_id", "client_id", "since", "until"];
     let query = Query::parse(&call, &known)?;
-    let listed = engine::list(&call.app, &filter(&query)?, &query.page()?).await?;
+    let filter = engine::filter(|name| query.text(name).ok().flatten()).map_err(|invalid| Error::InvalidParameter {
+        name: invalid.field.to_owned(),
+        message: invalid.message,
+    })?;
+    let listed = engine::list(&call.app, &filter, &query.page()?).await?;
     Ok(HttpResponse::Ok().json(listed))
-}
-
-/// Reads the filter of a list of events.
-///
-/// # Errors
-/// Names the parameter at fault.
-pub fn filter(query: &Query) -> Result<EventFilter, Error> {
-    let invalid = |name: &str, message: &str| Error::InvalidParameter {
-        name: name.to_owned(),
-        message: message.to_owned(),
-    };
-    let time = |name: &str| {
-        let text = query.text(name)?;
-        text.map(|text| {
-            let time = text.parse().ok().filter(|time: &i64| *time >= 0);
-            // Later than any event, and small enough to add to.
-            let time = time.map(|time| time.min(253_402_300_799));
-            time.ok_or_else(|| invalid(name, "a time is a number of seconds since 1970"))
-        })
-        .transpose()
-    };
-    let kind = query.text("kind")?.map(EventKind::parse);
-    let outcome = query.text("outcome")?.map(Outcome::parse);
-    let actor = query.text("actor")?.map(Actor::parse);
-    if kind == Some(None) {
-        return Err(invalid("kind", "there is no such kind of event"));
-    }
-    if outcome == Some(None) {
-        return Err(invalid("outcome", "outcome is success or failure"));
-    }
-    if actor == Some(None) {
-        return Err(invalid(
-            "actor",
-            "actor is anonymous, system, command, admin_token, user:ID or client:ID",
-        ));
-    }
-    Ok(EventFilter {
-        kind: kind.flatten(),
-        outcome: outcome.flatten(),
-        actor: actor.flatten(),
-        subject_id: query.text("subject_id")?.map(str::to_owned),
-        client_id: query.text("client_id")?.map(str::to_owned),
-        since: time("since")?,
-        until: time("until")?,
-    })
 }
 
 /// Show an event

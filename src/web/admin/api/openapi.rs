@@ -43,7 +43,7 @@ use crate::web::error::Error;
         consents::list, consents::withdraw,
         grants::list, grants::show, grants::revoke,
         sessions::list, sessions::show, sessions::end,
-        signing_keys::list, signing_keys::rotate, signing_keys::retire,
+        signing_keys::list, signing_keys::show, signing_keys::rotate, signing_keys::retire,
     ),
     components(schemas(super::Problem, crate::admin::stats::Range, crate::model::event::EventKind, crate::model::event::Outcome)),
     security(("admin_token" = []), ("bearer" = [])),

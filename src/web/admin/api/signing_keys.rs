@@ -52,6 +52,17 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(engine::list(&call.app, &query.page()?).await?))
 }
 
+/// Show a signing key
+#[utoipa::path(
+    get, path = "/api/admin/v1/signing-keys/{kid}", tag = "signing keys", operation_id = "show_signing_key",
+    params(("kid" = String, Path, description = "Its `kid`")),
+    responses((status = 200, body = KeyView), Refused)
+)]
+pub async fn show(call: Call) -> Result<HttpResponse, Error> {
+    no_query(&call)?;
+    Ok(HttpResponse::Ok().json(engine::show(&call.app, &call.segment("kid")?).await?))
+}
+
 /// Rotate a signing key
 ///
 /// A new key is published. It signs 15 minutes later, when everybody can know it, or `immediately`; the key before

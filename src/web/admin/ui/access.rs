@@ -5,8 +5,9 @@ use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
 use super::view::page::{Tab, Ui, View, listed_page, text};
-use super::view::parts::{Folded, Heading, Note, Tag, Tone};
+use super::view::parts::{Folded, Heading, Link, Note, Tag, Tone};
 use super::view::table::{Cell, Table};
+use super::view::time;
 use super::{clients, users};
 use crate::admin::clients as client_engine;
 use crate::admin::consents::{self, ConsentView};
@@ -141,14 +142,15 @@ fn consent_row(ui: &Ui, call: &Call, consent: &ConsentView) -> Vec<Cell> {
     if !consent.claims.is_empty() {
         scope = scope.note(format!("and the claims {}", consent.claims.join(", ")));
     }
-    let about = format!("of {}", consent.username.as_ref().unwrap_or(&consent.user_id));
-    let withdraw = ui
-        .press(ui.at(&["consents", "withdraw"]), "Withdraw")
-        .with("user_id", &consent.user_id)
-        .with("client_id", &consent.client_id)
-        .with("back", call.here())
-        .about(about)
-        .danger();
+    let who = consent.username.as_ref().unwrap_or(&consent.user_id);
+    let application = consent.client_name.as_ref().unwrap_or(&consent.client_id);
+    let here = call.here();
+    let query = [
+        ("user_id", consent.user_id.as_str()),
+        ("client_id", &consent.client_id),
+        ("back", &here),
+    ];
+    let withdraw = Link::new("Withdraw …", ui.at_with(&["consents", "withdraw"], &query)).about(format!("of {who} to {application}"));
     vec![
         person(ui, &consent.user_id, consent.username.as_ref()),
         client(ui, &consent.client_id, consent.client_name.as_ref()),
@@ -183,16 +185,15 @@ fn grant_row(ui: &Ui, call: &Call, grant: &GrantView) -> Vec<Cell> {
     };
     let mut granted = Cell::time(grant.created_at, ui.now());
     if let Some(used) = grant.last_used_at {
-        granted = granted.note(format!("last used {}", super::view::time::from_now(used, ui.now())));
+        granted = granted.note(format!("last used {}", time::from_now(used, ui.now())));
     }
-    let about = format!("of {}", grant.username.as_ref().unwrap_or(&grant.user_id));
+    let who = grant.username.as_ref().unwrap_or(&grant.user_id);
+    let application = grant.client_name.as_ref().unwrap_or(&grant.client_id);
+    let since = time::exact(grant.created_at);
+    let address = ui.at_with(&["grants", &grant.id, "revoke"], &[("back", &call.here())]);
+    let revoke = Link::new("Revoke …", address).about(format!("what {who} granted {application} on {since}"));
     let action = match grant.state {
-        GrantState::Pending | GrantState::Active => Cell::only(
-            ui.press(ui.at(&["grants", &grant.id, "revoke"]), "Revoke")
-                .with("back", call.here())
-                .about(about)
-                .danger(),
-        ),
+        GrantState::Pending | GrantState::Active => Cell::only(revoke),
         GrantState::Ended | GrantState::Revoked => Cell::default(),
     };
     vec![
@@ -203,20 +204,4 @@ fn grant_row(ui: &Ui, call: &Call, grant: &GrantView) -> Vec<Cell> {
         granted,
         action,
     ]
-}
-
-/// `POST /admin/consents/withdraw`
-pub async fn withdraw(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let typed = call.admin_form()?;
-    consents::withdraw(&call.app, text(&typed, "user_id"), text(&typed, "client_id")).await?;
-    Ok(ui.see_back(&typed, "withdrawn"))
-}
-
-/// `POST /admin/grants/{id}/revoke`
-pub async fn revoke(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let typed = call.admin_form()?;
-    grants::revoke(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see_back(&typed, "revoked"))
 }

@@ -10,15 +10,16 @@ use super::view::parts::{Code, Search, Section, Tag, Tone};
 use super::view::table::{Cell, Facts, Table};
 use super::view::time;
 use crate::admin::AdminError;
-use crate::admin::events::{self as engine, EventFilter, EventView};
+use crate::admin::events::{self as engine, EventView, Names};
 use crate::admin::page::Page;
-use crate::model::event::{Actor, EventKind, Outcome};
+use crate::base::invalid::Invalid;
+use crate::model::event::{Actor, EventFilter, EventKind, Outcome};
 use crate::protocol::parameters::Parameters;
 use crate::web::call::Call;
-use crate::web::error::Error;
+use crate::web::error::{Error, status_of};
 
 /// What a list can be narrowed by; the names are those of the API.
-const FILTERS: [&str; 5] = ["kind", "outcome", "actor", "subject_id", "client_id"];
+const FILTERS: [&str; 7] = ["kind", "outcome", "actor", "subject_id", "client_id", "since", "until"];
 
 /// How many events the dashboard shows.
 const RECENT: &str = "8";
@@ -27,48 +28,65 @@ const RECENT: &str = "8";
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let query = call.query()?;
-    let listed = engine::list(&call.app, &filter(&query), &listed_page(&query)?).await?;
-    let mut table = Table::new("Events", COLUMNS, "No event is like this.");
-    for event in &listed.items {
-        table.row(row(&ui, event));
-    }
+    let view = ui
+        .view(Place::Events, "Audit log")
+        .lead("Who did what to whom, from where, and what came of it. Newest first.");
+    let filter = match filter(&query) {
+        Ok(filter) => filter,
+        Err(invalid) => {
+            let status = status_of(&AdminError::parameter(invalid.field, ""));
+            return view.part(search(&ui, &query).blame(&invalid)).refused(status);
+        }
+    };
+    let listed = engine::list(&call.app, &filter, &listed_page(&query)?).await?;
     let next = listed.next.map(|next| {
         let mut pairs: Vec<(&str, &str)> = FILTERS.into_iter().map(|name| (name, text(&query, name))).collect();
         pairs.retain(|(_, value)| !value.is_empty());
         pairs.push(("cursor", &next));
         ui.at_with(&["events"], &pairs)
     });
-    ui.view(Place::Events, "Audit log")
-        .lead("Who did what to whom, from where, and what came of it. Newest first.")
-        .part(search(&ui, &query))
-        .part(table.next(next))
-        .ok()
+    let table = table(&ui, "Events", "No event is like this.", &listed.items).await?;
+    view.part(search(&ui, &query)).part(table.next(next)).ok()
 }
 
 /// The last few events, for the dashboard.
 pub async fn recent(ui: &Ui) -> Result<Table, AdminError> {
     let page = Page::parse(Some(RECENT), None)?;
     let listed = engine::list(&ui.app, &EventFilter::default(), &page).await?;
-    let mut table = Table::new("Recent events", COLUMNS, "Nothing has happened yet.");
-    for event in &listed.items {
-        table.row(row(ui, event));
+    table(ui, "Recent events", "Nothing has happened yet.", &listed.items).await
+}
+
+async fn table(ui: &Ui, caption: &str, empty: &str, events: &[EventView]) -> Result<Table, AdminError> {
+    let names = engine::names(&ui.app, events).await?;
+    let mut table = Table::new(caption, COLUMNS, empty);
+    for event in events {
+        table.row(row(ui, &names, event));
     }
     Ok(table)
 }
 
 const COLUMNS: &[&str] = &["What", "When", "Who", "About", "From"];
 
-/// A filter that says nothing that can be is no filter: people type these.
-fn filter(query: &Parameters) -> EventFilter {
-    let named = |name| Some(text(query, name).to_owned()).filter(|value| !value.is_empty());
-    EventFilter {
-        kind: EventKind::parse(text(query, "kind")),
-        outcome: Outcome::parse(text(query, "outcome")),
-        actor: Actor::parse(text(query, "actor")),
-        subject_id: named("subject_id"),
-        client_id: named("client_id"),
-        ..EventFilter::default()
-    }
+/// Reads what was asked for. Dates are typed as people read them here, in UTC; numbers are taken, too.
+fn filter(query: &Parameters) -> Result<EventFilter, Invalid> {
+    let seconds = |name: &'static str| {
+        let typed = text(query, name);
+        if typed.is_empty() || typed.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(typed.to_owned());
+        }
+        let at = time::typed(typed).ok_or_else(|| Invalid::new(name, "write a date and a time, such as 2027-01-15 08:00"))?;
+        Ok(at.to_string())
+    };
+    let (since, until) = (seconds("since")?, seconds("until")?);
+    let named = |name| {
+        let said = match name {
+            "since" => since.as_str(),
+            "until" => until.as_str(),
+            other => text(query, other),
+        };
+        Some(said).filter(|said| !said.is_empty())
+    };
+    engine::filter(named)
 }
 
 fn search(ui: &Ui, query: &Parameters) -> Search {
@@ -93,17 +111,33 @@ fn search(ui: &Ui, query: &Parameters) -> Search {
         .field(field("subject_id", "User ID"))
         .field(field("client_id", "Client ID"))
         .field(field("actor", "By whom").hint("admin_token, user:ID or client:ID"))
+        .field(field("since", "Since, UTC").hint("2027-01-15 08:00"))
+        .field(field("until", "Until, UTC").hint("2027-01-16"))
 }
 
 fn outcome_tag(event: &EventView) -> Option<Tag> {
     (event.outcome == Outcome::Failure).then(|| Tag::new("Refused", Tone::Bad))
 }
 
+fn user(ui: &Ui, names: &Names, id: &str) -> Cell {
+    match names.users.get(id) {
+        Some(name) => Cell::text(name).note("user").to(ui.at(&["users", id])),
+        None => Cell::code(id).note("an account that is gone"),
+    }
+}
+
+fn client(ui: &Ui, names: &Names, id: &str) -> Cell {
+    match names.clients.get(id) {
+        Some(name) => Cell::text(name).note("client").to(ui.at(&["clients", id])),
+        None => Cell::code(id).note("a client that is gone"),
+    }
+}
+
 /// Who did it.
-fn actor(ui: &Ui, event: &EventView) -> Cell {
+fn actor(ui: &Ui, names: &Names, event: &EventView) -> Cell {
     match Actor::parse(&event.actor) {
-        Some(Actor::User(id)) => Cell::text("User").note(&id).to(ui.at(&["users", &id])),
-        Some(Actor::Client(id)) => Cell::text("Client").note(&id).to(ui.at(&["clients", &id])),
+        Some(Actor::User(id)) => user(ui, names, &id),
+        Some(Actor::Client(id)) => client(ui, names, &id),
         Some(Actor::AdminToken) => Cell::text("Admin token"),
         Some(Actor::System) => Cell::text("The server"),
         Some(Actor::Command) => Cell::text("Command line"),
@@ -112,24 +146,24 @@ fn actor(ui: &Ui, event: &EventView) -> Cell {
 }
 
 /// Whom or what it concerns most.
-fn about(ui: &Ui, event: &EventView) -> Cell {
+fn about(ui: &Ui, names: &Names, event: &EventView) -> Cell {
     match (&event.subject_id, &event.client_id, &event.target) {
-        (Some(id), _, _) => Cell::text("User").note(id).to(ui.at(&["users", id])),
-        (None, Some(id), _) => Cell::text("Client").note(id).to(ui.at(&["clients", id])),
+        (Some(id), _, _) => user(ui, names, id),
+        (None, Some(id), _) => client(ui, names, id),
         (None, None, Some(target)) => Cell::code(target),
         (None, None, None) => Cell::text("–"),
     }
 }
 
-fn row(ui: &Ui, event: &EventView) -> Vec<Cell> {
+fn row(ui: &Ui, names: &Names, event: &EventView) -> Vec<Cell> {
     vec![
         Cell::text(event.title)
             .to(ui.at(&["events", &event.id]))
             .maybe_tag(outcome_tag(event)),
         Cell::time(event.at, ui.now()),
-        actor(ui, event),
-        about(ui, event),
-        Cell::text(event.address.as_deref().unwrap_or("–")),
+        actor(ui, names, event),
+        about(ui, names, event),
+        Cell::text(event.address.as_deref().unwrap_or("–")).unbroken(),
     ]
 }
 
@@ -137,18 +171,18 @@ fn row(ui: &Ui, event: &EventView) -> Vec<Cell> {
 pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let event = engine::find(&call.app, &call.segment("event_id")?).await?;
+    let names = engine::names(&call.app, std::slice::from_ref(&event)).await?;
     let optional = |value: &Option<String>| value.as_ref().map(Cell::code);
     let facts = Facts::default()
         .fact("When", Cell::text(time::exact(event.at)))
         .fact("What", Cell::code(event.kind.as_str()).maybe_tag(outcome_tag(&event)))
-        .fact("Who", actor(&ui, &event))
-        .maybe("User", event.subject_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["users", id]))))
-        .maybe(
-            "Client",
-            event.client_id.as_ref().map(|id| Cell::code(id).to(ui.at(&["clients", id]))),
-        )
+        .fact("Who", actor(&ui, &names, &event))
+        .maybe("User", event.subject_id.as_ref().map(|id| user(&ui, &names, id)))
+        .maybe("User ID", optional(&event.subject_id))
+        .maybe("Client", event.client_id.as_ref().map(|id| client(&ui, &names, id)))
+        .maybe("Client ID", optional(&event.client_id))
         .maybe("Concerns", optional(&event.target))
-        .maybe("From", optional(&event.address))
+        .maybe("From", optional(&event.address).map(Cell::unbroken))
         .maybe("Request", optional(&event.request_id))
         .fact("Event", Cell::code(&event.id));
     let mut view = ui

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod clients;
 pub mod dashboard;
+pub mod ending;
 pub mod events;
 mod menu;
 pub mod playground;

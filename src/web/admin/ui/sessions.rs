@@ -5,8 +5,9 @@ use actix_web::HttpResponse;
 use super::menu::Section as Place;
 use super::users;
 use super::view::page::{Ui, listed_page};
-use super::view::parts::{Section, Tag, Tone};
+use super::view::parts::{Link, Section, Tag, Tone};
 use super::view::table::{Cell, Table};
+use super::view::time;
 use crate::admin::page::Page;
 use crate::admin::sessions::{self as engine, SessionKind, SessionView};
 use crate::admin::users as user_engine;
@@ -57,25 +58,17 @@ fn row(ui: &Ui, call: &Call, session: &SessionView) -> Vec<Cell> {
     let is_this = ui.session_id.as_ref() == Some(&session.id);
     let who = who.maybe_tag(is_this.then(|| Tag::new("This browser", Tone::Good)));
     let browser = browser_name::in_words(&session.user_agent);
-    let end = ui
-        .press(ui.at(&["sessions", &session.id, "end"]), "End")
-        .with("back", call.here())
-        .about(format!("the session in {browser}"))
-        .danger();
+    let name = session.username.as_deref().unwrap_or("the admin token");
+    let end = Link::new("End …", ui.at_with(&["sessions", &session.id, "end"], &[("back", &call.here())])).about(format!(
+        "the session of {name} in {browser} since {}",
+        time::exact(session.auth_time)
+    ));
     vec![
         who,
         Cell::text(browser),
-        Cell::text(&session.address),
+        Cell::text(&session.address).unbroken(),
         Cell::time(session.auth_time, ui.now()),
         Cell::time(session.last_seen_at, ui.now()),
         Cell::only(end),
     ]
-}
-
-/// `POST /admin/sessions/{id}/end`
-pub async fn end(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let typed = call.admin_form()?;
-    engine::end(&call.app, &call.segment("id")?).await?;
-    Ok(ui.see_back(&typed, "ended"))
 }

@@ -49,14 +49,14 @@ fn state_tag(state: KeyState) -> Tag {
 
 fn row(ui: &Ui, key: &KeyView) -> Vec<Cell> {
     let now = ui.now();
-    let until = |at: Option<i64>| at.map_or_else(|| Cell::text("it is rotated"), |at| Cell::time(at, now));
+    let until = |at: Option<i64>, otherwise: &str| at.map_or_else(|| Cell::text(otherwise), |at| Cell::time(at, now));
     let retire = Link::new("Retire …", ui.at(&["signing-keys", &key.kid, "retire"])).about(format!("{} {}", key.algorithm, key.kid));
     vec![
         Cell::text(key.algorithm.as_str()).note(&key.kid),
         Cell::only_tag(state_tag(key.state)),
         Cell::time(key.created_at, now),
-        until(key.retired_at),
-        until(key.expires_at),
+        until(key.retired_at, "it is rotated"),
+        until(key.expires_at, "its last token has expired"),
         Cell::only(retire),
     ]
 }
@@ -73,8 +73,9 @@ pub async fn rotate(call: Call) -> Result<HttpResponse, Error> {
         let (form, status) = rotation_form(&ui).again(error, &typed)?;
         return rotation(&ui, form).refused(status);
     };
-    engine::rotate(&call.app, algorithm, !text(&typed, "immediately").is_empty()).await?;
-    Ok(ui.see(&["signing-keys"], "rotated"))
+    let is_at_once = !text(&typed, "immediately").is_empty();
+    engine::rotate(&call.app, algorithm, is_at_once).await?;
+    Ok(ui.see(&["signing-keys"], if is_at_once { "rotated-at-once" } else { "rotated" }))
 }
 
 fn rotation_form(ui: &Ui) -> Form {
@@ -113,8 +114,9 @@ pub async fn retire(call: Call) -> Result<HttpResponse, Error> {
         return retirement(&ui, &key, retirement_form(&ui, &key)).ok();
     }
     let typed = call.admin_form()?;
-    match engine::retire(&call.app, &key.kid, !text(&typed, "immediately").is_empty()).await {
-        Ok(()) => Ok(ui.see(&["signing-keys"], "retired")),
+    let is_at_once = !text(&typed, "immediately").is_empty();
+    match engine::retire(&call.app, &key.kid, is_at_once).await {
+        Ok(()) => Ok(ui.see(&["signing-keys"], if is_at_once { "retired-at-once" } else { "retired" })),
         Err(error) => {
             let (form, status) = retirement_form(&ui, &key).again(error, &typed)?;
             retirement(&ui, &key, form).refused(status)

@@ -5,6 +5,7 @@ use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::base::fault::Fault;
 use crate::oauth::applications::{self, Application};
 use crate::protocol::redirect_uri::csp_source;
 use crate::web::call::Call;
@@ -96,7 +97,7 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
         return if call.is_post() { done() } else { Err(Error::NotFound) };
     };
     if call.is_post() {
-        applications::remove(&call.app, &visitor.user.id, &application).await?;
+        applications::withdraw(&call.app, &visitor.user.id, &application.client.id).await?;
         return done();
     }
     let logo = application.client.logo_uri.as_deref().and_then(csp_source).unwrap_or_default();
@@ -117,7 +118,7 @@ fn allow_pictures(response: &mut HttpResponse, sources: &str) -> Result<(), Erro
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self' {sources}; script-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let value = policy.parse().map_err(|_| Error::NotFound)?;
+    let value = policy.parse().map_err(|error| Error::Fault(Fault::internal(error)))?;
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -61,16 +62,7 @@ impl Driver {
     pub async fn start() -> (Self, Client) {
         let place = PLACES.acquire().await.expect("the semaphore is never closed");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut process = Command::new(tools::chromedriver())
-            .arg("--port=0")
-            .env("TMPDIR", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let mut output = BufReader::new(process.stdout.take().expect("standard output is piped"));
-        let port = announced_port(&mut output);
+        let (process, output, port) = (0..5).find_map(|_| launch(folder.path())).expect("chromedriver starts");
         let mut driver = Self {
             process,
             _output: output,
@@ -121,15 +113,38 @@ impl Drop for Driver {
     }
 }
 
-fn announced_port(output: &mut impl BufRead) -> u16 {
+/// Starts a driver; `None` when somebody else took the port that it chose: it looks for one that is free first, and
+/// binds it on all kinds of addresses later.
+fn launch(folder: &Path) -> Option<(Child, BufReader<ChildStdout>, u16)> {
+    let mut process = Command::new(tools::chromedriver())
+        .arg("--port=0")
+        .env("TMPDIR", folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts");
+    let mut output = BufReader::new(process.stdout.take().expect("standard output is piped"));
+    match announced_port(&mut output) {
+        Ok(port) => Some((process, output, port)),
+        Err(said) => {
+            let _ = process.kill();
+            let _ = process.wait();
+            assert!(said.contains("port not available"), "chromedriver does not start: {said}");
+            None
+        }
+    }
+}
+
+fn announced_port(output: &mut impl BufRead) -> Result<u16, String> {
     let mut said = String::new();
     for line in output.lines().map_while(Result::ok) {
         if let Some((_, port)) = line.rsplit_once("started successfully on port ") {
-            return port.trim_end_matches('.').parse().expect("a port");
+            return port.trim_end_matches('.').parse().map_err(|_| line);
         }
         said.push_str(&line);
     }
-    panic!("chromedriver does not start: {said}");
+    Err(said)
 }
 
 /// A command that `WebDriver` does not know and chromedriver does.

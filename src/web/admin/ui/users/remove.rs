@@ -1,4 +1,4 @@
-//! Turning an account off and on, signing it out, and deleting it.
+//! Turning an account off and on, and deleting it.
 
 use actix_web::HttpResponse;
 
@@ -21,15 +21,6 @@ pub async fn disable(call: Call) -> Result<HttpResponse, Error> {
     let change = |settings| Ok(UserSettings { is_disabled, ..settings });
     engine::change(&call.app, &id, &expected(&typed), change).await?;
     Ok(ui.see(&["users", &id], if is_disabled { "disabled" } else { "enabled" }))
-}
-
-/// `POST /admin/users/{id}/sign-out`
-pub async fn sign_out(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let id = call.segment("id")?;
-    call.admin_form()?;
-    engine::sign_out(&call.app, &id).await?;
-    Ok(ui.see(&["users", &id], "signed-out"))
 }
 
 /// `/admin/users/{id}/delete`

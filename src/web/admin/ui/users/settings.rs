@@ -68,7 +68,7 @@ fn away(ui: &Ui, user: &User) -> Section {
         .part(
             Row::default()
                 .part(Link::new("Set a password …", ui.at(&["users", id, "password"])))
-                .part(ui.press(ui.at(&["users", id, "sign-out"]), "Sign out everywhere"))
+                .part(Link::new("Sign out everywhere …", ui.at(&["users", id, "sign-out"])))
                 .part(press)
                 .part(Link::new("Delete …", ui.at(&["users", id, "delete"]))),
         )

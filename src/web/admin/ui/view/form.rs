@@ -153,7 +153,7 @@ impl Form {
                 let message = "Somebody else changed this while you were editing, so nothing was saved. Fields that differ show what is saved now. Correct what you typed if need be, and save again to replace it.";
                 self.problem = Some(message.to_owned());
             }
-            gone @ (AdminError::NotFound | AdminError::Fault(_)) => return Err(gone.into()),
+            gone @ (AdminError::InvalidParameter { .. } | AdminError::NotFound | AdminError::Fault(_)) => return Err(gone.into()),
         }
         Ok((self, status))
     }

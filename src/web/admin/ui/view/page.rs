@@ -177,10 +177,14 @@ impl Ui {
         see(&self.at(segments), done)
     }
 
+    /// The page that a query or a form names to come back to.
+    pub fn back(&self, fields: &Parameters) -> String {
+        format!("{}{}", self.app.issuer.path(), safe_path(text(fields, "back")))
+    }
+
     /// As [`Self::see`], to the page that a form names to come back to.
     pub fn see_back(&self, fields: &Parameters, done: &str) -> HttpResponse {
-        let path = safe_path(text(fields, "back"));
-        see(&format!("{}{path}", self.app.issuer.path()), done)
+        see(&self.back(fields), done)
     }
 }
 
@@ -206,7 +210,9 @@ fn done_text(name: &str) -> Option<&'static str> {
         "signed-out" => "Signed out everywhere.",
         "password" => "The password was set.",
         "rotated" => "Rotated: the new key is published now, and signs a little later.",
-        "retired" => "Retired: nothing that it signed is valid any more.",
+        "rotated-at-once" => "Rotated: the new key signs from now on.",
+        "retired" => "Retired: it signs no more, and verifies until the last token that it signed has expired.",
+        "retired-at-once" => "Retired: it is no longer published, and nothing that it signed is valid any more.",
         "confirmed" => "Thank you. Now do it once more.",
         _ => return None,
     })

@@ -4,6 +4,8 @@ use askama::Template;
 
 use super::Part;
 use super::field::Field;
+use super::form::sentence;
+use crate::base::invalid::Invalid;
 
 /// How something is meant, beside its words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +75,6 @@ pub struct Press {
     action: String,
     csrf: String,
     label: String,
-    about: String,
     hidden: Vec<(String, String)>,
     is_main: bool,
     is_danger: bool,
@@ -85,7 +86,6 @@ impl Press {
             action,
             csrf,
             label: label.to_owned(),
-            about: String::new(),
             hidden: Vec::new(),
             is_main: false,
             is_danger: false,
@@ -95,12 +95,6 @@ impl Press {
     /// Sends a value along.
     pub fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.hidden.push((name.to_owned(), value.to_string()));
-        self
-    }
-
-    /// What it is about, for those who hear a list of buttons.
-    pub fn about(mut self, about: impl Into<String>) -> Self {
-        self.about = about.into();
         self
     }
 
@@ -395,6 +389,14 @@ impl Search {
     /// A field.
     pub fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
+        self
+    }
+
+    /// Says at the field that it is about what was not understood.
+    pub fn blame(mut self, invalid: &Invalid) -> Self {
+        for field in self.fields.iter_mut().filter(|field| field.name == invalid.field) {
+            field.problem = Some(sentence(&invalid.message));
+        }
         self
     }
 }

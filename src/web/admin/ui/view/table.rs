@@ -14,6 +14,7 @@ pub struct Cell {
     text: String,
     href: Option<String>,
     is_code: bool,
+    is_unbroken: bool,
     machine: Option<String>,
     exact: String,
     tags: Vec<Tag>,
@@ -36,6 +37,12 @@ impl Cell {
             is_code: true,
             ..Self::text(text)
         }
+    }
+
+    /// It stays on one line: half an address means something else.
+    pub fn unbroken(mut self) -> Self {
+        self.is_unbroken = true;
+        self
     }
 
     /// A point in time, as far from now as it is.

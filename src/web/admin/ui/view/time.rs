@@ -1,8 +1,8 @@
 //! Points in time, for people.
 
-use ::time::OffsetDateTime;
 use ::time::format_description::well_known::Rfc3339;
 use ::time::macros::format_description;
+use ::time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::base::clock::{Seconds, Timestamp};
 
@@ -19,6 +19,19 @@ pub fn machine(at: Timestamp) -> String {
 pub fn exact(at: Timestamp) -> String {
     let form = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
     date(at).format(form).unwrap_or_default()
+}
+
+/// A date that somebody typed, with a time or without, in UTC: `2027-01-15 08:00`, `2027-01-15T08:00:30Z`.
+pub fn typed(text: &str) -> Option<Timestamp> {
+    let text = text.trim().trim_end_matches('Z').replacen('T', " ", 1);
+    let with_seconds = match text.len() {
+        10 => format!("{text} 00:00:00"),
+        16 => format!("{text}:00"),
+        _ => text,
+    };
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    let date = PrimitiveDateTime::parse(&with_seconds, form).ok()?;
+    Some(date.assume_utc().unix_timestamp())
 }
 
 /// `15 Jan`
