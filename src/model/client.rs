@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::base::clock::{Seconds, Timestamp};
@@ -146,6 +147,14 @@ pub struct ClientSettings {
     /// Whether its authorization codes need PKCE; public clients always need it
     #[serde(rename = "require_pkce")]
     pub requires_pkce: bool,
+    /// The resource that its access tokens are for when a request names none; the server itself when this is not set
+    #[schema(example = "https://mcp.example/mcp")]
+    pub default_resource: Option<String>,
+    /// Its public keys as a JWK set, with which it signs client assertions
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<Value>,
+    /// Where its public keys are, instead of `jwks`
+    pub jwks_uri: Option<String>,
     /// Life of its access tokens in seconds, when it differs from the server's
     #[schema(minimum = 10, maximum = 86400)]
     pub access_token_lifetime: Option<Seconds>,
@@ -200,6 +209,9 @@ impl ClientSettings {
             signing_algorithm: SigningAlgorithm::Rs256,
             requires_pkce: true,
             access_token_lifetime: None,
+            default_resource: None,
+            jwks: None,
+            jwks_uri: None,
             logo_uri: None,
             client_uri: None,
             policy_uri: None,
@@ -231,17 +243,61 @@ impl ClientSettings {
     }
 }
 
-/// A registered client.
+/// Who made a client known to this server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientOrigin {
+    /// An operator
+    #[default]
+    Operator,
+    /// It registered itself (RFC 7591): nobody has looked at it
+    Registration,
+    /// A client metadata document, whose URL is its `client_id`: whoever has that host vouches for it
+    Document,
+}
+
+impl ClientOrigin {
+    /// Every origin.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Registration, Self::Document];
+
+    /// The name in the API and in storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Registration => "registration",
+            Self::Document => "document",
+        }
+    }
+
+    /// The origin of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.as_str() == name)
+    }
+}
+
+/// A client as this server knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
     /// `client_id`
     pub id: String,
+    /// Who made it known
+    pub origin: ClientOrigin,
     /// SHA-256 of the secret that this server made; `None` for public clients
     pub secret_hash: Option<String>,
     /// SHA-256 of the secret before it, while both are valid
     pub previous_secret_hash: Option<String>,
     /// Until when the secret before it is valid
     pub previous_secret_expires_at: Option<Timestamp>,
+    /// Its secret, sealed, where it makes MACs with it (`client_secret_jwt`)
+    pub sealed_secret: Option<String>,
+    /// SHA-256 of the registration access token of a client that registered itself (RFC 7592 §3)
+    pub registration_token_hash: Option<String>,
+    /// What it has in common with registrations that look the same and come from the same place
+    pub registration_mark: Option<String>,
+    /// Until when what was read of its document holds
+    pub document_expires_at: Option<Timestamp>,
     /// Tokens that it got for itself before this time are dead
     pub tokens_valid_from: Timestamp,
     /// What the operator decides; its fields can be read from the client itself

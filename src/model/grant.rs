@@ -25,6 +25,8 @@ pub struct Grant {
     pub session_id: String,
     /// What for
     pub scope: Scope,
+    /// The resources that tokens are for, as they are registered; empty when none was asked for (RFC 8707)
+    pub resource: Vec<String>,
     /// Single claims that were asked for
     pub claims: ClaimsRequest,
     /// Where the code was sent

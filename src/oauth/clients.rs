@@ -8,7 +8,7 @@ use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::model::client::{Client, ClientKind, ClientSettings};
+use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
@@ -131,7 +131,12 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
     let secret = (!settings.is_public()).then(|| new.secret.unwrap_or_else(|| new_secret(app)));
     let client = Client {
         id: new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random)),
+        origin: ClientOrigin::Operator,
         secret_hash: secret.as_deref().map(sha256_text),
+        sealed_secret: None,
+        registration_token_hash: None,
+        registration_mark: None,
+        document_expires_at: None,
         previous_secret_hash: None,
         previous_secret_expires_at: None,
         tokens_valid_from: now,

@@ -1,7 +1,7 @@
 //! Clients.
 
 use crate::base::fault::Fault;
-use crate::model::client::{AccessTokenFormat, Client, ClientSettings, ConsentPolicy};
+use crate::model::client::{AccessTokenFormat, Client, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
@@ -16,7 +16,8 @@ macro_rules! columns {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
          access_token_format, signing_algorithm, requires_pkce, access_token_lifetime, logo_uri, \
          client_uri, policy_uri, tos_uri, is_disabled, created_at, updated_at, may_introspect, previous_secret_hash, \
-         previous_secret_expires_at, search_name, version, tokens_valid_from"
+         previous_secret_expires_at, search_name, version, tokens_valid_from, origin, jwks, jwks_uri, default_resource, \
+         sealed_secret, registration_token_hash, registration_mark, document_expires_at"
     };
 }
 pub(super) use columns;
@@ -25,6 +26,11 @@ pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
     let grant_types: Vec<String> = row.json(5)?;
     Ok(Client {
         id: row.text(0)?,
+        origin: row.named(25, ClientOrigin::parse)?,
+        sealed_secret: row.maybe_text(29)?,
+        registration_token_hash: row.maybe_text(30)?,
+        registration_mark: row.maybe_text(31)?,
+        document_expires_at: row.maybe_integer(32)?,
         secret_hash: row.maybe_text(2)?,
         previous_secret_hash: row.maybe_text(20)?,
         previous_secret_expires_at: row.maybe_integer(21)?,
@@ -42,6 +48,9 @@ pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
             signing_algorithm: row.named(9, SigningAlgorithm::parse)?,
             requires_pkce: row.flag(10)?,
             access_token_lifetime: row.maybe_integer(11)?,
+            default_resource: row.maybe_text(28)?,
+            jwks: row.maybe_json(26)?,
+            jwks_uri: row.maybe_text(27)?,
             logo_uri: row.maybe_text(12)?,
             client_uri: row.maybe_text(13)?,
             policy_uri: row.maybe_text(14)?,
@@ -145,10 +154,11 @@ impl Tx {
             .query(insert_if_absent!(
                 "INSERT INTO clients (",
                 columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+                 $26, $27, $28, $29, $30, $31, $32, $33)"
             ))
             .text(&client.id);
-        bind_facts(statement, client)?
+        let statement = bind_facts(statement, client)?
             .bind(client.created_at)
             .bind(client.updated_at)
             .flag(client.may_introspect)
@@ -157,6 +167,8 @@ impl Tx {
             .bind(client.name.to_lowercase())
             .bind(client.version)
             .bind(client.tokens_valid_from)
+            .text(client.origin.as_str());
+        bind_agent(statement, client)?
             .insert_if_absent()
             .await
     }
@@ -172,16 +184,18 @@ impl Tx {
                  scope = $6, consent_policy = $7, access_token_format = $8, signing_algorithm = $9, requires_pkce = $10, \
                  access_token_lifetime = $11, logo_uri = $12, client_uri = $13, policy_uri = $14, tos_uri = $15, \
                  is_disabled = $16, updated_at = $17, may_introspect = $18, previous_secret_hash = $19, \
-                 previous_secret_expires_at = $20, search_name = $21, tokens_valid_from = $22, version = version + 1 \
-             WHERE id = $23 AND version = $24"
+                 previous_secret_expires_at = $20, search_name = $21, tokens_valid_from = $22, jwks = $23, jwks_uri = $24, \
+                 default_resource = $25, sealed_secret = $26, registration_token_hash = $27, registration_mark = $28, \
+                 document_expires_at = $29, version = version + 1 WHERE id = $30 AND version = $31"
         ));
-        let updated = bind_facts(statement, client)?
+        let statement = bind_facts(statement, client)?
             .bind(client.updated_at)
             .flag(client.may_introspect)
             .maybe_text(client.previous_secret_hash.as_deref())
             .bind(client.previous_secret_expires_at)
             .bind(client.name.to_lowercase())
-            .bind(client.tokens_valid_from)
+            .bind(client.tokens_valid_from);
+        let updated = bind_agent(statement, client)?
             .text(&client.id)
             .bind(client.version)
             .execute()
@@ -225,6 +239,18 @@ fn bind_facts<'c>(statement: Statement<'c>, client: &Client) -> Result<Statement
         .maybe_text(client.policy_uri.as_deref())
         .maybe_text(client.tos_uri.as_deref())
         .flag(client.is_disabled))
+}
+
+/// Binds what agents need, in the order of the columns.
+fn bind_agent<'c>(statement: Statement<'c>, client: &Client) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .bind(client.jwks.as_ref().map(json).transpose()?)
+        .maybe_text(client.jwks_uri.as_deref())
+        .maybe_text(client.default_resource.as_deref())
+        .maybe_text(client.sealed_secret.as_deref())
+        .maybe_text(client.registration_token_hash.as_deref())
+        .maybe_text(client.registration_mark.as_deref())
+        .bind(client.document_expires_at))
 }
 
 fn grant_types(client: &Client) -> Result<String, Fault> {

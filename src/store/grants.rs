@@ -17,7 +17,7 @@ macro_rules! columns {
     () => {
         "id, client_id, user_id, session_id, scope, claims, redirect_uri, is_redirect_uri_explicit, nonce, auth_time, amr, \
          code_hash, code_challenge, code_expires_at, code_consumed_at, generation, rotated_at, idle_expires_at, ends_at, \
-         expires_at, created_at, revoked_at, ends_with_session"
+         expires_at, created_at, revoked_at, ends_with_session, resource"
     };
 }
 
@@ -29,6 +29,7 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         user_id: row.text(2)?,
         session_id: row.text(3)?,
         scope: row.scope(4)?,
+        resource: row.maybe_json(23)?.unwrap_or_default(),
         claims: claims
             .map(|claims| serde_json::from_str::<ClaimsRequest>(&claims).map_err(unreadable))
             .transpose()?
@@ -248,7 +249,7 @@ impl Tx {
         self.query(sql!(
             "INSERT INTO grants (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
         ))
         .text(&grant.id)
         .text(&grant.client_id)
@@ -273,6 +274,7 @@ impl Tx {
         .bind(grant.created_at)
         .bind(grant.revoked_at)
         .flag(grant.ends_with_session)
+        .bind((!grant.resource.is_empty()).then(|| json(&grant.resource)).transpose()?)
         .execute()
         .await
         .map(drop)

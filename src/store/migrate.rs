@@ -25,7 +25,7 @@ enum Text {
 }
 
 /// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, Text); 5] = [
+const MIGRATIONS: [(i64, &str, Text); 6] = [
     (1, "foundation", Text::Same(include_str!("../../migrations/0001_foundation.sql"))),
     (2, "audit", Text::Same(include_str!("../../migrations/0002_audit.sql"))),
     (
@@ -46,6 +46,7 @@ const MIGRATIONS: [(i64, &str, Text); 5] = [
             others: include_str!("../../migrations/0005_fewer_indexes.sql"),
         },
     ),
+    (6, "agents", Text::Same(include_str!("../../migrations/0006_agents.sql"))),
 ];
 
 impl Text {

@@ -35,6 +35,11 @@ impl Row<'_> {
         serde_json::from_str(&self.text(at)?).map_err(unreadable)
     }
 
+    pub(super) fn maybe_json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>, Fault> {
+        let text = self.maybe_text(at)?;
+        text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+    }
+
     pub(super) fn scope(&self, at: usize) -> Result<Scope, Fault> {
         Scope::parse(&self.text(at)?).map_err(|refusal| unreadable(refusal.description))
     }

@@ -19,7 +19,7 @@ pub struct Swept {
 }
 
 /// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there.
-const EXPIRING: [Sql; 5] = [
+const EXPIRING: [Sql; 7] = [
     sql!(
         "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
     ),
@@ -34,6 +34,12 @@ const EXPIRING: [Sql; 5] = [
     ),
     sql!(
         "DELETE FROM signing_keys WHERE id IN (SELECT id FROM (SELECT id FROM signing_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM client_assertions WHERE id IN (SELECT id FROM (SELECT id FROM client_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT id FROM initial_access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
     ),
 ];
 

@@ -239,6 +239,7 @@ impl Road<'_> {
             user_id: visitor.user.id.clone(),
             session_id: visitor.session.id.clone(),
             scope,
+            resource: Vec::new(),
             claims: requested_claims,
             redirect_uri: destination.redirect_uri.clone(),
             is_redirect_uri_explicit: self.parameters.get("redirect_uri").ok().flatten().is_some(),

@@ -19,6 +19,7 @@ fn grant(generation: u32) -> Grant {
         user_id: "ada".to_owned(),
         session_id: "session".to_owned(),
         scope: scope("openid"),
+        resource: Vec::new(),
         claims: ClaimsRequest::default(),
         redirect_uri: "https://app.example/cb".to_owned(),
         is_redirect_uri_explicit: true,

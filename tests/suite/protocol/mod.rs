@@ -19,7 +19,7 @@ mod scope_catalog;
 mod token_request;
 mod tokens;
 
-use gatehouse::model::client::{AccessTokenFormat, Client, ClientSettings, ConsentPolicy};
+use gatehouse::model::client::{AccessTokenFormat, Client, ClientOrigin, ClientSettings, ConsentPolicy};
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::error::{ErrorCode, Refusal};
@@ -57,7 +57,12 @@ fn is_speakable(refusal: &Refusal) -> bool {
 fn client() -> Client {
     Client {
         id: "app".to_owned(),
+        origin: ClientOrigin::Operator,
         secret_hash: None,
+        sealed_secret: None,
+        registration_token_hash: None,
+        registration_mark: None,
+        document_expires_at: None,
         previous_secret_hash: None,
         previous_secret_expires_at: None,
         tokens_valid_from: 0,
@@ -73,6 +78,9 @@ fn client() -> Client {
             signing_algorithm: SigningAlgorithm::Rs256,
             requires_pkce: true,
             access_token_lifetime: None,
+            default_resource: None,
+            jwks: None,
+            jwks_uri: None,
             logo_uri: None,
             client_uri: None,
             policy_uri: None,

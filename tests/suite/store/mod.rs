@@ -17,6 +17,7 @@ pub fn grant(app: &TestApp, expires_at: i64) -> Grant {
         user_id: "user".to_owned(),
         session_id: "session".to_owned(),
         scope: Scope::parse("openid read").unwrap(),
+        resource: Vec::new(),
         claims: gatehouse::protocol::claims_request::ClaimsRequest::parse(r#"{"userinfo":{"email":{"essential":true}}}"#).unwrap(),
         redirect_uri: "https://app.example/cb?x=ü".to_owned(),
         is_redirect_uri_explicit: true,
