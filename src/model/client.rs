@@ -242,8 +242,8 @@ pub struct Client {
     pub previous_secret_hash: Option<String>,
     /// Until when the secret before it is valid
     pub previous_secret_expires_at: Option<Timestamp>,
-    /// Tokens that it got for itself before this time are dead
-    pub tokens_valid_from: Timestamp,
+    /// Tokens that it got for itself carry this number, and live as long as it stays the same
+    pub token_generation: i64,
     /// What the operator decides; its fields can be read from the client itself
     pub settings: ClientSettings,
     /// Grows with every change
