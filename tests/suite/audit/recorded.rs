@@ -1,7 +1,7 @@
 //! Each thing that people and clients do over HTTP, and the event that it leaves.
 
 use gatehouse::base::digest::sha256_text;
-use gatehouse::identity::admin_token;
+use gatehouse::identity::{account, admin_token};
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::event::EventFilter;
 use gatehouse::model::event::{Actor, EventKind, Outcome};
@@ -260,6 +260,34 @@ async fn the_developers_endpoints_act_for_the_admin_token() {
 }
 
 on_every_database! {
+    async fn what_is_kept_of_a_change_of_an_account(app: TestApp) {
+        let alice = app.user_with("alice", |new| {
+            new.extra_claims.insert("department".to_owned(), "sales".into());
+            new.extra_claims.insert("floor".to_owned(), 3.into());
+        }).await;
+        let created = only(&app, EventKind::UserCreated).await.detail;
+        assert_eq!(created["after"]["extra_claims"], json!({ "department": "sales", "floor": 3 }));
+        let mut settings = alice.settings.clone();
+        settings.extra_claims.insert("department".to_owned(), "purchase".into());
+        settings.extra_claims.insert("badge".to_owned(), json!({ "number": 7 }));
+        settings.profile.insert("name".to_owned(), "Alice Adams".into());
+        settings.profile.insert("locale".to_owned(), "de-AT".into());
+        let alice = account::change(&app.app, alice, settings.clone()).await.unwrap();
+        let changed = only(&app, EventKind::UserChanged).await.detail;
+        assert_eq!(changed["before"]["extra_claims"], json!({ "department": "sales" }));
+        assert_eq!(changed["after"]["extra_claims"], json!({ "department": "purchase", "badge": { "number": 7 } }));
+        assert_eq!(changed["claims_changed"], json!(["locale", "name"]));
+        settings.roles = vec!["staff".to_owned()];
+        let alice = account::change(&app.app, alice, settings).await.unwrap();
+        account::delete(&app.app, &alice).await.unwrap();
+        let of_roles = of_kind(&app, EventKind::UserChanged).await.into_iter().find(|event| event.detail["after"]["roles"] == json!(["staff"]));
+        let of_roles = of_roles.unwrap().detail;
+        assert!(of_roles["after"].get("extra_claims").is_none() && !of_roles.contains_key("claims_changed"), "{of_roles:?}");
+        let text = format!("{:?}", all(&app).await);
+        assert!(!text.contains("Alice Adams") && !text.contains("de-AT") && !text.contains("alice example"), "{text}");
+        intact(&app).await;
+    }
+
     async fn who_is_refused_again_and_again_is_recorded_now_and_then(app: TestApp) {
         let client = app.confidential_client().await;
         let wrong = |path: &str, token: &str| {

@@ -190,7 +190,8 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
         .below("Audit log", ui.at(&["events"]))
         .part(Section::new("").part(facts));
     if let (Some(before), Some(after)) = (event.detail.get("before"), event.detail.get("after")) {
-        view = view.part(Section::new("What changed").part(changes(before, after)));
+        let names = event.detail.get("claims_changed");
+        view = view.part(Section::new("What changed").part(changes(before, after, names)));
     }
     if !event.detail.is_empty() {
         let detail = serde_json::to_string_pretty(&event.detail).unwrap_or_default();
@@ -199,8 +200,8 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     view.ok()
 }
 
-/// The fields that differ.
-fn changes(before: &Value, after: &Value) -> Table {
+/// The fields that differ, and the names of those of which no more is kept.
+fn changes(before: &Value, after: &Value, names: Option<&Value>) -> Table {
     let mut table = Table::new("Changes", &["Field", "Before", "After"], "Nothing that is kept.");
     let empty = serde_json::Map::new();
     let before = before.as_object().unwrap_or(&empty);
@@ -209,6 +210,9 @@ fn changes(before: &Value, after: &Value) -> Table {
         if old != new {
             table.row(vec![Cell::code(name), Cell::text(words(old)), Cell::text(words(new))]);
         }
+    }
+    for name in names.and_then(Value::as_array).into_iter().flatten() {
+        table.row(vec![Cell::code(words(name)), Cell::text("not kept"), Cell::text("changed")]);
     }
     table
 }
