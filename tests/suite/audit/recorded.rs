@@ -1,10 +1,11 @@
 //! Each thing that people and clients do over HTTP, and the event that it leaves.
 
+use gatehouse::audit::record_seldom;
 use gatehouse::base::digest::sha256_text;
 use gatehouse::identity::{account, admin_token};
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::event::EventFilter;
-use gatehouse::model::event::{Actor, EventKind, Outcome};
+use gatehouse::model::event::{Actor, Event, EventKind, Outcome};
 use gatehouse::protocol::client_authentication::AuthMethod;
 use serde_json::json;
 
@@ -307,21 +308,63 @@ on_every_database! {
         app.advance(61);
         let again: Vec<_> = (0..10).map(|_| crate::support::client::send(wrong("/token", "x"))).collect();
         futures_util::future::join_all(again).await;
-        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2, "ten at once are one");
+        let found = refusals(EventKind::ClientRefused).await;
+        assert_eq!(found.len(), 2, "ten at once are one");
+        assert_eq!(found[0].detail["left_out"], 3, "it says how many there were before it: {:?}", found[0]);
+        assert!(!found[1].detail.contains_key("left_out"), "{:?}", found[1]);
+        app.advance(59);
+        assert_eq!(crate::support::client::send(wrong("/token", "x")).await.status, 401);
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2, "a minute is a minute");
+        app.advance(1);
+        assert_eq!(crate::support::client::send(wrong("/token", "x")).await.status, 401);
+        let found = refusals(EventKind::ClientRefused).await;
+        assert_eq!((found.len(), &found[0].detail["left_out"]), (3, &json!(10)), "{:?}", found[0]);
         // Who is nobody's client leaves no trace: there are as many of those as anybody likes.
         let unknown = crate::support::browser::http().post(app.url("/token")).basic_auth("nobody", Some("wrong"));
         crate::support::client::send(unknown.form(&[("grant_type", "client_credentials")])).await;
-        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2);
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 3);
 
         let user = app.user("alice").await;
         let browser = crate::support::Browser::new();
         let page = browser.visit(&app.url("/login")).await;
         browser.sign_in(&page, "alice", "alice").await;
+        assert_eq!(browser.get(&app.url("/admin/sign-in")).await.status, 200);
+        assert_eq!(refusals(EventKind::AdminRefused).await.len(), 0, "who only asks for the way in was not refused");
         for _ in 0..3 {
             assert_eq!(browser.get(&app.url("/admin")).await.status, 403);
         }
         let found = refusals(EventKind::AdminRefused).await;
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].actor, gatehouse::model::event::Actor::User(user.id.clone()));
+        assert_eq!((&found[0].actor, &found[0].subject), (&Actor::User(user.id.clone()), &None));
+        // A token that acts for somebody: the client asks, and it is said for whom.
+        let tokens = client.tokens("alice", &[]).await;
+        let request = crate::support::browser::http().get(app.url("/api/admin/v1/users"));
+        assert_eq!(crate::support::client::send(request.bearer_auth(tokens.text("access_token"))).await.status, 403);
+        let found = refusals(EventKind::AdminRefused).await;
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().any(|event| event.actor == Actor::Client(client.id().to_owned()) && event.subject.as_ref() == Some(&user.id)), "{found:?}");
+    }
+
+    async fn each_network_has_an_event_of_its_own(app: TestApp) {
+        let client = app.confidential_client().await;
+        let from = |address: &str| {
+            let event = app.app.event(EventKind::ClientRefused).refused().client(client.id());
+            Event { address: Some(address.to_owned()), ..event }
+        };
+        for address in ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"] {
+            record_seldom(&app.app, from(address)).await.unwrap();
+        }
+        let found = of_kind(&app, EventKind::ClientRefused).await;
+        let mut addresses: Vec<&str> = found.iter().filter_map(|event| event.address.as_deref()).collect();
+        addresses.sort_unstable();
+        assert_eq!(addresses, ["192.0.2.1", "192.0.2.2", "2001:db8:0:1::1", "2001:db8::1"]);
+        // Another node knows what is recorded, and not what this one has left out.
+        let other = app.second_node().await;
+        record_seldom(&other, from("192.0.2.1")).await.unwrap();
+        assert_eq!(of_kind(&app, EventKind::ClientRefused).await.len(), 4);
+        app.advance(60);
+        record_seldom(&app.app, from("192.0.2.1")).await.unwrap();
+        let found = of_kind(&app, EventKind::ClientRefused).await;
+        assert_eq!(found.last().unwrap().detail["left_out"], 1, "{found:?}");
     }
 }
