@@ -84,7 +84,7 @@ impl Things {
             "/admin/clients/service/connect".to_owned(),
             "/admin/clients/service/playground".to_owned(),
             "/admin/clients?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
-            "/admin/events?kind=session.refused&subject_id=%22%3E%3Cscript%3Ealert(1)".to_owned(),
+            "/admin/events?kind=session.refused&client_id=%22%3E%3Cscript%3Ealert(1)".to_owned(),
         ]);
         pages
     }
