@@ -34,7 +34,10 @@ pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
         event.target,
         event.address.as_deref().map(network_of),
     ]);
-    let id = format!("event.{}", base64url(&app.secrets.throttle.mac(&[b"event", about.to_string().as_bytes()])));
+    let id = format!(
+        "event.{}",
+        base64url(&app.secrets.throttle.mac(&[b"event", about.to_string().as_bytes()]))
+    );
     let now = app.now();
     if app.store.read().await?.blocked_until(&id).await? > now {
         app.left_out.count(&id, now);

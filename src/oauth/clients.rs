@@ -241,7 +241,11 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
         secret_hash: Some(sha256_text(secret)),
         // Whoever had the old secret may have tokens; when it is dead at once, so are they.
-        token_generation: if overlap == 0 { new_generation(app) } else { client.token_generation },
+        token_generation: if overlap == 0 {
+            new_generation(app)
+        } else {
+            client.token_generation
+        },
         updated_at: now,
         ..client
     };

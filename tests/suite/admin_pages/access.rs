@@ -45,7 +45,11 @@ async fn auditors_see_everything_and_have_no_buttons() {
         let is_question = ["/delete", "/revoke", "/withdraw", "/end", "/sign-out", "/disabled", "/retire"];
         if is_question.iter().any(|ending| path.split('?').next().unwrap().ends_with(ending)) {
             asked += 1;
-            assert!(page.body.contains("You may look, but not change anything."), "{path}: {}", page.body);
+            assert!(
+                page.body.contains("You may look, but not change anything."),
+                "{path}: {}",
+                page.body
+            );
         }
     }
     assert!(asked > 8, "only {asked}");

@@ -160,7 +160,11 @@ async fn off_and_on_and_away() {
     let page = desk.get(&path).await;
     assert!(!page.body.contains(&format!("action=\"{path}/disabled\"")), "{}", page.body);
     let question = desk.get(&format!("{path}/disabled")).await;
-    assert!(words(&question).contains("Disable this client? Example App stops working at once."), "{}", words(&question));
+    assert!(
+        words(&question).contains("Disable this client? Example App stops working at once."),
+        "{}",
+        words(&question)
+    );
     let page = desk.send(&question, "/disabled", &[]).await;
     assert!(words(&page).contains("Disabled: nothing works with it any more."));
     assert!(engine::find(&desk.app.app, client.id()).await.unwrap().is_disabled);

@@ -75,9 +75,16 @@ async fn an_account_is_made_changed_and_deleted() {
     assert!(page.body.contains("/disabled\">Disable …"), "{}", page.body);
     let question = desk.get(&format!("{path}/disabled")).await;
     let said = words(&question);
-    assert!(said.contains("Disable this account?") && said.contains("alice is signed out everywhere"), "{said}");
+    assert!(
+        said.contains("Disable this account?") && said.contains("alice is signed out everywhere"),
+        "{said}"
+    );
     let page = desk.send(&question, "/disabled", &[]).await;
-    assert!(words(&page).contains("Disabled: nothing works with it any more."), "{}", words(&page));
+    assert!(
+        words(&page).contains("Disabled: nothing works with it any more."),
+        "{}",
+        words(&page)
+    );
     assert!(engine::find(&desk.app.app, &id).await.unwrap().is_disabled);
     let page = desk.send(&page, "/disabled", &[]).await;
     assert!(words(&page).contains("Enabled."), "by one press: {}", words(&page));

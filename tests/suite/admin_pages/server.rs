@@ -193,9 +193,15 @@ async fn the_log_names_people_and_refuses_what_it_does_not_understand() {
     );
     // Today is over when the day is.
     let today = time::OffsetDateTime::from_unix_timestamp(now).unwrap().date();
-    assert!(found(&desk.get(&format!("/admin/events?kind=code.redeemed&since={today}&until={today}")).await));
+    assert!(found(
+        &desk
+            .get(&format!("/admin/events?kind=code.redeemed&since={today}&until={today}"))
+            .await
+    ));
     let yesterday = today.previous_day().unwrap();
-    assert!(!found(&desk.get(&format!("/admin/events?kind=code.redeemed&until={yesterday}")).await));
+    assert!(!found(
+        &desk.get(&format!("/admin/events?kind=code.redeemed&until={yesterday}")).await
+    ));
     for whom in ["alice", "ALICE", &alice.id] {
         let page = desk.get(&format!("/admin/events?kind=code.redeemed&subject_id={whom}")).await;
         assert!(found(&page), "{whom}: {}", words(&page));

@@ -68,7 +68,12 @@ fn what_finds_no_room_is_left_out_and_counted() {
 /// A server whose standard output is not read, and a connection to it.
 fn unread(sandbox: &Sandbox) -> (Child, TcpStream) {
     let mut command = sandbox.program(BINARY);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + PATIENCE;
     loop {
         match TcpStream::connect(sandbox.address()) {

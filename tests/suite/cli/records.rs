@@ -285,7 +285,10 @@ fn keys_are_listed_alike_for_people_and_programs() {
     assert_eq!(table.lines().count(), keys.as_array().unwrap().len() + 1, "{table}");
     for key in keys.as_array().unwrap() {
         let (kid, state) = (key["kid"].as_str().unwrap(), key["state"].as_str().unwrap());
-        assert!(table.lines().any(|line| line.contains(kid) && line.contains(state)), "{key}: {table}");
+        assert!(
+            table.lines().any(|line| line.contains(kid) && line.contains(state)),
+            "{key}: {table}"
+        );
     }
 }
 
@@ -296,6 +299,10 @@ fn an_admin_token_of_the_documentation_is_warned_of() {
         sandbox.serve();
         let findings = sandbox.run(&["doctor", "--json"]).json();
         let found = find(&findings, "check", "token");
-        assert_eq!(found.map(|found| found["state"] == "warning"), is_warned.then_some(true), "{findings}");
+        assert_eq!(
+            found.map(|found| found["state"] == "warning"),
+            is_warned.then_some(true),
+            "{findings}"
+        );
     }
 }

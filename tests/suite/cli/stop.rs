@@ -98,7 +98,13 @@ fn whatever_tells_it_to_stop_is_obeyed_in_the_same_way() {
 fn who_starts_it_with_nohup_may_leave() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.program("nohup");
-    let mut child = command.arg(BINARY).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command
+        .arg(BINARY)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(sandbox.address()).is_err() {
         assert!(Instant::now() < deadline);

@@ -69,7 +69,10 @@ fn every_admin_token_of_the_documentation_is_known_as_one() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let guides = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut found = 0;
-    for path in guides.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|ext| ext == "md")) {
+    for path in guides
+        .chain([root.join("README.md")])
+        .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+    {
         let text = std::fs::read_to_string(&path).unwrap();
         for rest in text.split("ADMIN_TOKEN=").skip(1) {
             let token = rest.split_whitespace().next().unwrap_or_default();

@@ -29,7 +29,10 @@ async fn read(app: &TestApp, client: &TestClient) -> Client {
 
 async fn set_disabled(app: &TestApp, client: &TestClient, is_disabled: bool) {
     let client = read(app, client).await;
-    let settings = ClientSettings { is_disabled, ..client.settings.clone() };
+    let settings = ClientSettings {
+        is_disabled,
+        ..client.settings.clone()
+    };
     clients::change(&app.app, client, settings).await.unwrap();
 }
 

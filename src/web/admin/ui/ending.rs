@@ -4,12 +4,12 @@
 use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
-use super::{clients, users};
 use super::view::form::Form;
 use super::view::page::{Ui, View, expected, text};
 use super::view::parts::{Note, Section};
 use super::view::table::{Cell, Facts};
 use super::view::time;
+use super::{clients, users};
 use crate::admin::page::Page;
 use crate::admin::sessions::{self, SessionKind};
 use crate::admin::{AdminError, clients as client_engine, consents, grants, users as user_engine};
