@@ -12,6 +12,7 @@ use crate::keys::passwords::Passwords;
 use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
+use crate::model::left_out::LeftOut;
 use crate::model::statistic::Counters;
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub random: Random,
     /// Counts for the statistics.
     pub counters: Counters,
+    /// Events that are not recorded one by one.
+    pub left_out: LeftOut,
     /// Held while an admin token is judged that could be guessed: one at a time.
     pub admin_token_turn: tokio::sync::Mutex<()>,
 }
@@ -82,6 +85,7 @@ impl App {
             clock,
             random,
             counters: Counters::default(),
+            left_out: LeftOut::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {

@@ -8,8 +8,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
-use crate::base::digest::{MacKey, sha256_text};
+use crate::base::digest::MacKey;
+use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::network::network_of;
 use crate::model::chain::{Link, SealedLane, SealedNode};
 use crate::model::event::Event;
 use crate::store::{Connection, Store};
@@ -18,7 +20,8 @@ use crate::store::{Connection, Store};
 const SELDOM: Seconds = 60;
 
 /// Records an event that anybody can bring about as often as they like: of the same kind, by and about the same,
-/// once a minute at most, on all nodes together. The log stays readable and small in a flood.
+/// from the same network, once a minute at most, on all nodes together. The log stays readable and small in a
+/// flood; the next event says how many like it this node has left out (`left_out`).
 ///
 /// # Errors
 /// When the database fails.
@@ -28,20 +31,31 @@ pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
         event.actor.to_string(),
         event.subject,
         event.client_id,
-        event.target
+        event.target,
+        event.address.as_deref().map(network_of),
     ]);
-    let id = format!("event.{}", sha256_text(&about.to_string()));
+    let id = format!(
+        "event.{}",
+        base64url(&app.secrets.throttle.mac(&[b"event", about.to_string().as_bytes()]))
+    );
     let now = app.now();
     if app.store.read().await?.blocked_until(&id).await? > now {
+        app.left_out.count(&id, now);
         return Ok(());
     }
     let mut tx = app.store.begin().await?;
     let counter = tx.count_attempt(&id, now, now + SELDOM).await?;
-    if counter.blocked_until <= now {
-        tx.block_attempts(&id, now + SELDOM, now + SELDOM).await?;
-        tx.record(event).await?;
+    if counter.blocked_until > now {
+        app.left_out.count(&id, now);
+        return tx.commit().await;
     }
-    tx.commit().await
+    tx.block_attempts(&id, now + SELDOM, now + SELDOM).await?;
+    let left_out = app.left_out.of(&id);
+    let event = if left_out > 0 { event.detail("left_out", left_out) } else { event };
+    tx.record(event).await?;
+    tx.commit().await?;
+    app.left_out.told(&id, left_out);
+    Ok(())
 }
 
 /// How many events are read at once.

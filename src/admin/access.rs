@@ -72,8 +72,17 @@ pub struct Shown<'a> {
     pub visitor: Option<&'a SignedIn>,
 }
 
+/// Somebody who is known, and no administrator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stranger {
+    /// Who asks
+    actor: Actor,
+    /// The person for whom they act, by id
+    on_behalf: Option<String>,
+}
+
 /// Why somebody may not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// Nothing was shown
     Nobody,
@@ -82,7 +91,7 @@ pub enum Denied {
     /// Too many wrong admin tokens; try again after so many seconds
     Throttled(Seconds),
     /// It is known who it is, and that is no administrator
-    NoAdministrator,
+    NoAdministrator(Stranger),
 }
 
 /// Finds out who administers. A header goes before a cookie: whoever sends one means it.
@@ -118,7 +127,7 @@ pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Administ
     let rights = match (has(ADMIN_ROLE), has(AUDITOR_ROLE)) {
         (true, _) => Rights::Write,
         (false, true) => Rights::Read,
-        (false, false) => return refused(app, Actor::User(visitor.user.id.clone())).await,
+        (false, false) => return Ok(refused(Actor::User(visitor.user.id.clone()), None)),
     };
     Ok(Ok(Administrator {
         actor: Actor::User(visitor.user.id.clone()),
@@ -149,12 +158,12 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     };
     let by_client = Actor::Client(live.claims.client_id.clone());
     if live.claims.grant_id().is_some() {
-        return refused(app, by_client).await;
+        return Ok(refused(by_client, Some(live.claims.sub)));
     }
     // What the client may have now counts, not what it had when the token was made.
     let client = app.store.read().await?.client(&live.claims.client_id).await?;
     let Some(client) = client.filter(|client| client.allows(GrantType::ClientCredentials)) else {
-        return refused(app, by_client).await;
+        return Ok(refused(by_client, None));
     };
     let scope = live.scope.intersection(&client.scope);
     let rights = if scope.contains(ADMIN_WRITE) {
@@ -162,7 +171,7 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     } else if scope.contains(ADMIN_READ) {
         Rights::Read
     } else {
-        return refused(app, by_client).await;
+        return Ok(refused(by_client, None));
     };
     Ok(Ok(Administrator {
         actor: by_client,
@@ -173,10 +182,21 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Administrator,
     }))
 }
 
-/// Somebody who is known, and no administrator, wanted to administer: that is worth a look.
-async fn refused(app: &App, actor: Actor) -> Result<Result<Administrator, Denied>, Fault> {
-    audit::record_seldom(app, app.event(EventKind::AdminRefused).refused().by(actor)).await?;
-    Ok(Err(Denied::NoAdministrator))
+fn refused(actor: Actor, on_behalf: Option<String>) -> Result<Administrator, Denied> {
+    Err(Denied::NoAdministrator(Stranger { actor, on_behalf }))
+}
+
+/// Notes that somebody who is known, and no administrator, wanted to administer: that is worth a look.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_stranger(app: &App, stranger: &Stranger) -> Result<(), Fault> {
+    let event = app.event(EventKind::AdminRefused).refused().by(stranger.actor.clone());
+    let event = match &stranger.on_behalf {
+        Some(user_id) => event.subject(user_id),
+        None => event,
+    };
+    audit::record_seldom(app, event).await
 }
 
 /// Notes that an administrator who may only look wanted to change something.

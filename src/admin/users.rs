@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
+use crate::base::id::id_bytes;
 use crate::identity::account;
-use crate::model::user::{User, UserSettings};
+use crate::model::user::{User, UserSettings, normalize_username};
 use crate::store::UsersWith;
 
 use super::page::{Listed, Page};
@@ -84,6 +85,22 @@ pub async fn list(app: &App, filter: Filter<'_>, page: &Page) -> Result<Listed<U
 /// When there is none or the database fails.
 pub async fn find(app: &App, id: &str) -> Result<User, AdminError> {
     app.store.read().await?.user(id).await?.ok_or(AdminError::NotFound)
+}
+
+/// The id of the user of this name; or what was said, when it is an id: the audit log remembers accounts that are
+/// gone. `None` when nobody has the name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn id_of(app: &App, said: &str) -> Result<Option<String>, Fault> {
+    let user = match normalize_username(said) {
+        Ok(name) => app.store.read().await?.user_by_name(&name).await?,
+        Err(_) => None,
+    };
+    Ok(match user {
+        Some(user) => Some(user.id),
+        None => id_bytes(said).map(|_| said.to_owned()),
+    })
 }
 
 /// Makes an account; without a password nobody can sign in with one.

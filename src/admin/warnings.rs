@@ -2,7 +2,9 @@
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
+use crate::base::fault::Fault;
 use crate::config::Config;
+use crate::identity::admin_token;
 use crate::model::signing_key::SigningKey;
 
 /// How old a signing key is when it should be replaced, in seconds.
@@ -30,13 +32,23 @@ impl Warning {
 }
 
 /// What there is to look at now, the worst first.
-#[must_use]
-pub fn warnings(app: &App) -> Vec<Warning> {
+///
+/// # Errors
+/// When the database fails.
+pub async fn warnings(app: &App) -> Result<Vec<Warning>, Fault> {
+    let example = admin_token::is_example(app).await?.then(|| {
+        Warning::new(
+            "example-admin-token",
+            "The admin token stands in the documentation",
+            "Whoever has read it can change everything here. Run the command gatehouse admin-token reset on the server now.",
+        )
+    });
     let ring = app.keys.current();
-    of_configuration(&app.config)
+    Ok(example
         .into_iter()
+        .chain(of_configuration(&app.config))
         .chain(of_keys(ring.records(), app.now()))
-        .collect()
+        .collect())
 }
 
 fn of_configuration(config: &Config) -> Vec<Warning> {

@@ -10,4 +10,5 @@ pub mod encoding;
 pub mod fault;
 pub mod id;
 pub mod invalid;
+pub mod network;
 pub mod random;

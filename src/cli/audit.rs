@@ -6,13 +6,12 @@ use chrono::DateTime;
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::admin::users;
 use crate::app::App;
 use crate::audit;
 use crate::base::clock::Timestamp;
-use crate::base::id::id_bytes;
 use crate::config::seconds;
 use crate::model::event::{Actor, Event, EventFilter, EventKind, Outcome};
-use crate::model::user::normalize_username;
 
 use super::output::say;
 use super::{Failure, output};
@@ -180,20 +179,9 @@ async fn filter(app: &App, args: &List) -> Result<EventFilter, Failure> {
     })
 }
 
-/// The id of a user by name, or the id itself.
-async fn user_id(app: &App, text: &str) -> Result<String, Failure> {
-    let user = match normalize_username(text) {
-        Ok(name) => app.store.read().await?.user_by_name(&name).await?,
-        Err(_) => None,
-    };
-    match user {
-        Some(user) => Ok(user.id),
-        // The log remembers accounts that are gone.
-        None if id_bytes(text).is_some() => Ok(text.to_owned()),
-        None => Err(Failure::from(format!(
-            "--user {text}: nobody has this user name, and it is no user ID"
-        ))),
-    }
+async fn user_id(app: &App, said: &str) -> Result<String, Failure> {
+    let found = users::id_of(app, said).await?;
+    found.ok_or_else(|| format!("--user {said}: nobody has this user name, and it is no user ID").into())
 }
 
 fn instant(app: &App, flag: &str, text: &str) -> Result<Timestamp, Failure> {

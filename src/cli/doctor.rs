@@ -215,6 +215,14 @@ async fn check_installation(config: &Config, report: &mut Report) {
         ),
         Err(fault) => report.error("set-up", fault.to_string()),
     }
+    match admin_token::is_example(&app).await {
+        Ok(false) => {}
+        Ok(true) => report.warn(
+            "token",
+            "the admin token is one of the documentation, which everybody can read: run gatehouse admin-token reset",
+        ),
+        Err(fault) => report.error("token", fault.to_string()),
+    }
 }
 
 /// The secret file must be its owner's alone.

@@ -1,9 +1,12 @@
 //! `gatehouse key`
 
 use clap::Subcommand;
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::admin::signing_keys::{self, KeyView};
+use crate::admin::signing_keys;
 use crate::app::App;
+use crate::base::clock::Timestamp;
 use crate::model::signing_key::{KeyState, SigningAlgorithm, SigningKey};
 
 use super::output::say;
@@ -63,7 +66,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
     }
 }
 
-fn state(key: &SigningKey, now: i64) -> &'static str {
+fn state(key: &SigningKey, now: Timestamp) -> &'static str {
     match key.state(now) {
         None => "expired",
         Some(KeyState::Next) => "next",
@@ -72,11 +75,39 @@ fn state(key: &SigningKey, now: i64) -> &'static str {
     }
 }
 
+/// A key as programs read it: as in the admin API, and those that have expired, too.
+#[derive(Serialize)]
+struct Listed<'a> {
+    kid: &'a str,
+    algorithm: SigningAlgorithm,
+    state: &'static str,
+    created_at: Timestamp,
+    active_at: Timestamp,
+    retired_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    public_jwk: Value,
+}
+
+impl<'a> Listed<'a> {
+    fn new(key: &'a SigningKey, now: Timestamp) -> Self {
+        Self {
+            kid: &key.id,
+            algorithm: key.algorithm,
+            state: state(key, now),
+            created_at: key.created_at,
+            active_at: key.active_at,
+            retired_at: key.retired_at,
+            expires_at: key.expires_at,
+            public_jwk: serde_json::from_str(&key.public_jwk).unwrap_or_default(),
+        }
+    }
+}
+
 async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let now = app.now();
     let keys = app.store.read().await?.signing_keys().await?;
     if json {
-        let shown: Vec<KeyView> = keys.iter().filter_map(|key| KeyView::new(key, now)).collect();
+        let shown: Vec<Listed<'_>> = keys.iter().map(|key| Listed::new(key, now)).collect();
         return output::json(&shown);
     }
     let rows: Vec<Vec<String>> = keys

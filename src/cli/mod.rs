@@ -14,6 +14,7 @@ mod doctor;
 mod export;
 mod healthcheck;
 mod key;
+pub mod lines;
 mod logging;
 mod migrate;
 mod output;
@@ -25,6 +26,7 @@ mod user;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -37,6 +39,8 @@ use crate::config::registry::SETTINGS;
 use crate::config::sources::Sources;
 use crate::installation;
 use crate::model::event::Actor;
+
+use self::lines::Lines;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -157,8 +161,10 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
     }
     let config = sources.load()?;
-    let is_server = matches!(command, Command::Serve);
-    logging::init(&config, is_server)?;
+    if matches!(command, Command::Serve) {
+        return serve(config);
+    }
+    logging::init(&config, None)?;
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
@@ -167,11 +173,22 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
             match command {
                 Command::Doctor(args) => doctor::run(config, &args).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
-                Command::Serve => serve::run(open(config).await?).await.map(done),
                 command => with_installation(config, command).await,
             }
         }),
     }
+}
+
+/// How long the last lines may take when the server ends.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// Serves. However it ends, its last lines are written, if somebody reads them.
+fn serve(config: Config) -> Result<ExitCode, Failure> {
+    let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
+    logging::init(&config, Some(&lines))?;
+    let outcome = actix_web::rt::System::new().block_on(serve::run(config, &lines));
+    let _ = lines.flush(LAST_LINES);
+    outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command on the installation. However it ends, what it did is sealed in the audit log.

@@ -2,64 +2,92 @@
 
 use std::net::TcpListener;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::admin::stats;
 use crate::app::App;
-use crate::config::{AuditLog, LogFormat};
+use crate::config::{AuditLog, Config, LogFormat};
 use crate::identity::admin_token;
 use crate::jobs;
 use crate::web::server;
 
 use super::Failure;
-use super::output::say;
+use super::lines::Lines;
 
-pub async fn run(app: App) -> Result<(), Failure> {
-    let listen = app.config.listen;
-    let listener =
-        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
-    if app.config.audit_log() == AuditLog::Stdout {
-        // `say!` writes the whole line at once, as the log does, so the two do not mix.
-        app.store.listen(Box::new(|event| say!("{}", event.to_line())));
-    }
-    // Before anybody is told that it runs: a signal that nobody handles would end the process at once.
-    let server = server::start(&app, listener, stop_signal()?)?;
-    announce(&app).await?;
-    let jobs = tokio::spawn(jobs::run(app.clone()));
-    let outcome = server.await;
-    jobs.abort();
-    if let Err(fault) = stats::flush(&app).await {
-        tracing::warn!(event = "statistics_not_written", "{fault}");
-    }
+pub async fn run(config: Config, lines: &Lines) -> Result<(), Failure> {
+    // Before anything is changed: a signal that nobody handles ends the process at once, in the middle of a
+    // migration, too.
+    let stop = stop_signal()?;
+    let app = super::open(config).await?;
+    let outcome = serve(&app, lines, stop).await;
     app.store.close().await;
     outcome?;
     tracing::info!(event = "stopped", "the server has stopped");
     Ok(())
 }
 
-/// Done when the process is told to stop: by a service manager, or by Ctrl-C. Told twice, it stops at once.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut next = async move || {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+    if *stop.borrow() {
+        return Ok(());
+    }
+    let listen = app.config.listen;
+    let listener =
+        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
+    listener.set_nonblocking(true)?;
+    if app.config.audit_log() == AuditLog::Stdout {
+        let lines = lines.clone();
+        app.store.listen(Box::new(move |event| lines.line(&event.to_line())));
+    }
+    let told = async move {
+        let _ = stop.wait_for(|is_told| *is_told).await;
     };
-    Ok(async move {
-        next().await;
-        tokio::spawn(async move {
-            next().await;
-            // What was acknowledged is in the database.
-            std::process::exit(1);
-        });
-    })
+    let server = server::start(app, listener, told)?;
+    announce(app, lines).await?;
+    let jobs = tokio::spawn(jobs::run(app.clone()));
+    let outcome = server.await;
+    jobs.abort();
+    if let Err(fault) = stats::flush(app).await {
+        tracing::warn!(event = "statistics_not_written", "{fault}");
+    }
+    Ok(outcome?)
+}
+
+/// True when the process is told to stop: by a service manager, by Ctrl-C, or because its terminal is closed. Told
+/// twice, it stops at once.
+fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
+    let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()];
+    if !is_hangup_ignored() {
+        kinds.push(SignalKind::hangup());
+    }
+    let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<Signal>, _>>()?;
+    let (told, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        next(&mut signals).await;
+        told.send_replace(true);
+        next(&mut signals).await;
+        // What was acknowledged is in the database.
+        std::process::exit(1);
+    });
+    Ok(stop)
+}
+
+async fn next(signals: &mut [Signal]) {
+    let signals = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    futures_util::future::select_all(signals).await;
+}
+
+/// Whether whoever started this process wants it to outlive the terminal, as `nohup` does.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is that of signal 1, SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Says where it listens, and what the operator has to do or to worry about.
-async fn announce(app: &App) -> Result<(), Failure> {
+async fn announce(app: &App, lines: &Lines) -> Result<(), Failure> {
     let (listen, issuer, database) = (app.config.listen, &app.issuer, &app.config.database_url);
     tracing::info!(event = "started", %listen, %issuer, %database, version = env!("CARGO_PKG_VERSION"), "gatehouse is ready");
     if app.config.enable_dev_endpoints {
@@ -86,7 +114,7 @@ async fn announce(app: &App) -> Result<(), Failure> {
         let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));
         let notice = format!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
         match app.config.log_format {
-            LogFormat::Text => say!("{notice}"),
+            LogFormat::Text => lines.line(&notice),
             // Standard output is for log collectors then, which must neither stumble over it nor keep the code.
             LogFormat::Json => eprintln!("{notice}"),
         }

@@ -1,7 +1,7 @@
 //! Making accounts and setting passwords.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::App;
 use crate::base::fault::Fault;
@@ -12,6 +12,8 @@ use crate::model::event::EventKind;
 use crate::model::user::{MAX_ROLE, User, UserSettings, is_role, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
 use crate::store::Tx;
+
+use super::audited;
 
 /// The fewest characters of a password that a person chooses.
 pub const MIN_PASSWORD: usize = 8;
@@ -105,7 +107,7 @@ pub async fn create_in(app: &App, tx: &mut Tx, settings: UserSettings, password_
     tx.record(
         app.event(EventKind::UserCreated)
             .subject(&user.id)
-            .detail("after", audited(&user.settings)),
+            .detail("after", audited::whole(&user.settings)),
     )
     .await?;
     Ok(user)
@@ -160,13 +162,8 @@ pub async fn change_in(app: &App, tx: &mut Tx, user: User, settings: UserSetting
     if changed.is_disabled && !user.is_disabled {
         tx.sign_out_everywhere(&user.id, now).await?;
     }
-    tx.record(
-        app.event(EventKind::UserChanged)
-            .subject(&user.id)
-            .detail("before", audited(&user.settings))
-            .detail("after", audited(&changed.settings)),
-    )
-    .await?;
+    let event = app.event(EventKind::UserChanged).subject(&user.id);
+    tx.record(audited::change(event, &user.settings, &changed.settings)).await?;
     Ok(changed)
 }
 
@@ -192,7 +189,7 @@ pub async fn delete_in(app: &App, tx: &mut Tx, user: &User) -> Result<(), Accoun
     tx.record(
         app.event(EventKind::UserDeleted)
             .subject(&user.id)
-            .detail("before", audited(&user.settings)),
+            .detail("before", audited::whole(&user.settings)),
     )
     .await?;
     Ok(())
@@ -225,21 +222,6 @@ pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Re
     tx.record(app.event(EventKind::PasswordChanged).subject(&user.id)).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// What the audit log keeps of an account: who it is and what it may do. Of the other claims only the names:
-/// what they say about the person must go when the account goes.
-#[must_use]
-pub fn audited(settings: &UserSettings) -> Value {
-    json!({
-        "username": settings.username,
-        "email": settings.email,
-        "email_verified": settings.email_verified,
-        "roles": settings.roles,
-        "allowed_scope": settings.allowed_scope,
-        "disabled": settings.is_disabled,
-        "claims": settings.profile.keys().chain(settings.extra_claims.keys()).collect::<Vec<_>>(),
-    })
 }
 
 /// The most roles of an account.

@@ -140,6 +140,22 @@ pub async fn verify(app: &App, presented: &str) -> Result<bool, Fault> {
     Ok(stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())))
 }
 
+/// Tokens that stand in the documentation, where everybody can read them.
+pub const EXAMPLES: [&str; 1] = ["change-me-please-0123"];
+
+/// Whether the admin token is one of [`EXAMPLES`].
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_example(app: &App) -> Result<bool, Fault> {
+    let stored = app.store.read().await?.setting(Setting::AdminTokenHash).await?;
+    Ok(stored.is_some_and(|stored| {
+        EXAMPLES
+            .iter()
+            .any(|example| equal(digest(app, example).as_bytes(), stored.as_bytes()))
+    }))
+}
+
 /// What presenting an admin token came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod activity;
 pub mod admin_token;
+pub mod audited;
 pub mod browser_name;
 pub mod device;
 pub mod form_token;

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::network::network_of;
 use crate::store::{Connection, Tx};
 
 /// A counter's rule.
@@ -162,20 +163,5 @@ impl Attempt {
             }
         }
         Ok(())
-    }
-}
-
-/// An IPv4 address, or the /64 of an IPv6 address: what one subscriber has.
-fn network_of(address: &str) -> String {
-    match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.to_string(),
-            None => v6.segments()[..4]
-                .iter()
-                .map(|part| format!("{part:x}"))
-                .collect::<Vec<_>>()
-                .join(":"),
-        },
-        _ => address.to_owned(),
     }
 }

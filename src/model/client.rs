@@ -298,8 +298,8 @@ pub struct Client {
     pub registration_mark: Option<String>,
     /// Until when what was read of its document holds
     pub document_expires_at: Option<Timestamp>,
-    /// Tokens that it got for itself before this time are dead
-    pub tokens_valid_from: Timestamp,
+    /// Tokens that it got for itself carry this number, and live as long as it stays the same
+    pub token_generation: i64,
     /// What the operator decides; its fields can be read from the client itself
     pub settings: ClientSettings,
     /// Grows with every change

@@ -119,11 +119,18 @@ pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<Withd
     let mut tx = app.store.begin().await?;
     let consent = tx.consent(user_id, client_id).await?;
     let withdrawn = tx.withdraw_consent(user_id, client_id, app.now()).await?;
-    let event = match consent.filter(|_| withdrawn.is_consent) {
-        Some(consent) => app.event(EventKind::ConsentWithdrawn).detail("scope", consent.scope.to_string()),
+    let event = if withdrawn.is_consent {
+        let event = app.event(EventKind::ConsentWithdrawn);
+        match consent {
+            Some(consent) => event.detail("scope", consent.scope.to_string()),
+            // It was given between looking and withdrawing.
+            None => event,
+        }
+    } else if withdrawn.grants > 0 {
         // The operator vouches for the client: there are grants without a consent.
-        None if withdrawn.grants > 0 => app.event(EventKind::GrantRevoked),
-        None => return Ok(withdrawn),
+        app.event(EventKind::GrantRevoked)
+    } else {
+        return Ok(withdrawn);
     };
     tx.record(event.subject(user_id).client(client_id).detail("grants", withdrawn.grants))
         .await?;

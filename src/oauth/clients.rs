@@ -139,7 +139,7 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
         document_expires_at: None,
         previous_secret_hash: None,
         previous_secret_expires_at: None,
-        tokens_valid_from: now,
+        token_generation: new_generation(app),
         settings,
         version: 1,
         created_at: now,
@@ -184,8 +184,8 @@ pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientS
         ..client.clone()
     };
     if changed.is_disabled && !client.is_disabled {
-        // They do not come back when it is enabled again.
-        changed.tokens_valid_from = changed.updated_at;
+        // What it got for itself does not come back when it is enabled again.
+        changed.token_generation = new_generation(app);
     }
     if changed.is_public() {
         changed.secret_hash = None;
@@ -246,7 +246,11 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
         secret_hash: Some(sha256_text(secret)),
         // Whoever had the old secret may have tokens; when it is dead at once, so are they.
-        tokens_valid_from: if overlap == 0 { now } else { client.tokens_valid_from },
+        token_generation: if overlap == 0 {
+            new_generation(app)
+        } else {
+            client.token_generation
+        },
         updated_at: now,
         ..client
     };
@@ -290,6 +294,11 @@ pub async fn delete_in(app: &App, tx: &mut Tx, client: &Client) -> Result<(), Cl
     )
     .await?;
     Ok(())
+}
+
+/// A generation of tokens that no client has had, nor one of the same id that is gone. No clock takes part.
+fn new_generation(app: &App) -> i64 {
+    i64::from_be_bytes(app.random.bytes::<8>()) & i64::MAX
 }
 
 /// A secret that nobody can guess.

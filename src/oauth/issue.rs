@@ -36,7 +36,7 @@ pub struct AccessTokenClaims {
     pub exp: Timestamp,
     /// Since when
     pub iat: Timestamp,
-    /// Its name: the grant's id and a random part, or a random part alone
+    /// Its name: the grant's id and a random part, or a random part and the generation of the client's own tokens
     pub jti: String,
     /// Who may use it
     pub client_id: String,
@@ -56,6 +56,12 @@ impl AccessTokenClaims {
     #[must_use]
     pub fn grant_id(&self) -> Option<&str> {
         self.jti.split_once('.').map(|(grant, _)| grant)
+    }
+
+    /// The generation of a token of the client itself.
+    #[must_use]
+    pub fn generation(&self) -> Option<i64> {
+        self.jti.split_once('~')?.1.parse().ok()
     }
 }
 
@@ -141,7 +147,11 @@ fn access_token(
         aud: vec![app.issuer.as_str().to_owned()],
         exp,
         iat: now,
-        jti: grant.map_or_else(|| random.clone(), |grant| format!("{}.{random}", grant.id)),
+        jti: match grant {
+            Some(grant) => format!("{}.{random}", grant.id),
+            // That of the row by which the client was authenticated: what ended meanwhile, ends this token, too.
+            None => format!("{random}~{}", client.token_generation),
+        },
         client_id: client.id.clone(),
         scope: scope.to_string(),
         auth_time: grant.map(|grant| grant.auth_time),

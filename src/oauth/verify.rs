@@ -42,7 +42,7 @@ pub async fn access_token(app: &App, token: &str) -> Result<Option<LiveToken>, F
         .store
         .read()
         .await?
-        .token_state(&claims.jti, &claims.client_id, claims.iat, grant_and_user)
+        .token_state(&claims.jti, &claims.client_id, claims.generation(), grant_and_user)
         .await?;
     if !state.is_alive() {
         return Ok(None);

@@ -11,6 +11,7 @@ use super::row::{Row, escape_like, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx, WHOLE_PAGE};
 
+// `tokens_valid_from` holds the generation of the client's own tokens, which was a time at first.
 macro_rules! columns {
     () => {
         "id, name, secret_hash, auth_method, redirect_uris, grant_types, scope, consent_policy, \
@@ -59,7 +60,7 @@ pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
             is_disabled: row.flag(16)?,
         },
         version: row.integer(23)?,
-        tokens_valid_from: row.integer(24)?,
+        token_generation: row.integer(24)?,
         created_at: row.integer(17)?,
         updated_at: row.integer(18)?,
     })
@@ -166,7 +167,7 @@ impl Tx {
             .bind(client.previous_secret_expires_at)
             .bind(client.name.to_lowercase())
             .bind(client.version)
-            .bind(client.tokens_valid_from)
+            .bind(client.token_generation)
             .text(client.origin.as_str());
         bind_agent(statement, client)?
             .insert_if_absent()
@@ -194,7 +195,7 @@ impl Tx {
             .maybe_text(client.previous_secret_hash.as_deref())
             .bind(client.previous_secret_expires_at)
             .bind(client.name.to_lowercase())
-            .bind(client.tokens_valid_from);
+            .bind(client.token_generation);
         let updated = bind_agent(statement, client)?
             .text(&client.id)
             .bind(client.version)

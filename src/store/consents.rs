@@ -132,7 +132,7 @@ impl Tx {
         .map(drop)
     }
 
-    /// Forgets a consent and revokes every grant to its client; what of both there was.
+    /// Forgets a consent and revokes every grant to its client that is alive; what of both there was.
     ///
     /// # Errors
     /// When the database fails.
@@ -147,11 +147,12 @@ impl Tx {
             .await?;
         let grants = self
             .query(sql!(
-                "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL"
+                "UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND client_id = $3 AND revoked_at IS NULL AND expires_at > $4"
             ))
             .bind(now)
             .text(user_id)
             .text(client_id)
+            .bind(now)
             .execute()
             .await?;
         Ok(Withdrawn {

@@ -74,6 +74,9 @@ pub struct GrantsNearby {
     pub reached: Option<String>,
 }
 
+/// The generation of a token that carries none.
+const NO_GENERATION: i64 = -1;
+
 /// How many rows are looked at for one page: nobody waits for a needle in a million of them.
 const REACH: i64 = 5000;
 
@@ -140,7 +143,7 @@ pub struct TokenState {
     pub is_token_alive: bool,
     /// The user exists and is not disabled, or the token has none.
     pub is_user_alive: bool,
-    /// The client exists and is not disabled.
+    /// The client exists and is not disabled, and a token of its own is of its generation.
     pub is_client_alive: bool,
 }
 
@@ -202,7 +205,8 @@ impl Connection {
         Ok(GrantsNearby { grants, reached })
     }
 
-    /// Asks everything that can end an access token before its time, in one round trip.
+    /// Asks everything that can end an access token before its time, in one round trip. `generation` is what a
+    /// token that a client got for itself carries; what a person granted lives by the grant.
     ///
     /// # Errors
     /// When the database fails.
@@ -210,21 +214,22 @@ impl Connection {
         &mut self,
         jti: &str,
         client_id: &str,
-        issued_at: Timestamp,
+        generation: Option<i64>,
         grant_and_user: Option<(&str, &str)>,
     ) -> Result<TokenState, Fault> {
         let (grant_id, user_id) = grant_and_user.unwrap_or_default();
         let state = self
             .query(sql!(
                 "SELECT (SELECT COUNT(*) FROM revoked_tokens WHERE jti = $1), \
-                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0 AND tokens_valid_from <= $3), \
-                 (SELECT COUNT(*) FROM grants WHERE id = $4 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
-                 (SELECT COUNT(*) FROM users WHERE id = $5 AND is_disabled = 0)"
+                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0 AND ($3 = 1 OR tokens_valid_from = $4)), \
+                 (SELECT COUNT(*) FROM grants WHERE id = $5 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
+                 (SELECT COUNT(*) FROM users WHERE id = $6 AND is_disabled = 0)"
             ))
             .text(jti)
             .text(client_id)
-            // What a person granted lives by the grant.
-            .bind(if grant_and_user.is_some() { i64::MAX } else { issued_at })
+            .flag(grant_and_user.is_some())
+            // No client has this one.
+            .bind(generation.unwrap_or(NO_GENERATION))
             .text(grant_id)
             .text(user_id)
             .optional(|row| {

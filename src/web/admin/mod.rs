@@ -14,11 +14,27 @@ use crate::web::error::Error;
 /// The header of the admin token.
 pub const ADMIN_TOKEN_HEADER: &str = "X-Admin-Token";
 
-/// Who administers with this request.
+/// Who administers with this request. Somebody who is known and does not is noted in the audit log.
 ///
 /// # Errors
 /// When nobody does.
 pub async fn administrator(call: &Call) -> Result<Administrator, Error> {
+    let found = find(call).await?;
+    if let Err(Denied::NoAdministrator(stranger)) = &found {
+        access::note_stranger(&call.app, stranger).await?;
+    }
+    admitted(call, found)
+}
+
+/// As [`administrator`], where no harm is meant by asking: nothing is noted.
+///
+/// # Errors
+/// When nobody does.
+pub async fn administrator_if_any(call: &Call) -> Result<Administrator, Error> {
+    admitted(call, find(call).await?)
+}
+
+async fn find(call: &Call) -> Result<Result<Administrator, Denied>, Error> {
     // A header that cannot be read, or is there twice, is not as good as none.
     for name in [ADMIN_TOKEN_HEADER, AUTHORIZATION.as_str()] {
         let values: Vec<_> = call.http.headers().get_all(name).collect();
@@ -34,11 +50,15 @@ pub async fn administrator(call: &Call) -> Result<Administrator, Error> {
         operator: operator.as_deref(),
         visitor: visitor.as_ref(),
     };
-    let administrator = access::authenticate(&call.app, shown).await?.map_err(|denied| match denied {
+    Ok(access::authenticate(&call.app, shown).await?)
+}
+
+fn admitted(call: &Call, found: Result<Administrator, Denied>) -> Result<Administrator, Error> {
+    let administrator = found.map_err(|denied| match denied {
         Denied::Nobody => Error::AdministratorNeeded(call.here()),
         Denied::Wrong => Error::WrongAdministrator,
         Denied::Throttled(seconds) => Error::Throttled(seconds),
-        Denied::NoAdministrator => Error::NoAdministrator,
+        Denied::NoAdministrator(_) => Error::NoAdministrator,
     })?;
     if administrator.session_id.is_some() && !is_same_origin(call) {
         return Err(Error::StaleForm);

@@ -279,7 +279,7 @@ fn answer(error: &Error) -> Answer {
                 StatusCode::BAD_REQUEST,
                 ErrorCode::InvalidRequest,
                 message,
-                "A parameter is not possible",
+                problem::WRONG_PARAMETER,
                 None,
             )
         },

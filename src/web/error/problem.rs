@@ -29,7 +29,7 @@ pub const PROBLEMS: &[(&str, &str)] = &[
         "invalid-parameter",
         "A parameter of the query has a value that cannot be; field names it.",
     ),
-    ("malformed-json", "The body is not JSON."),
+    ("malformed-json", "The body is not JSON, or an object in it has a key twice."),
     (
         "method-not-allowed",
         "The address does not take this method; Allow names those that it takes.",
@@ -98,7 +98,7 @@ pub(super) fn of_admin_error(error: &AdminError) -> Answer {
         // What stands in the address is part of a malformed request, not of a well-formed one that asks too much.
         AdminError::InvalidParameter { name, message } => Answer {
             field: Some((*name).to_owned()),
-            ..answer(StatusCode::BAD_REQUEST, message, "A value is not possible")
+            ..answer(StatusCode::BAD_REQUEST, message, WRONG_PARAMETER)
         },
         AdminError::NotFound => answer(
             StatusCode::NOT_FOUND,
@@ -127,11 +127,19 @@ pub(super) fn of_admin_error(error: &AdminError) -> Answer {
     }
 }
 
+/// The title of `invalid-parameter`.
+pub(super) const WRONG_PARAMETER: &str = "A parameter is not possible";
+
 /// The problem document.
 pub(super) fn render(mut response: HttpResponseBuilder, error: &Error, answer: Answer, request_id: &str) -> HttpResponse {
     let problem = Problem {
         kind: format!("urn:gatehouse:problem:{}", name(error)),
-        title: answer.title.to_owned(),
+        title: match error {
+            // Its own title is for people whom an application has sent.
+            Error::Refusal(_) => "The request cannot be understood",
+            _ => answer.title,
+        }
+        .to_owned(),
         status: answer.status.as_u16(),
         detail: answer.description,
         field: answer.field,

@@ -114,6 +114,7 @@ async fn somebody_else_was_faster() {
     let client = desk.app.public_client().await;
     let path = format!("/admin/clients/{}", client.id());
     let mine = desk.get(&path).await;
+    let question = desk.get(&format!("{path}/disabled")).await;
     let theirs = desk.get(&path).await;
     desk.send(&theirs, &path, &[("client_name", "Theirs")]).await;
     let page = desk
@@ -140,8 +141,9 @@ async fn somebody_else_was_faster() {
     let page = desk.send(&mine, &path, &[("version", ""), ("client_name", "Blind")]).await;
     assert_eq!(page.status, 412);
     // Nor does a button of a page from before.
-    let page = desk.send(&mine, "/disabled", &[]).await;
+    let page = desk.send(&question, "/disabled", &[]).await;
     assert_eq!(page.status, 412);
+    assert!(!engine::find(&desk.app.app, client.id()).await.unwrap().is_disabled);
     // Something else was wrong with it first: the version that was read stays the one that is expected.
     let mine = desk.get(&path).await;
     let wrong = desk.send(&mine, &path, &[("client_name", "")]).await;
@@ -156,7 +158,14 @@ async fn off_and_on_and_away() {
     let client = desk.app.public_client().await;
     let path = format!("/admin/clients/{}", client.id());
     let page = desk.get(&path).await;
-    let page = desk.send(&page, "/disabled", &[]).await;
+    assert!(!page.body.contains(&format!("action=\"{path}/disabled\"")), "{}", page.body);
+    let question = desk.get(&format!("{path}/disabled")).await;
+    assert!(
+        words(&question).contains("Disable this client? Example App stops working at once."),
+        "{}",
+        words(&question)
+    );
+    let page = desk.send(&question, "/disabled", &[]).await;
     assert!(words(&page).contains("Disabled: nothing works with it any more."));
     assert!(engine::find(&desk.app.app, client.id()).await.unwrap().is_disabled);
     let page = desk.send(&page, "/disabled", &[]).await;

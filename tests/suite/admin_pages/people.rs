@@ -71,9 +71,27 @@ async fn an_account_is_made_changed_and_deleted() {
     assert_eq!(desk.send(&page, &path, &[("name", "Late")]).await.status, 412);
 
     let page = desk.get(&path).await;
-    let page = desk.send(&page, "/disabled", &[]).await;
+    assert!(!page.body.contains(&format!("action=\"{path}/disabled\"")), "{}", page.body);
+    assert!(page.body.contains("/disabled\">Disable …"), "{}", page.body);
+    let question = desk.get(&format!("{path}/disabled")).await;
+    let said = words(&question);
+    assert!(
+        said.contains("Disable this account?") && said.contains("alice is signed out everywhere"),
+        "{said}"
+    );
+    let page = desk.send(&question, "/disabled", &[]).await;
+    assert!(
+        words(&page).contains("Disabled: nothing works with it any more."),
+        "{}",
+        words(&page)
+    );
     assert!(engine::find(&desk.app.app, &id).await.unwrap().is_disabled);
-    desk.send(&page, "/disabled", &[]).await;
+    let page = desk.send(&page, "/disabled", &[]).await;
+    assert!(words(&page).contains("Enabled."), "by one press: {}", words(&page));
+    assert!(!engine::find(&desk.app.app, &id).await.unwrap().is_disabled);
+    let late = desk.send(&question, "/disabled", &[]).await;
+    assert_eq!(late.status, 412);
+    assert!(words(&late).contains("Disable this account?"), "{}", words(&late));
     let page = desk.get(&format!("{path}/password")).await;
     let page = desk.send(&page, "/password", &[("password", "another long one")]).await;
     assert!(words(&page).contains("The password was set."));

@@ -1,7 +1,10 @@
 //! Dashboard, keys, settings and the audit log.
 
 use gatehouse::admin::{settings, stats};
+use gatehouse::base::encoding::base64url;
+use gatehouse::identity::admin_token::EXAMPLES;
 use gatehouse::model::signing_key::SigningAlgorithm;
+use gatehouse::store::Setting;
 
 use super::{Desk, words};
 use crate::support::Browser;
@@ -18,7 +21,10 @@ async fn the_dashboard_draws_what_happened_and_says_it_in_a_table() {
     let login = browser.visit(&desk.app.url("/login")).await;
     browser.submit(&login, &[("username", "alice"), ("password", "wrong")]).await;
     stats::flush(&desk.app.app).await.unwrap();
+    assert!(words(&desk.get("/admin").await).contains("not counted yet"));
     stats::sample_in_turn(&desk.app.app).await.unwrap();
+    desk.app.advance(6 * 60);
+    assert!(words(&desk.get("/admin").await).contains("counted 6 minutes ago."));
     for range in ["day", "month"] {
         let page = desk.get(&format!("/admin?range={range}")).await;
         assert_eq!(page.body.matches("role=\"img\"").count(), 4);
@@ -30,6 +36,21 @@ async fn the_dashboard_draws_what_happened_and_says_it_in_a_table() {
         );
         assert!(said.contains("Authorization code: 1"), "{said}");
         assert!(said.contains("Sign-in failed Refused"), "recent events: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_token_that_everybody_can_read_is_warned_of() {
+    let desk = Desk::new().await;
+    let title = "The admin token stands in the documentation";
+    assert!(!words(&desk.get("/admin").await).contains(title));
+    for example in EXAMPLES {
+        let app = &desk.app.app;
+        let digest = base64url(&app.secrets.admin_token.mac(&[example.as_bytes()]));
+        let mut tx = app.store.begin().await.unwrap();
+        tx.put_setting(Setting::AdminTokenHash, &digest, app.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(words(&desk.get("/admin").await).contains(title), "{example}");
     }
 }
 
@@ -170,11 +191,31 @@ async fn the_log_names_people_and_refuses_what_it_does_not_understand() {
         !found(&desk.get(&format!("/admin/events?kind=code.redeemed&since={}", now + 60)).await),
         "seconds are fine, too"
     );
+    // Today is over when the day is.
+    let today = time::OffsetDateTime::from_unix_timestamp(now).unwrap().date();
+    assert!(found(
+        &desk
+            .get(&format!("/admin/events?kind=code.redeemed&since={today}&until={today}"))
+            .await
+    ));
+    let yesterday = today.previous_day().unwrap();
+    assert!(!found(
+        &desk.get(&format!("/admin/events?kind=code.redeemed&until={yesterday}")).await
+    ));
+    for whom in ["alice", "ALICE", &alice.id] {
+        let page = desk.get(&format!("/admin/events?kind=code.redeemed&subject_id={whom}")).await;
+        assert!(found(&page), "{whom}: {}", words(&page));
+    }
+    desk.app.user("bob").await;
+    assert!(!found(&desk.get("/admin/events?kind=code.redeemed&subject_id=bob").await));
     for (wrong, why) in [
         ("kind=nonsense", "There is no such kind of event."),
         ("outcome=nonsense", "Outcome is success or failure."),
         ("actor=nonsense", "Actor is anonymous, system"),
         ("since=yesterday", "Write a date and a time"),
+        ("since=99999999999999999999", "Write a date and a time"),
+        ("until=-1", "Write a date and a time"),
+        ("subject_id=nobody", "Nobody has this user name, and it is no user ID."),
         ("until=2027-13-45", "Write a date and a time"),
     ] {
         let page = desk.get(&format!("/admin/events?{wrong}")).await;

@@ -189,6 +189,26 @@ on_every_database! {
             crate::support::browser::http().post(app.url("/api/admin/v1/users")).header("content-type", "application/json").body("{").header("x-admin-token", match &operator.shown { Shown::AdminToken(token) => token.clone(), _ => String::new() }),
         ).await;
         assert_eq!(problem(&broken), (400, "malformed-json", ""));
+        for (body, key) in [
+            (r#"{"username": "eve", "username": "mallory"}"#, "username"),
+            (r#"{"username": "eve", "extra_claims": [{"a": 1, "b": {"\u0061": 1, "a": 2}}]}"#, "a"),
+        ] {
+            let Shown::AdminToken(token) = &operator.shown else { panic!("a token") };
+            let request = crate::support::browser::http().post(app.url("/api/admin/v1/users")).header("content-type", "application/json");
+            let answer = crate::support::client::send(request.header("x-admin-token", token).body(body)).await;
+            assert_eq!(problem(&answer), (400, "malformed-json", ""), "{body}");
+            assert!(answer.text("detail").contains(&format!("the key \"{key}\" is there twice")), "{}", answer.body);
+        }
+        for query in ["q=%00", "q=%ff", "%00=a", "limit=%c3"] {
+            let answer = operator.get(&format!("/users?{query}")).await;
+            assert_eq!(problem(&answer), (400, "bad-request", ""), "{query}");
+            assert_eq!(answer.text("title"), "The request cannot be understood", "{query}");
+            assert_eq!(problem(&operator.get(&format!("/users/x?{query}")).await), (400, "bad-request", ""), "{query}");
+        }
+        for query in ["limit=0", "cursor=x", "disabled=maybe", "q=a&q=b", "disabled="] {
+            let answer = operator.get(&format!("/users?{query}")).await;
+            assert_eq!((problem(&answer).1, answer.text("title")), ("invalid-parameter", "A parameter is not possible"), "{query}");
+        }
         let huge = operator.post("/users", &json!({ "username": "x".repeat(300_000) })).await;
         assert_eq!(problem(&huge), (413, "too-large", ""));
         let method = operator.send(Method::PUT, "/api/admin/v1/users", Some(&json!({}))).await;

@@ -1,10 +1,11 @@
 //! Each thing that people and clients do over HTTP, and the event that it leaves.
 
+use gatehouse::audit::record_seldom;
 use gatehouse::base::digest::sha256_text;
-use gatehouse::identity::admin_token;
+use gatehouse::identity::{account, admin_token};
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::event::EventFilter;
-use gatehouse::model::event::{Actor, EventKind, Outcome};
+use gatehouse::model::event::{Actor, Event, EventKind, Outcome};
 use gatehouse::protocol::client_authentication::AuthMethod;
 use serde_json::json;
 
@@ -260,6 +261,34 @@ async fn the_developers_endpoints_act_for_the_admin_token() {
 }
 
 on_every_database! {
+    async fn what_is_kept_of_a_change_of_an_account(app: TestApp) {
+        let alice = app.user_with("alice", |new| {
+            new.extra_claims.insert("department".to_owned(), "sales".into());
+            new.extra_claims.insert("floor".to_owned(), 3.into());
+        }).await;
+        let created = only(&app, EventKind::UserCreated).await.detail;
+        assert_eq!(created["after"]["extra_claims"], json!({ "department": "sales", "floor": 3 }));
+        let mut settings = alice.settings.clone();
+        settings.extra_claims.insert("department".to_owned(), "purchase".into());
+        settings.extra_claims.insert("badge".to_owned(), json!({ "number": 7 }));
+        settings.profile.insert("name".to_owned(), "Alice Adams".into());
+        settings.profile.insert("locale".to_owned(), "de-AT".into());
+        let alice = account::change(&app.app, alice, settings.clone()).await.unwrap();
+        let changed = only(&app, EventKind::UserChanged).await.detail;
+        assert_eq!(changed["before"]["extra_claims"], json!({ "department": "sales" }));
+        assert_eq!(changed["after"]["extra_claims"], json!({ "department": "purchase", "badge": { "number": 7 } }));
+        assert_eq!(changed["claims_changed"], json!(["locale", "name"]));
+        settings.roles = vec!["staff".to_owned()];
+        let alice = account::change(&app.app, alice, settings).await.unwrap();
+        account::delete(&app.app, &alice).await.unwrap();
+        let of_roles = of_kind(&app, EventKind::UserChanged).await.into_iter().find(|event| event.detail["after"]["roles"] == json!(["staff"]));
+        let of_roles = of_roles.unwrap().detail;
+        assert!(of_roles["after"].get("extra_claims").is_none() && !of_roles.contains_key("claims_changed"), "{of_roles:?}");
+        let text = format!("{:?}", all(&app).await);
+        assert!(!text.contains("Alice Adams") && !text.contains("de-AT") && !text.contains("alice example"), "{text}");
+        intact(&app).await;
+    }
+
     async fn who_is_refused_again_and_again_is_recorded_now_and_then(app: TestApp) {
         let client = app.confidential_client().await;
         let wrong = |path: &str, token: &str| {
@@ -279,21 +308,63 @@ on_every_database! {
         app.advance(61);
         let again: Vec<_> = (0..10).map(|_| crate::support::client::send(wrong("/token", "x"))).collect();
         futures_util::future::join_all(again).await;
-        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2, "ten at once are one");
+        let found = refusals(EventKind::ClientRefused).await;
+        assert_eq!(found.len(), 2, "ten at once are one");
+        assert_eq!(found[0].detail["left_out"], 3, "it says how many there were before it: {:?}", found[0]);
+        assert!(!found[1].detail.contains_key("left_out"), "{:?}", found[1]);
+        app.advance(59);
+        assert_eq!(crate::support::client::send(wrong("/token", "x")).await.status, 401);
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2, "a minute is a minute");
+        app.advance(1);
+        assert_eq!(crate::support::client::send(wrong("/token", "x")).await.status, 401);
+        let found = refusals(EventKind::ClientRefused).await;
+        assert_eq!((found.len(), &found[0].detail["left_out"]), (3, &json!(10)), "{:?}", found[0]);
         // Who is nobody's client leaves no trace: there are as many of those as anybody likes.
         let unknown = crate::support::browser::http().post(app.url("/token")).basic_auth("nobody", Some("wrong"));
         crate::support::client::send(unknown.form(&[("grant_type", "client_credentials")])).await;
-        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 2);
+        assert_eq!(refusals(EventKind::ClientRefused).await.len(), 3);
 
         let user = app.user("alice").await;
         let browser = crate::support::Browser::new();
         let page = browser.visit(&app.url("/login")).await;
         browser.sign_in(&page, "alice", "alice").await;
+        assert_eq!(browser.get(&app.url("/admin/sign-in")).await.status, 200);
+        assert_eq!(refusals(EventKind::AdminRefused).await.len(), 0, "who only asks for the way in was not refused");
         for _ in 0..3 {
             assert_eq!(browser.get(&app.url("/admin")).await.status, 403);
         }
         let found = refusals(EventKind::AdminRefused).await;
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].actor, gatehouse::model::event::Actor::User(user.id.clone()));
+        assert_eq!((&found[0].actor, &found[0].subject), (&Actor::User(user.id.clone()), &None));
+        // A token that acts for somebody: the client asks, and it is said for whom.
+        let tokens = client.tokens("alice", &[]).await;
+        let request = crate::support::browser::http().get(app.url("/api/admin/v1/users"));
+        assert_eq!(crate::support::client::send(request.bearer_auth(tokens.text("access_token"))).await.status, 403);
+        let found = refusals(EventKind::AdminRefused).await;
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().any(|event| event.actor == Actor::Client(client.id().to_owned()) && event.subject.as_ref() == Some(&user.id)), "{found:?}");
+    }
+
+    async fn each_network_has_an_event_of_its_own(app: TestApp) {
+        let client = app.confidential_client().await;
+        let from = |address: &str| {
+            let event = app.app.event(EventKind::ClientRefused).refused().client(client.id());
+            Event { address: Some(address.to_owned()), ..event }
+        };
+        for address in ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"] {
+            record_seldom(&app.app, from(address)).await.unwrap();
+        }
+        let found = of_kind(&app, EventKind::ClientRefused).await;
+        let mut addresses: Vec<&str> = found.iter().filter_map(|event| event.address.as_deref()).collect();
+        addresses.sort_unstable();
+        assert_eq!(addresses, ["192.0.2.1", "192.0.2.2", "2001:db8:0:1::1", "2001:db8::1"]);
+        // Another node knows what is recorded, and not what this one has left out.
+        let other = app.second_node().await;
+        record_seldom(&other, from("192.0.2.1")).await.unwrap();
+        assert_eq!(of_kind(&app, EventKind::ClientRefused).await.len(), 4);
+        app.advance(60);
+        record_seldom(&app.app, from("192.0.2.1")).await.unwrap();
+        let found = of_kind(&app, EventKind::ClientRefused).await;
+        assert_eq!(found.last().unwrap().detail["left_out"], 1, "{found:?}");
     }
 }

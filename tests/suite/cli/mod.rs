@@ -33,6 +33,7 @@ mod first_start;
 mod health;
 mod help;
 mod key_rotation;
+mod lines;
 mod log_secrecy;
 mod nodes;
 mod outage;

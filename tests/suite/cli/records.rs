@@ -1,5 +1,6 @@
 //! What commands keep in the database: users, clients, scopes, keys, demo data.
 
+use gatehouse::identity::admin_token;
 use serde_json::Value;
 
 use super::person::PASSWORD;
@@ -267,4 +268,41 @@ fn demo_data() {
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", "https://login.example");
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
     sandbox.run(&["seed", "--i-know-the-passwords-are-public"]).json();
+}
+
+#[test]
+fn keys_are_listed_alike_for_people_and_programs() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.run(&["key", "list", "--json"]).json();
+    let old = find(&before, "algorithm", "ES256").unwrap()["kid"].as_str().unwrap().to_owned();
+    sandbox.run(&["key", "rotate", "--now", "--algorithm", "ES256"]).done();
+    sandbox.run(&["key", "retire", "--now", &old]).done();
+    let keys = sandbox.run(&["key", "list", "--json"]).json();
+    let expired = find(&keys, "kid", &old).expect("it is still there");
+    assert_eq!(expired["state"], "expired");
+    assert!(expired["expires_at"].is_i64() && expired["public_jwk"]["kty"] == "EC", "{expired}");
+    let table = sandbox.run(&["key", "list"]).done();
+    assert_eq!(table.lines().count(), keys.as_array().unwrap().len() + 1, "{table}");
+    for key in keys.as_array().unwrap() {
+        let (kid, state) = (key["kid"].as_str().unwrap(), key["state"].as_str().unwrap());
+        assert!(
+            table.lines().any(|line| line.contains(kid) && line.contains(state)),
+            "{key}: {table}"
+        );
+    }
+}
+
+#[test]
+fn an_admin_token_of_the_documentation_is_warned_of() {
+    for (token, is_warned) in [(admin_token::EXAMPLES[0], true), ("one-that-nobody-has-read-0123", false)] {
+        let sandbox = Sandbox::new().with("ADMIN_TOKEN", token);
+        sandbox.serve();
+        let findings = sandbox.run(&["doctor", "--json"]).json();
+        let found = find(&findings, "check", "token");
+        assert_eq!(
+            found.map(|found| found["state"] == "warning"),
+            is_warned.then_some(true),
+            "{findings}"
+        );
+    }
 }

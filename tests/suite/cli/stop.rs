@@ -2,10 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sqlx::any::install_default_drivers;
+use sqlx::{AnyConnection, Connection, Executor};
 
 use super::person::text;
-use crate::support::process::{PATIENCE, Sandbox};
+use crate::support::process::{BINARY, PATIENCE, Sandbox};
 
 #[test]
 fn a_request_under_way_is_answered_before_it_stops() {
@@ -77,4 +81,58 @@ fn an_idle_server_stops_at_once() {
         !files.iter().any(|name| name.to_string_lossy().ends_with("-wal")),
         "the database is closed cleanly: {files:?}"
     );
+}
+
+#[test]
+fn whatever_tells_it_to_stop_is_obeyed_in_the_same_way() {
+    for signal in ["TERM", "INT", "QUIT", "HUP"] {
+        let mut server = Sandbox::new().serve();
+        server.await_line("gatehouse is ready");
+        server.tell(signal);
+        assert_eq!(server.await_exit().code(), Some(0), "SIG{signal}: {}", server.output());
+        assert!(server.output().contains("the server has stopped"), "SIG{signal}");
+    }
+}
+
+#[test]
+fn who_starts_it_with_nohup_may_leave() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.program("nohup");
+    let mut child = command
+        .arg(BINARY)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(sandbox.address()).is_err() {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let tell = |signal: &str, id: u32| Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
+    tell("-HUP", child.id());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    tell("-TERM", child.id());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn told_while_it_still_starts_it_finishes_that_and_does_not_serve() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["migrate"]).done();
+    // Its first keys have to wait for this.
+    install_default_drivers();
+    let url = format!("sqlite://{}", sandbox.file("gatehouse.db").display());
+    let mut connection = AnyConnection::connect(&url).await.unwrap();
+    connection.execute("BEGIN IMMEDIATE").await.unwrap();
+    let mut server = sandbox.launch(&[]);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    server.terminate();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    connection.execute("ROLLBACK").await.unwrap();
+    assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
+    assert!(!server.output().contains("gatehouse is ready"), "{}", server.output());
+    assert!(server.output().contains("the server has stopped"), "{}", server.output());
 }

@@ -6,6 +6,7 @@ mod operations;
 use std::path::Path;
 
 use gatehouse::config::registry::SETTINGS;
+use gatehouse::identity::admin_token::EXAMPLES;
 use gatehouse::model::event::EventKind;
 
 /// Every setting can be found in the reference by its key and by its variable, each as code.
@@ -60,6 +61,28 @@ fn the_guide_to_the_audit_log_has_every_kind() {
         .map(|kind| format!("| `{}` | {} |", kind.as_str(), kind.text()))
         .collect();
     assert_eq!(rows, expected);
+}
+
+/// Whoever copies an admin token from the documentation is warned of it.
+#[test]
+fn every_admin_token_of_the_documentation_is_known_as_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guides = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = 0;
+    for path in guides
+        .chain([root.join("README.md")])
+        .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+    {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for rest in text.split("ADMIN_TOKEN=").skip(1) {
+            let token = rest.split_whitespace().next().unwrap_or_default();
+            if token.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+                assert!(EXAMPLES.contains(&token), "{}: {token}", path.display());
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 2, "only {found}");
 }
 
 /// Whether `name` stands there as a whole: `issuer` is not found in `GATEHOUSE_ISSUER` or `issuers`.

@@ -1,5 +1,9 @@
 //! Revocation and introspection (RFC 7009, RFC 7662).
 
+use gatehouse::model::event::{EventFilter, EventKind};
+use gatehouse::oauth::applications;
+use gatehouse::store::Withdrawn;
+
 use crate::support::{TestApp, on_every_database};
 
 on_every_database! {
@@ -84,6 +88,31 @@ on_every_database! {
         assert_eq!(observer.introspect(tokens.text("access_token")).await.body["active"], false);
         assert_eq!(client.refresh(tokens.text("refresh_token")).await.status, 401);
         assert_eq!(crate::support::Browser::new().get(&client.authorize_url(&[])).await.status, 400);
+    }
+
+    async fn what_has_expired_is_not_withdrawn(app: TestApp) {
+        let user = app.user("alice").await;
+        let (client, trusted) = (app.public_client().await, app.trusted_client().await);
+        for client in [&client, &trusted] {
+            client.tokens("alice", &[("scope", "openid")]).await;
+        }
+        app.advance(2 * 86_400);
+        client.tokens("alice", &[("scope", "openid")]).await;
+        let withdrawn = applications::withdraw(&app.app, &user.id, client.id()).await.unwrap();
+        assert_eq!(withdrawn, Withdrawn { is_consent: true, grants: 1 }, "one of the two is over");
+        // Nothing is left, of the one client because it was withdrawn, of the other because it is over.
+        for client in [&client, &trusted] {
+            let withdrawn = applications::withdraw(&app.app, &user.id, client.id()).await.unwrap();
+            assert_eq!(withdrawn, Withdrawn { is_consent: false, grants: 0 });
+        }
+        let events = app.app.store.read().await.unwrap().events(&EventFilter::default(), None, 100).await.unwrap();
+        let of = |kind| events.iter().filter(|event| event.kind == kind).collect::<Vec<_>>();
+        assert_eq!((of(EventKind::ConsentWithdrawn).len(), of(EventKind::GrantRevoked).len()), (1, 0));
+        assert_eq!(of(EventKind::ConsentWithdrawn)[0].detail["grants"], 1);
+        // Without a consent it is the grants that are revoked.
+        trusted.tokens("alice", &[("scope", "openid")]).await;
+        let withdrawn = applications::withdraw(&app.app, &user.id, trusted.id()).await.unwrap();
+        assert_eq!(withdrawn, Withdrawn { is_consent: false, grants: 1 });
     }
 
     async fn withdrawing_consent_revokes_and_forgets(app: TestApp) {

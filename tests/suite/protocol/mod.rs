@@ -65,7 +65,7 @@ fn client() -> Client {
         document_expires_at: None,
         previous_secret_hash: None,
         previous_secret_expires_at: None,
-        tokens_valid_from: 0,
+        token_generation: 0,
         version: 1,
         settings: ClientSettings {
             name: "App".to_owned(),

@@ -113,6 +113,13 @@ impl Chrome {
         element.click().await.unwrap_or_else(|error| panic!("{title}: {error}"));
     }
 
+    /// Follows the first link of the page whose words begin so.
+    pub async fn follow_first(&self, beginning: &str) {
+        let xpath = format!("(//main//a[starts-with(normalize-space(), {})])[1]", quoted(beginning));
+        let element = self.find(&xpath, beginning).await;
+        element.click().await.unwrap_or_else(|error| panic!("{beginning}: {error}"));
+    }
+
     /// Goes to something with the Tab key.
     pub async fn reach(&self, name: &str) {
         for _ in 0..100 {

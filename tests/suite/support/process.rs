@@ -255,7 +255,14 @@ impl Server {
 
     /// Asks it to stop (SIGTERM).
     pub fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.tell("TERM");
+    }
+
+    /// Sends it a signal of this name.
+    pub fn tell(&self, signal: &str) {
+        let status = Command::new("kill")
+            .args([&format!("-{signal}"), &self.child.id().to_string()])
+            .status();
         assert!(status.expect("kill is there").success());
     }
 

@@ -12,6 +12,7 @@ pub mod clients;
 pub mod consents;
 pub mod events;
 pub mod grants;
+mod json;
 pub mod openapi;
 pub mod reference;
 pub mod scopes;
@@ -224,7 +225,7 @@ pub fn no_body(call: &Call) -> Result<(), Error> {
 /// The body as a JSON value.
 ///
 /// # Errors
-/// When it is not declared as JSON, or is none.
+/// When it is not declared as JSON, or is none, or has a key twice.
 pub fn json_value(call: &Call) -> Result<Value, Error> {
     let content_type = call.header(CONTENT_TYPE).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -234,7 +235,7 @@ pub fn json_value(call: &Call) -> Result<Value, Error> {
     if !is_json {
         return Err(Error::NotJson);
     }
-    let value = serde_json::from_slice(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))?;
+    let value = json::strict(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))?;
     if has_zero(&value) {
         return Err(Error::MalformedJson("a text has the character zero".to_owned()));
     }

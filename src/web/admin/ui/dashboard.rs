@@ -9,6 +9,7 @@ use super::view::Part;
 use super::view::chart::{Chart, Line};
 use super::view::page::{Tab, Tabs, Ui, text};
 use super::view::parts::{Heading, Link, Note, Row};
+use super::view::time;
 use crate::admin::stats::{self, Dashboard, Range, Series};
 use crate::admin::warnings;
 use crate::web::call::Call;
@@ -25,6 +26,8 @@ struct Total {
 #[template(path = "admin/parts/totals.html")]
 struct Totals {
     totals: Vec<Total>,
+    /// When those were counted that are not counted for each page
+    counted: String,
 }
 
 /// Charts beside each other.
@@ -41,7 +44,7 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     let dashboard = stats::dashboard(&call.app, range).await?;
     let tab = |of: Range, label| Tab::new(label, ui.at_with(&[], &[("range", of.as_str())]), of == range);
     let mut view = ui.view(Place::Dashboard, "Dashboard");
-    for warning in warnings::warnings(&call.app) {
+    for warning in warnings::warnings(&call.app).await? {
         let mut note = Note::careful(warning.title).line(warning.advice);
         if warning.id == "old-signing-key" {
             note = note.link("Signing keys", ui.at(&["signing-keys"]));
@@ -71,7 +74,12 @@ fn totals(ui: &Ui, dashboard: &Dashboard) -> Totals {
         number,
         href: ui.at(&[page]),
     };
+    let counted = match totals.sampled_at {
+        Some(at) => format!("Sessions and grants: counted {}.", time::from_now(at, ui.now())),
+        None => "Sessions and grants: not counted yet.".to_owned(),
+    };
     Totals {
+        counted,
         totals: vec![
             total("Clients", totals.clients, "clients"),
             total("Users", totals.users, "users"),

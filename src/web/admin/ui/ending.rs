@@ -1,29 +1,28 @@
-//! What ends at once and does not come back, asked once more: a grant, a consent, a session, all of somebody's
-//! sessions.
+//! What ends at once, asked once more: a grant, a consent, a session, all of somebody's sessions, and what ends
+//! when a client or an account is disabled. Enabling is not asked.
 
 use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
-use super::users;
 use super::view::form::Form;
-use super::view::page::{Ui, View, text};
+use super::view::page::{Ui, View, expected, text};
 use super::view::parts::{Note, Section};
 use super::view::table::{Cell, Facts};
 use super::view::time;
+use super::{clients, users};
 use crate::admin::page::Page;
 use crate::admin::sessions::{self, SessionKind};
-use crate::admin::{AdminError, consents, grants, users as user_engine};
+use crate::admin::{AdminError, clients as client_engine, consents, grants, users as user_engine};
 use crate::identity::browser_name;
+use crate::model::client::ClientSettings;
+use crate::model::user::UserSettings;
 use crate::protocol::parameters::Parameters;
 use crate::web::call::Call;
 use crate::web::error::Error;
 
 /// The question: what it is about, what will happen, and the button.
-fn question(view: View, facts: Facts, note: Note, form: Form) -> Result<HttpResponse, Error> {
-    view.part(Section::new("").part(facts))
-        .part(note)
-        .part(Section::new("").part(form))
-        .ok()
+fn question(ui: &Ui, view: View, facts: Facts, note: Note, form: Form) -> Result<HttpResponse, Error> {
+    view.part(Section::new("").part(facts)).part(note).part(ui.answer(form)).ok()
 }
 
 /// A form that ends something and comes back to where it was asked for.
@@ -58,6 +57,7 @@ pub async fn grant(call: Call) -> Result<HttpResponse, Error> {
         .view(Place::Access, "Revoke this grant?")
         .below("Consents and grants", ui.at(&["grants"]));
     question(
+        &ui,
         view,
         facts,
         note,
@@ -95,7 +95,7 @@ pub async fn consent(call: Call) -> Result<HttpResponse, Error> {
     let view = ui
         .view(Place::Access, "Withdraw this consent?")
         .below("Consents and grants", ui.at(&["consents"]));
-    question(view, facts, note, form)
+    question(&ui, view, facts, note, form)
 }
 
 /// `/admin/sessions/{id}/end`
@@ -130,6 +130,7 @@ pub async fn session(call: Call) -> Result<HttpResponse, Error> {
         .view(Place::Sessions, "End this session?")
         .below("Sessions", ui.at(&["sessions"]));
     question(
+        &ui,
         view,
         facts,
         note,
@@ -158,6 +159,72 @@ pub async fn every_session(call: Call) -> Result<HttpResponse, Error> {
         .cancel(ui.at(&["users", &id]));
     users::view(&ui, &user, users::At::Deeper, Some("Sign out everywhere?"))
         .part(note)
-        .part(Section::new("").part(form))
+        .part(ui.answer(form))
         .ok()
+}
+
+/// The button that disables something.
+fn disabling(ui: &Ui, path: [&str; 2], version: i64) -> Form {
+    let [place, id] = path;
+    ui.form(ui.at(&[place, id, "disabled"]), "Disable")
+        .version(version)
+        .with("disabled", "yes")
+        .danger()
+        .cancel(ui.at(&[place, id]))
+}
+
+/// `/admin/clients/{client_id}/disabled`
+pub async fn client(call: Call) -> Result<HttpResponse, Error> {
+    let ui = Ui::of(&call)?;
+    let client = client_engine::find(&call.app, &call.segment("client_id")?).await?;
+    let path = ["clients", &client.id];
+    let page = |form: Form| {
+        let note = Note::careful(format!("{} stops working at once.", client.name))
+            .line("It gets nothing any more, and its tokens are refused. Once it is enabled again, those that people granted work again unless they have expired meanwhile; those that it got for itself are dead for good.");
+        clients::view(&ui, &client, clients::At::Deeper, Some("Disable this client?"))
+            .part(note)
+            .part(ui.answer(form))
+    };
+    if !call.is_post() {
+        return page(disabling(&ui, path, client.version)).ok();
+    }
+    let typed = call.admin_form()?;
+    let is_disabled = text(&typed, "disabled") == "yes";
+    let change = |settings| Ok(ClientSettings { is_disabled, ..settings });
+    match client_engine::change(&call.app, &client.id, &expected(&typed), change).await {
+        Ok(_) => Ok(ui.see(&path, if is_disabled { "disabled" } else { "enabled" })),
+        Err(error @ AdminError::Changed) if is_disabled => {
+            let (form, status) = disabling(&ui, path, client.version).again(error, &typed)?;
+            page(form).refused(status)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `/admin/users/{id}/disabled`
+pub async fn user(call: Call) -> Result<HttpResponse, Error> {
+    let ui = Ui::of(&call)?;
+    let user = user_engine::find(&call.app, &call.segment("id")?).await?;
+    let path = ["users", &user.id];
+    let page = |form: Form| {
+        let note = Note::careful(format!("{} is signed out everywhere, and cannot sign in.", user.username))
+            .line("Every session and grant of the account ends, and all applications lose their tokens. Enabling it brings none of them back. The password stays, and so do consents.");
+        users::view(&ui, &user, users::At::Deeper, Some("Disable this account?"))
+            .part(note)
+            .part(ui.answer(form))
+    };
+    if !call.is_post() {
+        return page(disabling(&ui, path, user.version)).ok();
+    }
+    let typed = call.admin_form()?;
+    let is_disabled = text(&typed, "disabled") == "yes";
+    let change = |settings| Ok(UserSettings { is_disabled, ..settings });
+    match user_engine::change(&call.app, &user.id, &expected(&typed), change).await {
+        Ok(_) => Ok(ui.see(&path, if is_disabled { "disabled" } else { "enabled" })),
+        Err(error @ AdminError::Changed) if is_disabled => {
+            let (form, status) = disabling(&ui, path, user.version).again(error, &typed)?;
+            page(form).refused(status)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

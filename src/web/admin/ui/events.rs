@@ -12,6 +12,7 @@ use super::view::time;
 use crate::admin::AdminError;
 use crate::admin::events::{self as engine, EventView, Names};
 use crate::admin::page::Page;
+use crate::admin::users;
 use crate::base::invalid::Invalid;
 use crate::model::event::{Actor, EventFilter, EventKind, Outcome};
 use crate::protocol::parameters::Parameters;
@@ -31,7 +32,7 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let view = ui
         .view(Place::Events, "Audit log")
         .lead("Who did what to whom, from where, and what came of it. Newest first.");
-    let filter = match filter(&query) {
+    let filter = match filter(&ui, &query).await? {
         Ok(filter) => filter,
         Err(invalid) => {
             let status = status_of(&AdminError::parameter(invalid.field, ""));
@@ -67,26 +68,42 @@ async fn table(ui: &Ui, caption: &str, empty: &str, events: &[EventView]) -> Res
 
 const COLUMNS: &[&str] = &["What", "When", "Who", "About", "From"];
 
-/// Reads what was asked for. Dates are typed as people read them here, in UTC; numbers are taken, too.
-fn filter(query: &Parameters) -> Result<EventFilter, Invalid> {
-    let seconds = |name: &'static str| {
-        let typed = text(query, name);
-        if typed.is_empty() || typed.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(typed.to_owned());
-        }
-        let at = time::typed(typed).ok_or_else(|| Invalid::new(name, "write a date and a time, such as 2027-01-15 08:00"))?;
-        Ok(at.to_string())
+/// Reads what was asked for. Dates are typed as people read them here, in UTC; numbers are taken, too. A user is
+/// named by name or id.
+async fn filter(ui: &Ui, query: &Parameters) -> Result<Result<EventFilter, Invalid>, Error> {
+    let user = match text(query, "subject_id") {
+        "" => String::new(),
+        said => match users::id_of(&ui.app, said).await? {
+            Some(id) => id,
+            None => return Ok(Err(Invalid::new("subject_id", "nobody has this user name, and it is no user ID"))),
+        },
     };
-    let (since, until) = (seconds("since")?, seconds("until")?);
+    let (since, until) = match (seconds(query, "since", time::typed), seconds(query, "until", time::typed_end)) {
+        (Ok(since), Ok(until)) => (since, until),
+        (Err(invalid), _) | (_, Err(invalid)) => return Ok(Err(invalid)),
+    };
     let named = |name| {
         let said = match name {
             "since" => since.as_str(),
             "until" => until.as_str(),
+            "subject_id" => user.as_str(),
             other => text(query, other),
         };
         Some(said).filter(|said| !said.is_empty())
     };
-    engine::filter(named)
+    Ok(engine::filter(named))
+}
+
+/// A field that holds a time, as a number of seconds; empty when it was left empty.
+fn seconds(query: &Parameters, name: &'static str, read: fn(&str) -> Option<i64>) -> Result<String, Invalid> {
+    let typed = text(query, name);
+    if typed.is_empty() {
+        return Ok(String::new());
+    }
+    let number = typed.parse().ok().filter(|seconds: &i64| *seconds >= 0);
+    let at = number.or_else(|| read(typed)).filter(|at| *at >= 0);
+    let at = at.ok_or_else(|| Invalid::new(name, "write a date and a time, such as 2027-01-15 08:00"))?;
+    Ok(at.to_string())
 }
 
 fn search(ui: &Ui, query: &Parameters) -> Search {
@@ -108,11 +125,11 @@ fn search(ui: &Ui, query: &Parameters) -> Search {
             "Result",
             std::iter::once(all("Any", "outcome")).chain(outcomes).collect(),
         ))
-        .field(field("subject_id", "User ID"))
+        .field(field("subject_id", "User").hint("User name or ID"))
         .field(field("client_id", "Client ID"))
         .field(field("actor", "By whom").hint("admin_token, user:ID or client:ID"))
         .field(field("since", "Since, UTC").hint("2027-01-15 08:00"))
-        .field(field("until", "Until, UTC").hint("2027-01-16"))
+        .field(field("until", "Until, UTC").hint("2027-01-16: to the end of that day"))
 }
 
 fn outcome_tag(event: &EventView) -> Option<Tag> {
@@ -190,7 +207,8 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
         .below("Audit log", ui.at(&["events"]))
         .part(Section::new("").part(facts));
     if let (Some(before), Some(after)) = (event.detail.get("before"), event.detail.get("after")) {
-        view = view.part(Section::new("What changed").part(changes(before, after)));
+        let names = event.detail.get("claims_changed");
+        view = view.part(Section::new("What changed").part(changes(before, after, names)));
     }
     if !event.detail.is_empty() {
         let detail = serde_json::to_string_pretty(&event.detail).unwrap_or_default();
@@ -199,8 +217,8 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     view.ok()
 }
 
-/// The fields that differ.
-fn changes(before: &Value, after: &Value) -> Table {
+/// The fields that differ, and the names of those of which no more is kept.
+fn changes(before: &Value, after: &Value, names: Option<&Value>) -> Table {
     let mut table = Table::new("Changes", &["Field", "Before", "After"], "Nothing that is kept.");
     let empty = serde_json::Map::new();
     let before = before.as_object().unwrap_or(&empty);
@@ -209,6 +227,9 @@ fn changes(before: &Value, after: &Value) -> Table {
         if old != new {
             table.row(vec![Cell::code(name), Cell::text(words(old)), Cell::text(words(new))]);
         }
+    }
+    for name in names.and_then(Value::as_array).into_iter().flatten() {
+        table.row(vec![Cell::code(words(name)), Cell::text("not kept"), Cell::text("changed")]);
     }
     table
 }

@@ -182,7 +182,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
                 .part(Note::careful(format!("Nobody gets {} any more.", scope.name)).line(
                     "Tokens that carry it keep it until they expire. Applications that ask for it get the rest of what they ask for.",
                 ))
-                .part(Section::new("").part(form)),
+                .part(ui.answer(form)),
         }
     };
     if !call.is_post() {

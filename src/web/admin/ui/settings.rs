@@ -133,7 +133,7 @@ fn page(ui: &Ui, list: &SettingList, setting: &SettingView, form: Form) -> View 
         .lead(&setting.help)
         .below("Settings", ui.at(&["settings"]))
         .part(Section::new("").part(facts))
-        .maybe(ui.may_write.then(|| ui.proof_note()).flatten())
+        .maybe(ui.proof_note())
         .part(Section::new("Change").part(form));
     if !setting.changeable {
         return view.part(Note::info("This cannot be changed here").line("Set it where the server is started, and restart."));

@@ -17,7 +17,7 @@ use crate::identity::operator::{self, Outcome};
 use crate::identity::session;
 use crate::model::event::Actor;
 use crate::protocol::parameters::Parameters;
-use crate::web::admin::administrator;
+use crate::web::admin::administrator_if_any;
 use crate::web::call::Call;
 use crate::web::cookies;
 use crate::web::error::{self, Error};
@@ -51,7 +51,7 @@ pub async fn sign_in(call: Call) -> Result<HttpResponse, Error> {
     }
     let query = call.query()?;
     let next = next_of(&query);
-    let is_stranger = match administrator(&call).await {
+    let is_stranger = match administrator_if_any(&call).await {
         Ok(_) => return Ok(go(&call.app, &next)),
         Err(Error::NoAdministrator) => true,
         Err(Error::AdministratorNeeded(_)) => false,
@@ -195,7 +195,7 @@ fn confirmation(call: &Call, next: &str, is_operator: bool, refused: Option<&Ref
 /// `POST /admin/sign-out`
 pub async fn sign_out(mut call: Call) -> Result<HttpResponse, Error> {
     // Also those may who may only look, whom a POST is otherwise refused.
-    let who: Administrator = match administrator(&call).await {
+    let who: Administrator = match administrator_if_any(&call).await {
         Ok(who) => who,
         Err(Error::AdministratorNeeded(_) | Error::NoAdministrator) => return Ok(go(&call.app, "/admin/sign-in")),
         Err(other) => return Err(other),

@@ -102,7 +102,7 @@ fn rotation(ui: &Ui, form: Form) -> View {
         .below("Signing keys", ui.at(&["signing-keys"]));
     match ui.proof_note() {
         Some(note) => view.part(note),
-        None => view.part(Section::new("").part(form)),
+        None => view.part(ui.answer(form)),
     }
 }
 
@@ -151,6 +151,6 @@ fn retirement(ui: &Ui, key: &KeyView, form: Form) -> View {
                 Note::careful("It signs no more, from now on.")
                     .line("It verifies until the last token that it signed has expired. Another key must sign in its place: rotate first."),
             )
-            .part(Section::new("").part(form)),
+            .part(ui.answer(form)),
     }
 }

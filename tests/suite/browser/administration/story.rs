@@ -35,7 +35,7 @@ async fn from_the_first_start_to_the_end_of_a_token() {
     chrome.inspect().await;
     chrome.open(&app.url("/admin/grants")).await;
     chrome.see("Photo Album").await;
-    chrome.script("document.querySelector('main a[href*=\"/revoke?\"]').click()").await;
+    chrome.follow_first("Revoke …").await;
     chrome.see("Photo Album loses every token of this grant at once.").await;
     chrome.inspect().await;
     chrome.press("Revoke the grant").await;

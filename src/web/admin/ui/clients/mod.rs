@@ -1,5 +1,5 @@
 //! `/admin/clients`: applications. `create` makes one, `settings` changes it, `secret` replaces its secret,
-//! `remove` turns it off or deletes it, `connect` shows how to use it.
+//! `remove` deletes it, `connect` shows how to use it.
 
 pub mod connect;
 pub mod create;

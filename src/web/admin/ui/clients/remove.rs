@@ -1,27 +1,16 @@
-//! Turning a client off and on, and deleting it.
+//! Deleting a client.
 
 use actix_web::HttpResponse;
 
 use super::super::view::form::Form;
-use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::{Note, Section};
+use super::super::view::page::{Ui, View, expected};
+use super::super::view::parts::Note;
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::clients as engine;
-use crate::model::client::{Client, ClientSettings};
+use crate::model::client::Client;
 use crate::web::call::Call;
 use crate::web::error::Error;
-
-/// `POST /admin/clients/{client_id}/disabled`
-pub async fn disable(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let id = call.segment("client_id")?;
-    let typed = call.admin_form()?;
-    let is_disabled = text(&typed, "disabled") == "yes";
-    let change = |settings| Ok(ClientSettings { is_disabled, ..settings });
-    engine::change(&call.app, &id, &expected(&typed), change).await?;
-    Ok(ui.see(&["clients", &id], if is_disabled { "disabled" } else { "enabled" }))
-}
 
 /// `/admin/clients/{client_id}/delete`
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
@@ -58,6 +47,6 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
                     .line("Its grants and consents go with it, and every token that it has is dead. Nothing brings it back; registering it again makes a new client ID.")
                     .line("To turn it off for a while, disable it instead."),
             )
-            .part(Section::new("").part(form)),
+            .part(ui.answer(form)),
     }
 }

@@ -78,7 +78,7 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
     let section = Section::new("Replace the secret").line("The new secret is shown once. Nobody can look at the old one, not even here.");
     match ui.proof_note() {
         Some(note) => page.part(section.part(note)),
-        None => page.part(section.part(form)),
+        None => page.part(section).part(ui.answer(form)),
     }
 }
 

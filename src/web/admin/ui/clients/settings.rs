@@ -54,25 +54,22 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
         .fact("Changed", Cell::time(client.updated_at, now));
     let page = view(ui, client, At::Settings, None)
         .part(Section::new("").part(facts))
-        .maybe(ui.may_write.then(|| ui.proof_note()).flatten())
+        .maybe(ui.proof_note())
         .part(Section::new("Settings").part(form));
     if ui.may_write { page.part(away(ui, client)) } else { page }
 }
 
 /// Turning it off, or deleting it.
 fn away(ui: &Ui, client: &Client) -> Section {
-    let (label, set) = if client.is_disabled { ("Enable", "no") } else { ("Disable", "yes") };
-    let press = ui
-        .press(ui.at(&["clients", &client.id, "disabled"]), label)
-        .with("version", client.version)
-        .with("disabled", set);
-    let press = if client.is_disabled { press.main() } else { press };
+    let path = ui.at(&["clients", &client.id, "disabled"]);
+    let row = if client.is_disabled {
+        let press = ui.press(path, "Enable").with("version", client.version).with("disabled", "no");
+        Row::default().part(press.main())
+    } else {
+        Row::default().part(Link::new("Disable …", path))
+    };
     Section::new("Turn off or delete")
         .danger()
-        .line("A disabled client gets nothing, and what it was given is dead until it is enabled again. A deleted one is gone for good, with its grants and consents.")
-        .part(
-            Row::default()
-                .part(press)
-                .part(Link::new("Delete …", ui.at(&["clients", &client.id, "delete"]))),
-        )
+        .line("A disabled client gets nothing, and its tokens are refused. Once it is enabled again, those that people granted work again; those that it got for itself do not. A deleted one is gone for good, with its grants and consents.")
+        .part(row.part(Link::new("Delete …", ui.at(&["clients", &client.id, "delete"]))))
 }

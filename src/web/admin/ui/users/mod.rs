@@ -1,5 +1,5 @@
 //! `/admin/users`: people who can sign in. `create` makes an account, `settings` changes it, `password` sets
-//! its password, `remove` turns it off, signs it out or deletes it.
+//! its password, `remove` deletes it.
 
 pub mod create;
 mod fields;

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::super::view::field::{Field, Kind};
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View};
-use super::super::view::parts::{Note, Section};
+use super::super::view::parts::Note;
 use super::{At, view};
 use crate::admin::users as engine;
 use crate::model::user::User;
@@ -49,6 +49,6 @@ fn page(ui: &Ui, user: &User, form: Form) -> View {
             .part(
                 Note::careful(format!("{} is signed out everywhere.", user.username)).line("Every session and grant of the account ends."),
             )
-            .part(Section::new("").part(form)),
+            .part(ui.answer(form)),
     }
 }

@@ -1,27 +1,16 @@
-//! Turning an account off and on, and deleting it.
+//! Deleting an account.
 
 use actix_web::HttpResponse;
 
 use super::super::view::form::Form;
-use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::{Note, Section};
+use super::super::view::page::{Ui, View, expected};
+use super::super::view::parts::Note;
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::users as engine;
-use crate::model::user::{User, UserSettings};
+use crate::model::user::User;
 use crate::web::call::Call;
 use crate::web::error::Error;
-
-/// `POST /admin/users/{id}/disabled`
-pub async fn disable(call: Call) -> Result<HttpResponse, Error> {
-    let ui = Ui::of(&call)?;
-    let id = call.segment("id")?;
-    let typed = call.admin_form()?;
-    let is_disabled = text(&typed, "disabled") == "yes";
-    let change = |settings| Ok(UserSettings { is_disabled, ..settings });
-    engine::change(&call.app, &id, &expected(&typed), change).await?;
-    Ok(ui.see(&["users", &id], if is_disabled { "disabled" } else { "enabled" }))
-}
 
 /// `/admin/users/{id}/delete`
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
@@ -58,6 +47,6 @@ fn page(ui: &Ui, user: &User, form: Form) -> View {
                     .line("Sessions, grants and consents go with the account, and every token that acts for it is dead. A new account of the same name is somebody else to every application.")
                     .line("To turn it off for a while, disable it instead."),
             )
-            .part(Section::new("").part(form)),
+            .part(ui.answer(form)),
     }
 }

@@ -50,26 +50,24 @@ fn page(ui: &Ui, user: &User, form: Form) -> View {
         .fact("Changed", Cell::time(user.updated_at, now));
     let page = view(ui, user, At::Settings, None)
         .part(Section::new("").part(facts))
-        .maybe(ui.may_write.then(|| ui.proof_note()).flatten())
+        .maybe(ui.proof_note())
         .part(Section::new("Settings").part(form));
     if ui.may_write { page.part(away(ui, user)) } else { page }
 }
 
 fn away(ui: &Ui, user: &User) -> Section {
     let id = user.id.as_str();
-    let (label, set) = if user.is_disabled { ("Enable", "no") } else { ("Disable", "yes") };
-    let press = ui
-        .press(ui.at(&["users", id, "disabled"]), label)
-        .with("version", user.version)
-        .with("disabled", set);
+    let row = Row::default()
+        .part(Link::new("Set a password …", ui.at(&["users", id, "password"])))
+        .part(Link::new("Sign out everywhere …", ui.at(&["users", id, "sign-out"])));
+    let path = ui.at(&["users", id, "disabled"]);
+    let row = if user.is_disabled {
+        row.part(ui.press(path, "Enable").with("version", user.version).with("disabled", "no").main())
+    } else {
+        row.part(Link::new("Disable …", path))
+    };
     Section::new("Password, sign-out, deletion")
         .danger()
-        .line("Somebody who is disabled cannot sign in, and tokens that act for them are dead until they are enabled again. Signing out everywhere ends every session and grant.")
-        .part(
-            Row::default()
-                .part(Link::new("Set a password …", ui.at(&["users", id, "password"])))
-                .part(Link::new("Sign out everywhere …", ui.at(&["users", id, "sign-out"])))
-                .part(press)
-                .part(Link::new("Delete …", ui.at(&["users", id, "delete"]))),
-        )
+        .line("Somebody who is disabled cannot sign in. Disabling and signing out everywhere both end every session and grant; enabling brings none of them back.")
+        .part(row.part(Link::new("Delete …", ui.at(&["users", id, "delete"]))))
 }

@@ -20,10 +20,10 @@ use crate::web::call::Call;
 use crate::web::error::Error;
 use crate::web::pages::next::Next;
 
-use super::super::menu::{self, Group, Section};
+use super::super::menu::{self, Group, Section as Place};
 use super::Part;
 use super::form::Form;
-use super::parts::{Link, Note, Press, Tag};
+use super::parts::{Link, Note, Press, Section, Tag};
 
 /// Everything but the characters that mean themselves wherever they stand (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -128,7 +128,7 @@ impl Ui {
     }
 
     /// An empty page.
-    pub fn view(&self, section: Section, title: impl Into<String>) -> View {
+    pub fn view(&self, section: Place, title: impl Into<String>) -> View {
         View {
             page: Shell {
                 csrf: self.csrf.clone(),
@@ -163,13 +163,22 @@ impl Ui {
     /// What stands in the place of a form that needs a fresh sign-in, when the last one is too old: better
     /// asked before than after something was typed.
     pub fn proof_note(&self) -> Option<Note> {
-        if self.is_fresh {
+        if self.is_fresh || !self.may_write {
             return None;
         }
         let path = format!("{}/admin/confirm?next={}", self.app.issuer.path(), encoded(&self.here));
         let note =
             Note::info("First prove that it is you").line("You signed in more than fifteen minutes ago, and this needs a newer sign-in.");
         Some(note.link("Continue", path))
+    }
+
+    /// What stands below a question: the form of those who may answer it. Those who may only look read the question.
+    pub fn answer(&self, form: Form) -> Section {
+        if self.may_write {
+            Section::new("").part(form)
+        } else {
+            Section::new("").line("You may look, but not change anything.")
+        }
     }
 
     /// Sends the browser on to a page after something was done; `done` names what, for that page to say so.

@@ -34,6 +34,13 @@ pub fn typed(text: &str) -> Option<Timestamp> {
     Some(date.assume_utc().unix_timestamp())
 }
 
+/// As [`typed`], for the end of a range: a day without a time is meant to its end.
+pub fn typed_end(text: &str) -> Option<Timestamp> {
+    const DAY: Seconds = 86_400;
+    let is_day = text.trim().len() == 10;
+    typed(text).map(|at| if is_day { at + DAY } else { at })
+}
+
 /// `15 Jan`
 pub fn day(at: Timestamp) -> String {
     date(at)
