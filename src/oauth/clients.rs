@@ -430,7 +430,7 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
 }
 
 /// Control characters, and marks that turn the direction of writing: they make a name look like another one.
-fn is_deceptive(c: char) -> bool {
+pub(super) fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

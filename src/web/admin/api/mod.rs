@@ -14,6 +14,7 @@ pub mod events;
 pub mod grants;
 pub mod openapi;
 pub mod reference;
+pub mod resources;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
