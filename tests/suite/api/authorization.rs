@@ -44,6 +44,7 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/.well-known/jwks.json", Open(&[200])),
     ("GET", "/.well-known/openid-configuration", Open(&[200])),
     ("GET", "/.well-known/oauth-authorization-server", Open(&[200])),
+    ("GET", "/.well-known/oauth-protected-resource", Open(&[400])),
     // probes
     ("GET", "/health", Open(&[200])),
     ("GET", "/healthz", Open(&[200])),
