@@ -12,6 +12,7 @@ use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
+use crate::protocol::resource;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
@@ -354,6 +355,7 @@ pub fn normalized(mut settings: ClientSettings) -> ClientSettings {
         &mut settings.client_uri,
         &mut settings.policy_uri,
         &mut settings.tos_uri,
+        &mut settings.default_resource,
     ] {
         *uri = uri.take().filter(|uri| !uri.is_empty());
     }
@@ -425,6 +427,9 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
         if let Some(Err(problem)) = uri.as_deref().map(check_link) {
             check(false, field, &format!("{field}: {problem}"));
         }
+    }
+    if let Some(Err(problem)) = settings.default_resource.as_deref().map(resource::validate) {
+        check(false, "default_resource", &problem);
     }
     problems
 }
