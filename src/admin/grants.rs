@@ -35,6 +35,8 @@ pub struct GrantView {
     pub session_id: String,
     /// What was granted, separated by spaces
     pub scope: String,
+    /// The resources that its tokens are for, by identifier; empty: this server itself
+    pub resource: Vec<String>,
     /// Where it is in its life
     pub state: GrantState,
     /// When it was granted, in seconds since 1970
@@ -76,6 +78,7 @@ impl Names {
             client_id: grant.client_id,
             session_id: grant.session_id,
             scope: grant.scope.to_string(),
+            resource: grant.resource,
             created_at: grant.created_at,
             auth_time: grant.auth_time,
             expires_at: grant.expires_at,

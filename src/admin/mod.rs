@@ -11,6 +11,7 @@ pub mod declaration;
 pub mod events;
 pub mod grants;
 pub mod page;
+pub mod resources;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;
@@ -25,6 +26,7 @@ use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
+use crate::oauth::resources::ResourceError;
 use crate::oauth::scopes::ScopeError;
 
 use self::settings::SettingError;
@@ -127,6 +129,17 @@ impl From<AccountError> for AdminError {
             AccountError::Taken(field) => Self::taken(field, error.to_string()),
             AccountError::Changed => Self::Changed,
             AccountError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<ResourceError> for AdminError {
+    fn from(error: ResourceError) -> Self {
+        match error {
+            ResourceError::Invalid(invalid) => invalid.into(),
+            ResourceError::Taken(_) => Self::taken("identifier", error.to_string()),
+            ResourceError::Changed => Self::Changed,
+            ResourceError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 fn section(text: &str) -> Result<Section, String> {
-    Section::parse(text.trim()).ok_or_else(|| "must be settings, scopes, clients or users".to_owned())
+    Section::parse(text.trim()).ok_or_else(|| "must be settings, scopes, resources, clients or users".to_owned())
 }
 
 pub async fn run(app: &App, args: Args) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ pub mod lines;
 mod logging;
 mod migrate;
 mod output;
+mod resource;
 mod scope;
 mod seed;
 mod serve;
@@ -80,9 +81,12 @@ enum Command {
     /// Define, list and remove scopes
     #[command(subcommand)]
     Scope(scope::Command),
-    /// Make settings, scopes, clients and users as a file declares them
+    /// Register, list and remove protected resources: the APIs and MCP servers that tokens are for
+    #[command(subcommand)]
+    Resource(resource::Command),
+    /// Make settings, scopes, resources, clients and users as a file declares them
     Apply(apply::Args),
-    /// Print settings, scopes, clients and users as a file that "apply" takes
+    /// Print settings, scopes, resources, clients and users as a file that "apply" takes
     Export(export::Args),
     /// List and rotate signing keys
     #[command(subcommand)]
@@ -199,6 +203,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::User(command) => user::run(&app, command).await.map(done),
         Command::Client(command) => client::run(&app, command).await.map(done),
         Command::Scope(command) => scope::run(&app, command).await.map(done),
+        Command::Resource(command) => resource::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
         Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),

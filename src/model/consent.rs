@@ -14,6 +14,8 @@ pub struct Consent {
     pub scope: Scope,
     /// Single claims said yes to so far (the `claims` parameter, OpenID Connect Core §5.5).
     pub claims: Vec<String>,
+    /// The resources said yes to so far, by identifier (RFC 8707).
+    pub resource: Vec<String>,
     /// When it was first given.
     pub created_at: Timestamp,
     /// When it was last widened.
@@ -23,7 +25,9 @@ pub struct Consent {
 impl Consent {
     /// Whether it covers a request.
     #[must_use]
-    pub fn covers(&self, scope: &Scope, claims: &[String]) -> bool {
-        scope.is_subset(&self.scope) && claims.iter().all(|claim| self.claims.contains(claim))
+    pub fn covers(&self, scope: &Scope, claims: &[String], resource: &[String]) -> bool {
+        scope.is_subset(&self.scope)
+            && claims.iter().all(|claim| self.claims.contains(claim))
+            && resource.iter().all(|identifier| self.resource.contains(identifier))
     }
 }

@@ -9,6 +9,7 @@ pub mod consent;
 pub mod event;
 pub mod grant;
 pub mod left_out;
+pub mod resource;
 pub mod scope;
 pub mod session;
 pub mod signing_key;

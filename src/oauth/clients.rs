@@ -12,6 +12,7 @@ use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
+use crate::protocol::resource;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
@@ -363,6 +364,7 @@ pub fn normalized(mut settings: ClientSettings) -> ClientSettings {
         &mut settings.client_uri,
         &mut settings.policy_uri,
         &mut settings.tos_uri,
+        &mut settings.default_resource,
     ] {
         *uri = uri.take().filter(|uri| !uri.is_empty());
     }
@@ -435,11 +437,14 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
             check(false, field, &format!("{field}: {problem}"));
         }
     }
+    if let Some(Err(problem)) = settings.default_resource.as_deref().map(resource::validate) {
+        check(false, "default_resource", &problem);
+    }
     problems
 }
 
 /// Control characters, and marks that turn the direction of writing: they make a name look like another one.
-fn is_deceptive(c: char) -> bool {
+pub(super) fn is_deceptive(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

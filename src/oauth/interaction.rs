@@ -32,6 +32,9 @@ pub struct Shown {
     pub scope: String,
     /// Which single claims
     pub claims: Vec<String>,
+    /// For which resources
+    #[serde(default)]
+    pub resource: Vec<String>,
 }
 
 /// The state of an interaction.
@@ -109,8 +112,11 @@ impl Interaction {
 impl Shown {
     /// Whether a request asks for nothing beyond what was shown, in the same session.
     #[must_use]
-    pub fn covers(&self, session_id: &str, scope: &Scope, claims: &[String]) -> bool {
+    pub fn covers(&self, session_id: &str, scope: &Scope, claims: &[String], resource: &[String]) -> bool {
         let shown = Scope::parse(&self.scope).unwrap_or_default();
-        self.session_id == session_id && scope.is_subset(&shown) && claims.iter().all(|claim| self.claims.contains(claim))
+        self.session_id == session_id
+            && scope.is_subset(&shown)
+            && claims.iter().all(|claim| self.claims.contains(claim))
+            && resource.iter().all(|identifier| self.resource.contains(identifier))
     }
 }

@@ -17,6 +17,8 @@ use crate::model::user::User;
 use crate::protocol::scope::Scope;
 use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, RefreshToken};
 
+use super::resources::Audience;
+
 /// The authentication context class of a password sign-in.
 pub const ACR_PASSWORD: &str = "urn:gatehouse:acr:password";
 
@@ -91,15 +93,16 @@ pub struct OnBehalf<'a> {
     pub catalog: &'a ScopeCatalog,
 }
 
-/// Makes the tokens of one answer.
+/// Makes the tokens of one answer: an access token for `audience`, and what else belongs to `scope`, which is what
+/// was granted.
 ///
 /// # Errors
 /// When there is no key to sign with.
-pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBehalf<'_>>) -> Result<TokenResponse, Fault> {
+pub fn tokens(app: &App, client: &Client, audience: Audience, scope: &Scope, on_behalf: Option<&OnBehalf<'_>>) -> Result<TokenResponse, Fault> {
     let now = app.now();
     let key = signer(app, client.signing_algorithm, now)?;
-    let lifetime = client.token_lifetime(app.lifetimes().access_token);
-    let access_token = access_token(app, &key, client, scope, on_behalf.map(|person| person.grant), now + lifetime, now)?;
+    let lifetime = audience.lifetime;
+    let access_token = access_token(app, &key, client, &audience, on_behalf.map(|person| person.grant), now)?;
     let (refresh_token, id_token) = match on_behalf {
         Some(person) => (
             person
@@ -119,7 +122,7 @@ pub fn tokens(app: &App, client: &Client, scope: &Scope, on_behalf: Option<&OnBe
         expires_in: lifetime,
         refresh_token,
         id_token,
-        scope: scope.to_string(),
+        scope: audience.scope.to_string(),
     })
 }
 
@@ -135,17 +138,16 @@ fn access_token(
     app: &App,
     key: &KeyPair,
     client: &Client,
-    scope: &Scope,
+    audience: &Audience,
     grant: Option<&Grant>,
-    exp: Timestamp,
     now: Timestamp,
 ) -> Result<String, Fault> {
     let random = base64url(&app.random.bytes::<16>());
     let claims = AccessTokenClaims {
         iss: app.issuer.as_str().to_owned(),
         sub: grant.map_or_else(|| client.id.clone(), |grant| grant.user_id.clone()),
-        aud: vec![app.issuer.as_str().to_owned()],
-        exp,
+        aud: audience.identifiers.clone(),
+        exp: now + audience.lifetime,
         iat: now,
         jti: match grant {
             Some(grant) => format!("{}.{random}", grant.id),
@@ -153,12 +155,12 @@ fn access_token(
             None => format!("{random}~{}", client.token_generation),
         },
         client_id: client.id.clone(),
-        scope: scope.to_string(),
+        scope: audience.scope.to_string(),
         auth_time: grant.map(|grant| grant.auth_time),
         acr: grant.map(|_| ACR_PASSWORD.to_owned()),
     };
     let claims = serde_json::to_vec(&claims).map_err(Fault::internal)?;
-    match client.access_token_format {
+    match audience.format {
         AccessTokenFormat::Jwt => key.sign(TYP_ACCESS_TOKEN, &claims),
         AccessTokenFormat::Opaque => {
             let sealed = app.secrets.access_token.seal(&app.random, OPAQUE_CONTEXT, &claims)?;

@@ -77,3 +77,31 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
     }
     Ok(Value::Object(document))
 }
+
+/// Where the metadata of a registered resource is served, for the resource to pass on.
+#[must_use]
+pub fn protected_resource_url(app: &App, identifier: &str) -> String {
+    let encoded = percent_encoding::utf8_percent_encode(identifier, percent_encoding::NON_ALPHANUMERIC);
+    app.issuer.endpoint(&format!("/.well-known/oauth-protected-resource?resource={encoded}"))
+}
+
+/// The metadata of a registered resource (RFC 9728 §2), for it to serve at its own address; `None` when it is
+/// not registered.
+///
+/// # Errors
+/// When the database fails.
+pub async fn protected_resource(app: &App, identifier: &str) -> Result<Option<Value>, Fault> {
+    let catalog = app.store.read().await?.resources().await?;
+    Ok(catalog.find(identifier).map(|resource| {
+        let mut document = json!({
+            "resource": resource.identifier,
+            "resource_name": resource.name,
+            "authorization_servers": [app.issuer.as_str()],
+            "bearer_methods_supported": ["header"],
+        });
+        if !resource.scope.is_empty() {
+            document["scopes_supported"] = json!(resource.scope.iter().collect::<Vec<_>>());
+        }
+        document
+    }))
+}

@@ -24,6 +24,7 @@ pub mod introspect;
 pub mod issue;
 mod machine;
 pub mod metadata;
+pub mod resources;
 pub mod revoke;
 pub mod scopes;
 pub mod token;

@@ -10,7 +10,6 @@ use crate::protocol::token_request::{GrantRequest, GrantType, TokenRequest};
 use super::client_authentication::authenticate;
 use super::grants::{authorization_code, client_credentials, refresh_token};
 use super::issue::TokenResponse;
-use super::verify;
 
 /// Answers a token request.
 ///
@@ -50,16 +49,14 @@ async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenReque
             "this client is not registered for this grant type",
         )));
     }
-    if let Err(refusal) = verify::resource(app, &request.resource) {
-        return Ok(Err(refusal));
-    }
+    let resource = &request.resource;
     match &request.grant {
         GrantRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
-        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref()).await,
-        GrantRequest::RefreshToken { refresh_token, scope } => refresh_token::refresh(app, &client, refresh_token, scope.as_ref()).await,
-        GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref()).await,
+        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref(), resource).await,
+        GrantRequest::RefreshToken { refresh_token, scope } => refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await,
+        GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref(), resource).await,
     }
 }

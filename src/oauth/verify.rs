@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::keys::signing::{TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
-use crate::protocol::error::{ErrorCode, Refusal};
 use crate::protocol::scope::Scope;
 use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, RefreshToken};
 
@@ -25,12 +24,22 @@ pub struct LiveToken {
     pub scope: Scope,
 }
 
-/// Checks an access token wholly: signature or seal, `typ`, issuer, time, and that neither it nor
-/// its grant, user or client has ended. `None` for everything else, without saying why.
+/// Checks an access token that is presented to this server itself: as [`access_token_for_anybody`], and
+/// that it is for this server. A token for another resource is worth nothing here (RFC 8707 §3).
 ///
 /// # Errors
 /// When the database fails.
 pub async fn access_token(app: &App, token: &str) -> Result<Option<LiveToken>, Fault> {
+    let live = access_token_for_anybody(app, token).await?;
+    Ok(live.filter(|live| live.claims.aud.iter().any(|audience| audience == app.issuer.as_str())))
+}
+
+/// Checks an access token wholly, whatever resource it is for: signature or seal, `typ`, issuer, time, and that
+/// neither it nor its grant, user or client has ended. `None` for everything else, without saying why.
+///
+/// # Errors
+/// When the database fails.
+pub async fn access_token_for_anybody(app: &App, token: &str) -> Result<Option<LiveToken>, Fault> {
     let Some(claims) = authentic_access_token(app, token).await? else {
         return Ok(None);
     };
@@ -125,17 +134,4 @@ pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Op
 #[must_use]
 pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {
     RefreshToken::parse(token).filter(|token| token.is_authentic(|grant, generation| refresh_mac(app, grant, generation)))
-}
-
-/// Checks `resource` parameters (RFC 8707 §2): so far the only resource is this server itself.
-///
-/// # Errors
-/// `invalid_target` for any other.
-pub fn resource(app: &App, resources: &[String]) -> Result<(), Refusal> {
-    let is_known = |resource: &String| resource.strip_suffix('/').unwrap_or(resource) == app.issuer.as_str();
-    if resources.iter().all(is_known) {
-        Ok(())
-    } else {
-        Err(Refusal::new(ErrorCode::InvalidTarget, "the requested resource is unknown"))
-    }
 }

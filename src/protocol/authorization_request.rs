@@ -135,6 +135,8 @@ pub struct AuthorizationRequest {
     pub code_challenge: Option<CodeChallenge>,
     /// `resource` (RFC 8707 §2.1)
     pub resource: Vec<String>,
+    /// `include_granted_scopes`: what was granted before is asked for again
+    pub includes_granted_scopes: bool,
 }
 
 impl AuthorizationRequest {
@@ -172,6 +174,7 @@ impl AuthorizationRequest {
             claims,
             code_challenge,
             resource: parameters.all("resource").map(str::to_owned).collect(),
+            includes_granted_scopes: parameters.get("include_granted_scopes")? == Some("true"),
         })
     }
 

@@ -24,6 +24,7 @@ pub(super) fn consent(row: Row<'_>) -> Result<Consent, Fault> {
         claims: row.json(3)?,
         created_at: row.integer(4)?,
         updated_at: row.integer(5)?,
+        resource: row.maybe_json(6)?.unwrap_or_default(),
     })
 }
 
@@ -34,7 +35,7 @@ impl Connection {
     /// When the database fails.
     pub async fn consent(&mut self, user_id: &str, client_id: &str) -> Result<Option<Consent>, Fault> {
         self.query(sql!(
-            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents WHERE user_id = $1 AND client_id = $2"
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at, resource FROM consents WHERE user_id = $1 AND client_id = $2"
         ))
         .text(user_id)
         .text(client_id)
@@ -50,7 +51,7 @@ impl Connection {
     /// When the database fails.
     pub async fn consents_after(&mut self, after: (&str, &str), limit: u16) -> Result<Vec<Consent>, Fault> {
         self.query(sql!(
-            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at, resource FROM consents \
              WHERE user_id >= $1 AND (user_id > $2 OR client_id > $3) ORDER BY user_id, client_id LIMIT $4"
         ))
         .text(after.0)
@@ -67,7 +68,7 @@ impl Connection {
     /// When the database fails.
     pub async fn consents_of_user(&mut self, user_id: &str, after_client: &str, limit: u16) -> Result<Vec<Consent>, Fault> {
         self.query(sql!(
-            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at, resource FROM consents \
              WHERE user_id = $1 AND client_id > $2 ORDER BY client_id LIMIT $3"
         ))
         .text(user_id)
@@ -83,7 +84,7 @@ impl Connection {
     /// When the database fails.
     pub async fn consents_to_client(&mut self, client_id: &str, after_user: &str, limit: u16) -> Result<Vec<Consent>, Fault> {
         self.query(sql!(
-            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents \
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at, resource FROM consents \
              WHERE client_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"
         ))
         .text(client_id)
@@ -118,8 +119,8 @@ impl Tx {
     /// When the database fails.
     pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), Fault> {
         self.query(upsert!(
-            "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)",
-            key "user_id", "client_id"; set "scope", "claims", "updated_at"
+            "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at, resource) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            key "user_id", "client_id"; set "scope", "claims", "updated_at", "resource"
         ))
         .text(&consent.user_id)
         .text(&consent.client_id)
@@ -127,6 +128,7 @@ impl Tx {
         .bind(json(&consent.claims)?)
         .bind(consent.created_at)
         .bind(consent.updated_at)
+        .bind((!consent.resource.is_empty()).then(|| json(&consent.resource)).transpose()?)
         .execute()
         .await
         .map(drop)

@@ -245,6 +245,27 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// The newest grants of a user to a client under which tokens may be alive, `limit` of these at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grants_in_force(&mut self, user_id: &str, client_id: &str, now: Timestamp, limit: u16) -> Result<Vec<Grant>, Fault> {
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM grants WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL \
+             AND expires_at > $3 ORDER BY id DESC LIMIT $4"
+        ))
+        .text(user_id)
+        .text(client_id)
+        .bind(now)
+        .bind(i64::from(limit))
+        .all(grant)
+        .await
+    }
+}
+
 impl Tx {
     /// Writes a new grant: the person consented, a code is on its way.
     ///

@@ -16,6 +16,7 @@ mod migrate;
 mod names;
 mod options;
 mod own;
+mod resources;
 mod revoked_tokens;
 mod row;
 mod scopes;

@@ -58,7 +58,7 @@ impl Connection {
     /// When the database fails.
     pub async fn own_consents(&mut self, user_id: &str, limit: u16) -> Result<Vec<Consent>, Fault> {
         self.query(sql!(
-            "SELECT user_id, client_id, scope, claims, created_at, updated_at FROM consents WHERE user_id = $1 \
+            "SELECT user_id, client_id, scope, claims, created_at, updated_at, resource FROM consents WHERE user_id = $1 \
              ORDER BY client_id LIMIT $2"
         ))
         .text(user_id)

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::account;
 use crate::oauth::clients::{self, NewClient};
-use crate::oauth::scopes;
+use crate::oauth::{resources, scopes};
 use crate::store::Tx;
 
 use super::plan::{NewSecret, Step};
@@ -109,6 +109,9 @@ async fn carry_out(app: &App, tx: &mut Tx, step: Step, applied: &mut Applied) ->
         Step::DefineScope(name, settings) => drop(scopes::define_in(app, tx, &name, settings).await?),
         Step::ChangeScope(scope, settings) => drop(scopes::change_in(app, tx, scope, settings).await?),
         Step::DeleteScope(scope) => scopes::delete_in(app, tx, &scope).await?,
+        Step::RegisterResource(identifier, settings) => drop(resources::register_in(app, tx, &identifier, settings).await?),
+        Step::ChangeResource(resource, settings) => drop(resources::change_in(app, tx, resource, settings).await?),
+        Step::DeleteResource(resource) => resources::delete_in(app, tx, &resource).await?,
         Step::RegisterClient { id, settings, secret } => {
             let is_made = secret.is_none();
             let new = NewClient {

@@ -12,6 +12,7 @@ use crate::base::fault::Fault;
 use crate::config::registry::Setting;
 use crate::identity::account;
 use crate::model::client::{ClientKind, ClientSettings};
+use crate::model::resource::ResourceSettings;
 use crate::model::scope::ScopeSettings;
 use crate::model::user::UserSettings;
 use crate::oauth::clients;
@@ -48,6 +49,13 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
                     (scope.name, Field::Fields(fields))
                 })
                 .collect(),
+            Section::Resources => {
+                let resources = connection.resources().await?.0.into_iter();
+                let fields = |settings: &ResourceSettings| Field::Fields(Fields::that_differ(&ResourceSettings::default(), settings));
+                resources
+                    .map(|resource| (resource.identifier.clone(), fields(&resource.settings)))
+                    .collect()
+            }
             Section::Clients => {
                 let clients = connection.every_client().await?.into_iter();
                 clients

@@ -1,4 +1,4 @@
-//! Declarations: settings, scopes, clients and users as a text that people keep in git.
+//! Declarations: settings, scopes, resources, clients and users as a text that people keep in git.
 //!
 //! ```text
 //! text ──read──▶ Declaration ──plan──▶ Plan ──apply──▶ database ──export──▶ text
@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::model::client::ClientSettings;
+use crate::model::resource::ResourceSettings;
 use crate::model::scope::ScopeSettings;
 use crate::model::user::UserSettings;
 
@@ -36,6 +37,8 @@ pub enum Section {
     Settings,
     /// Scopes
     Scopes,
+    /// Protected resources
+    Resources,
     /// Clients
     Clients,
     /// Users
@@ -44,7 +47,7 @@ pub enum Section {
 
 impl Section {
     /// Every section.
-    pub const ALL: [Self; 4] = [Self::Settings, Self::Scopes, Self::Clients, Self::Users];
+    pub const ALL: [Self; 5] = [Self::Settings, Self::Scopes, Self::Resources, Self::Clients, Self::Users];
 
     /// The name in the text.
     #[must_use]
@@ -52,6 +55,7 @@ impl Section {
         match self {
             Self::Settings => "settings",
             Self::Scopes => "scopes",
+            Self::Resources => "resources",
             Self::Clients => "clients",
             Self::Users => "users",
         }
@@ -182,6 +186,8 @@ pub struct Declaration {
     pub settings: Option<BTreeMap<String, Declared<Option<String>>>>,
     /// By name
     pub scopes: Option<BTreeMap<String, Declared<ScopeSettings>>>,
+    /// By identifier
+    pub resources: Option<BTreeMap<String, Declared<ResourceSettings>>>,
     /// By id
     pub clients: Option<BTreeMap<String, Declared<DeclaredClient>>>,
     /// By user name

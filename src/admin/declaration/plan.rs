@@ -14,6 +14,7 @@ use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::config::registry::Setting;
 use crate::model::client::{Client, ClientSettings};
+use crate::model::resource::{Resource, ResourceCatalog, ResourceSettings};
 use crate::model::scope::{ScopeCatalog, ScopeDefinition, ScopeSettings};
 use crate::model::user::{User, UserSettings};
 use crate::store::Connection;
@@ -110,6 +111,9 @@ pub(super) enum Step {
     DefineScope(String, ScopeSettings),
     ChangeScope(ScopeDefinition, ScopeSettings),
     DeleteScope(ScopeDefinition),
+    RegisterResource(String, ResourceSettings),
+    ChangeResource(Resource, ResourceSettings),
+    DeleteResource(Resource),
     RegisterClient {
         id: String,
         settings: ClientSettings,
@@ -179,6 +183,9 @@ pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Resu
     if let Some(declared) = declaration.scopes {
         planner.scopes(connection.scopes().await?, declared);
     }
+    if let Some(declared) = declaration.resources {
+        planner.resources(connection.resources().await?, declared);
+    }
     if let Some(declared) = declaration.clients {
         planner.clients(connection.every_client().await?, declared);
     }
@@ -191,7 +198,7 @@ pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Resu
         problems,
         ..
     } = planner;
-    // What others need goes last: users, then clients, then scopes.
+    // What others need goes last: users, then clients, then resources, then scopes.
     for (place, change, step) in deletions.into_iter().rev() {
         plan.push(place, change, step);
     }
@@ -282,6 +289,26 @@ impl Planner<'_> {
         // A file that names its own scopes only must not take the standard's away.
         there.retain(|name, _| ScopeSettings::built_in(name).is_none());
         self.remove(Section::Scopes, there, Step::DeleteScope);
+    }
+
+    fn resources(&mut self, there: ResourceCatalog, declared: BTreeMap<String, Declared<ResourceSettings>>) {
+        let there = there.0.into_iter().map(|resource| (resource.identifier.clone(), resource));
+        let mut there: BTreeMap<String, Resource> = there.collect();
+        for (identifier, Declared { place, value }) in declared {
+            match there.remove(&identifier) {
+                Some(resource) if resource.settings == value => self.plan.unchanged += 1,
+                Some(resource) => {
+                    let change = updated(Section::Resources, identifier, differences(&resource.settings, &value));
+                    self.plan.push(place, change, Step::ChangeResource(resource, value));
+                }
+                None => {
+                    let fields = set_fields(&ResourceSettings::default(), &value);
+                    let change = created(Section::Resources, identifier.clone(), fields);
+                    self.plan.push(place, change, Step::RegisterResource(identifier, value));
+                }
+            }
+        }
+        self.remove(Section::Resources, there, Step::DeleteResource);
     }
 
     fn clients(&mut self, there: Vec<Client>, declared: BTreeMap<String, Declared<DeclaredClient>>) {

@@ -14,9 +14,10 @@ use crate::base::invalid::Invalid;
 use crate::config::sources::nearest;
 use crate::identity::account;
 use crate::model::client::{ClientKind, ClientSettings};
+use crate::model::resource::ResourceSettings;
 use crate::model::scope::ScopeSettings;
 use crate::model::user::{UserSettings, normalize_username};
-use crate::oauth::{clients, scopes};
+use crate::oauth::{clients, resources, scopes};
 
 use super::secret::Origin;
 use super::tree::{self, Entry, Node};
@@ -72,7 +73,7 @@ impl Reader<'_> {
             Ok(node) if node.is_null() => return,
             Ok(_) => {
                 self.problems
-                    .push(top.problem("a declaration is a map with settings, scopes, clients and users"));
+                    .push(top.problem("a declaration is a map with settings, scopes, resources, clients and users"));
                 return;
             }
             Err(malformed) => {
@@ -93,7 +94,7 @@ impl Reader<'_> {
                 (None, name) => {
                     let hint = nearest(name, Section::ALL.into_iter().map(Section::as_str));
                     self.problems.push(place.problem(format!(
-                        "unknown section{hint}; there are version, settings, scopes, clients and users"
+                        "unknown section{hint}; there are version, settings, scopes, resources, clients and users"
                     )));
                 }
             }
@@ -109,6 +110,7 @@ impl Reader<'_> {
                 let key = match section {
                     Section::Settings => "key",
                     Section::Scopes => "scope name",
+                    Section::Resources => "identifier",
                     Section::Clients => "client_id",
                     Section::Users => "user name",
                 };
@@ -122,6 +124,7 @@ impl Reader<'_> {
         match section {
             Section::Settings => drop(self.declaration.settings.get_or_insert_default()),
             Section::Scopes => drop(self.declaration.scopes.get_or_insert_default()),
+            Section::Resources => drop(self.declaration.resources.get_or_insert_default()),
             Section::Clients => drop(self.declaration.clients.get_or_insert_default()),
             Section::Users => drop(self.declaration.users.get_or_insert_default()),
         }
@@ -130,6 +133,7 @@ impl Reader<'_> {
             match section {
                 Section::Settings => self.read_setting(place, &entry),
                 Section::Scopes => self.read_scope(place, &entry),
+                Section::Resources => self.read_resource(place, &entry),
                 Section::Clients => self.read_client(place, &entry, folder),
                 Section::Users => self.read_user(place, &entry, folder),
             }
@@ -181,6 +185,27 @@ impl Reader<'_> {
         self.add(&place, &entry.node, found);
         if self.problems.len() == before {
             let section = self.declaration.scopes.get_or_insert_default();
+            let value = settings;
+            insert(section, &mut self.problems, entry.name.clone(), Declared { place, value });
+        }
+    }
+
+    fn read_resource(&mut self, place: Place, entry: &Entry) {
+        let before = self.problems.len();
+        if let Err(problem) = resources::check_identifier(self.app, &entry.name) {
+            self.problems.push(place.problem(problem.message));
+        }
+        let shape = Shape {
+            hints: &[("identifier", "the identifier is the name of the entry")],
+            ..Shape::of(ResourceSettings::default())
+        };
+        let Some(settings) = read_fields(&shape, &place, &entry.node, &mut self.problems) else {
+            return;
+        };
+        let found = resources::problems(&settings);
+        self.add(&place, &entry.node, found);
+        if self.problems.len() == before {
+            let section = self.declaration.resources.get_or_insert_default();
             let value = settings;
             insert(section, &mut self.problems, entry.name.clone(), Declared { place, value });
         }

@@ -9,6 +9,7 @@ use crate::model::client::{Client, ConsentPolicy};
 use crate::model::consent::Consent;
 use crate::model::event::{Actor, Event, EventKind};
 use crate::model::grant::Grant;
+use crate::model::resource::ResourceCatalog;
 use crate::model::scope::ScopeCatalog;
 use crate::oauth::interaction::{Interaction, Shown};
 use crate::oauth::machine;
@@ -17,12 +18,23 @@ use crate::protocol::error::{ErrorCode, Refusal};
 use crate::protocol::scope::Scope;
 use crate::protocol::tokens::AuthorizationCode;
 
-use super::{Answer, AskedScope, AuthorizationResponse, ConsentQuestion, Decision, Destination, Road};
+use super::{Answer, AskedResource, AskedScope, AuthorizationResponse, ConsentQuestion, Decision, Destination, Road};
+
+/// What is asked for.
+pub(super) struct Asked {
+    /// The request
+    pub request: AuthorizationRequest,
+    /// What of its scope the client may have
+    pub scope: Scope,
+    /// The resources that tokens will be for, as they are registered
+    pub resource: Vec<String>,
+}
 
 /// What the end of the road has to write down.
 struct Granted {
     request: AuthorizationRequest,
     scope: Scope,
+    resource: Vec<String>,
     claims: Vec<String>,
     basis: Basis,
 }
@@ -36,6 +48,18 @@ enum Basis {
     Consent,
     /// The operator vouches for the client
     Policy,
+}
+
+/// What the person is asked.
+struct Question<'a> {
+    catalog: &'a ScopeCatalog,
+    resources: &'a ResourceCatalog,
+    scope: &'a Scope,
+    claims: Vec<String>,
+    resource: &'a [String],
+    /// What they have allowed before
+    before: Option<&'a Consent>,
+    visitor: &'a SignedIn,
 }
 
 /// What became of writing a grant.
@@ -52,24 +76,41 @@ impl Road<'_> {
     pub(super) async fn consent(
         &self,
         destination: Destination,
-        request: AuthorizationRequest,
+        asked: Asked,
         catalog: &ScopeCatalog,
-        requested: &Scope,
+        resources: &ResourceCatalog,
         visitor: &SignedIn,
     ) -> Result<Result<Decision, (Destination, Refusal)>, Fault> {
+        let Asked {
+            request,
+            scope: requested,
+            resource,
+        } = asked;
         let client = &destination.client;
-        let effective = catalog.of_user(requested, &visitor.user);
+        let effective = catalog.of_user(&requested, &visitor.user);
         if effective.is_empty() {
             let refusal = Refusal::new(ErrorCode::AccessDenied, "this person may not grant any of the requested scopes");
             return Ok(Err((destination, refusal)));
         }
         let claims = releasable_claims(&request, catalog, client, visitor);
+        let ask = |destination, claims, before: Option<&Consent>| {
+            let question = Question {
+                catalog,
+                resources,
+                scope: &effective,
+                claims,
+                resource: &resource,
+                before,
+                visitor,
+            };
+            Decision::AskConsent(Box::new(self.question(destination, question)))
+        };
         let before = self.app.store.read().await?.consent(&visitor.user.id, &client.id).await?;
         let is_answered = self
             .interaction
             .shown
             .as_ref()
-            .is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims));
+            .is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims, &resource));
         let answer = self.answer.filter(|_| is_answered);
         match answer {
             Some(Answer::Deny) => {
@@ -81,7 +122,7 @@ impl Road<'_> {
             }
             Some(Answer::Allow) => {}
             None => {
-                let is_covered = before.as_ref().is_some_and(|consent| consent.covers(&effective, &claims));
+                let is_covered = before.as_ref().is_some_and(|consent| consent.covers(&effective, &claims, &resource));
                 let must_ask = request.prompt.consent
                     || match client.consent_policy {
                         ConsentPolicy::Always => true,
@@ -95,15 +136,14 @@ impl Road<'_> {
                     )));
                 }
                 if must_ask {
-                    let question = self.question(destination, catalog, &effective, claims, before.as_ref(), visitor);
-                    return Ok(Ok(Decision::AskConsent(Box::new(question))));
+                    return Ok(Ok(ask(destination, claims, before.as_ref())));
                 }
             }
         }
         let granted = match machine::authorize(
             &client.id,
             &destination.redirect_uri,
-            requested,
+            &requested,
             &effective,
             request.response.state.as_deref(),
         )? {
@@ -115,6 +155,7 @@ impl Road<'_> {
         let granted = Granted {
             request,
             scope: granted,
+            resource: resource.clone(),
             claims,
             basis: match (answer.is_some(), destination.client.consent_policy) {
                 (true, _) => Basis::Answer,
@@ -135,22 +176,20 @@ impl Road<'_> {
                 let refusal = Refusal::new(ErrorCode::ConsentRequired, "the person has to give consent");
                 Err((destination, refusal))
             }
-            Outcome::Withdrawn => {
-                let question = self.question(destination, catalog, &effective, asked_claims, None, visitor);
-                Ok(Decision::AskConsent(Box::new(question)))
-            }
+            Outcome::Withdrawn => Ok(ask(destination, asked_claims, None)),
         })
     }
 
-    fn question(
-        &self,
-        destination: Destination,
-        catalog: &ScopeCatalog,
-        effective: &Scope,
-        claims: Vec<String>,
-        before: Option<&Consent>,
-        visitor: &SignedIn,
-    ) -> ConsentQuestion {
+    fn question(&self, destination: Destination, question: Question<'_>) -> ConsentQuestion {
+        let Question {
+            catalog,
+            resources,
+            scope: effective,
+            claims,
+            resource,
+            before,
+            visitor,
+        } = question;
         let mut scopes: Vec<AskedScope> = effective
             .iter()
             .filter_map(|token| catalog.definition(token))
@@ -176,8 +215,17 @@ impl Road<'_> {
             session_id: visitor.session.id.clone(),
             scope: effective.to_string(),
             claims,
+            resource: resource.to_vec(),
         };
+        let named = resource.iter().filter_map(|identifier| resources.find(identifier));
         ConsentQuestion {
+            resources: named
+                .map(|resource| AskedResource {
+                    name: resource.name.clone(),
+                    identifier: resource.identifier.clone(),
+                    is_new: before.is_some_and(|consent| !consent.resource.contains(&resource.identifier)),
+                })
+                .collect(),
             client: destination.client,
             redirect_uri: destination.redirect_uri,
             scopes,
@@ -204,6 +252,7 @@ impl Road<'_> {
         let Granted {
             request,
             scope,
+            resource,
             claims,
             basis,
         } = granted;
@@ -228,9 +277,13 @@ impl Road<'_> {
         if basis == Basis::Answer {
             let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
             let event = self.answered(EventKind::ConsentGiven, visitor, &destination.client, &scope);
-            tx.record(event.target(&id).detail("claims", claims.clone())).await?;
-            tx.put_consent(&widened(before, visitor, &destination.client, &scope, claims, now))
-                .await?;
+            let event = event.target(&id).detail("claims", claims.clone());
+            tx.record(event.detail("resource", resource.clone())).await?;
+            let mut consent = widened(before, visitor, &destination.client, &scope, claims, now);
+            let new = resource.iter().filter(|identifier| !consent.resource.contains(identifier));
+            let new: Vec<String> = new.cloned().collect();
+            consent.resource.extend(new);
+            tx.put_consent(&consent).await?;
         }
         let ends_with_session = scope.contains("openid") && !scope.contains("offline_access");
         tx.insert_grant(&Grant {
@@ -239,7 +292,7 @@ impl Road<'_> {
             user_id: visitor.user.id.clone(),
             session_id: visitor.session.id.clone(),
             scope,
-            resource: Vec::new(),
+            resource,
             claims: requested_claims,
             redirect_uri: destination.redirect_uri.clone(),
             is_redirect_uri_explicit: self.parameters.get("redirect_uri").ok().flatten().is_some(),
@@ -291,6 +344,7 @@ fn widened(before: Option<Consent>, visitor: &SignedIn, client: &Client, scope: 
         client_id: client.id.clone(),
         scope: Scope::default(),
         claims: Vec::new(),
+        resource: Vec::new(),
         created_at: now,
         updated_at: now,
     });

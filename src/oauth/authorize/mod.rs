@@ -10,6 +10,7 @@
 //! ```
 
 mod consent;
+mod step_up;
 mod visitor;
 
 use crate::app::App;
@@ -23,8 +24,9 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::token_request::GrantType;
 
 use super::interaction::Interaction;
-use super::verify;
+use super::resources;
 
+use consent::Asked;
 use visitor::Visitor;
 
 /// An answer on its way to the client.
@@ -49,6 +51,8 @@ pub struct ConsentQuestion {
     pub redirect_uri: String,
     /// What for: scope, meaning, claims, and whether the person has not allowed it before
     pub scopes: Vec<AskedScope>,
+    /// Where: the protected resources, other than this server itself
+    pub resources: Vec<AskedResource>,
     /// The state to continue with
     pub interaction: Interaction,
 }
@@ -62,6 +66,17 @@ pub struct AskedScope {
     pub description: String,
     /// The claims it releases
     pub claims: Vec<String>,
+    /// Not allowed before
+    pub is_new: bool,
+}
+
+/// A protected resource on the consent page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedResource {
+    /// Its name
+    pub name: String,
+    /// Its identifier
+    pub identifier: String,
     /// Not allowed before
     pub is_new: bool,
 }
@@ -217,11 +232,17 @@ impl Road<'_> {
             Ok(request) => request,
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
-        if let Err(refusal) = verify::resource(self.app, &request.resource) {
-            return Ok(Err((destination, refusal)));
-        }
-        let catalog = self.app.store.read().await?.scopes().await?;
+        let (catalog, resources) = {
+            let mut connection = self.app.store.read().await?;
+            (connection.scopes().await?, connection.resources().await?)
+        };
         let requested = catalog.requested(request.scope.as_ref(), &destination.client);
+        let chosen = resources::choose(&resources, &self.app.issuer, &destination.client, &request.resource, &requested);
+        let resource = match chosen {
+            Ok(resource) => resource,
+            Err(refusal) => return Ok(Err((destination, refusal))),
+        };
+        let requested = resources.within(&resource, &requested);
         if requested.is_empty() {
             let refusal = Refusal::new(ErrorCode::InvalidScope, "none of the requested scopes is available to this client");
             return Ok(Err((destination, refusal)));
@@ -243,7 +264,13 @@ impl Road<'_> {
                 let Some(visitor) = self.visitor else {
                     return Err(Fault::internal("a visitor vanished"));
                 };
-                self.consent(destination, request, &catalog, &requested, visitor).await
+                let asked = Asked {
+                    scope: requested,
+                    resource,
+                    request,
+                };
+                let asked = self.with_granted(&destination.client, asked, &catalog, visitor).await?;
+                self.consent(destination, asked, &catalog, &resources, visitor).await
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::base::fault::Fault;
 use crate::model::event::{Actor, EventKind};
 use crate::model::grant::Grant;
 use crate::oauth::client_authentication::AuthenticatedClient;
-use crate::oauth::grants::{Recalled, recall, revoke_replayed};
+use crate::oauth::grants::{Recalled, audience_of, recall, revoke_replayed};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::machine::CodeRedemption;
 use crate::protocol::error::{Refusal, invalid_grant};
@@ -29,6 +29,7 @@ pub async fn redeem(
     code: &str,
     redirect_uri: Option<&str>,
     code_verifier: Option<&str>,
+    resource: &[String],
 ) -> Result<Result<TokenResponse, Refusal>, Fault> {
     let recalled = match AuthorizationCode::parse(code) {
         Some(parsed) => recall(app, &parsed.grant_id()).await?,
@@ -53,7 +54,13 @@ pub async fn redeem(
         Ok(redeemable) => redeemable,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(Recalled { grant, user, catalog }) = recalled else {
+    let Some(Recalled {
+        grant,
+        user,
+        catalog,
+        resources,
+    }) = recalled
+    else {
         return Ok(Err(USELESS));
     };
     if let Err(refusal) = check_binding(&grant, redirect_uri, code_verifier) {
@@ -62,10 +69,15 @@ pub async fn redeem(
     let Some(user) = user else {
         return Ok(Err(invalid_grant("the account of this grant has ended")));
     };
+    let scope = redeemable.scope.clone();
+    let audience = match audience_of(app, &resources, client, &grant, resource, &scope) {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
 
     let generation = client.allows(GrantType::RefreshToken).then_some(1);
     let lives = app.lifetimes();
-    let tokens_end = now + client.token_lifetime(lives.access_token);
+    let tokens_end = now + audience.lifetime;
     let refresh_ends = grant.created_at + lives.refresh_token;
     let idle_expires_at = (now + lives.refresh_token_idle).min(refresh_ends);
     let redemption = Redemption {
@@ -99,10 +111,10 @@ pub async fn redeem(
         grant = grant.id,
         "a code was redeemed"
     );
-    let scope = redeemable.scope.clone();
     let tokens = issue::tokens(
         app,
         client,
+        audience,
         &scope,
         Some(&OnBehalf {
             grant: &grant,

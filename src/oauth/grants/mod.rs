@@ -10,10 +10,15 @@ pub mod refresh_token;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::model::client::Client;
 use crate::model::event::{Actor, EventKind};
 use crate::model::grant::Grant;
+use crate::model::resource::ResourceCatalog;
 use crate::model::scope::ScopeCatalog;
 use crate::model::user::User;
+use crate::oauth::resources::{Audience, narrow};
+use crate::protocol::error::Refusal;
+use crate::protocol::scope::Scope;
 
 /// A grant with everything that is needed to issue tokens under it.
 struct Recalled {
@@ -21,6 +26,7 @@ struct Recalled {
     /// Who gave it, unless the account has ended
     user: Option<User>,
     catalog: ScopeCatalog,
+    resources: ResourceCatalog,
 }
 
 /// Reads a grant. The connection is given back before anything is written: a request that held one
@@ -32,7 +38,26 @@ async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
     };
     let user = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled);
     let catalog = connection.scopes().await?;
-    Ok(Some(Recalled { grant, user, catalog }))
+    let resources = connection.resources().await?;
+    Ok(Some(Recalled {
+        grant,
+        user,
+        catalog,
+        resources,
+    }))
+}
+
+/// What a token under a grant is for: the resources that the request names, or all of the grant.
+fn audience_of(
+    app: &App,
+    resources: &ResourceCatalog,
+    client: &Client,
+    grant: &Grant,
+    requested: &[String],
+    scope: &Scope,
+) -> Result<Audience, Refusal> {
+    let chosen = narrow(&app.issuer, &grant.resource, requested)?;
+    Audience::of(app, resources, client, &chosen, scope)
 }
 
 /// Ends a grant of which a code or token was presented twice; `kind` says which. Only what ends it is

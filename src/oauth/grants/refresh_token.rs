@@ -7,8 +7,9 @@ use crate::base::fault::Fault;
 use crate::model::event::EventKind;
 use crate::model::grant::{Grant, Presented};
 use crate::oauth::client_authentication::AuthenticatedClient;
-use crate::oauth::grants::{Recalled, recall, revoke_replayed};
+use crate::oauth::grants::{Recalled, audience_of, recall, revoke_replayed};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
+use crate::oauth::resources::Audience;
 use crate::oauth::{machine, verify};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
 use crate::protocol::scope::Scope;
@@ -25,11 +26,18 @@ pub async fn refresh(
     client: &AuthenticatedClient,
     presented: &str,
     requested: Option<&Scope>,
+    resource: &[String],
 ) -> Result<Result<TokenResponse, Refusal>, Fault> {
     let Some(token) = verify::refresh_token(app, presented) else {
         return Ok(Err(DEAD));
     };
-    let Some(Recalled { grant, user, catalog }) = recall(app, &token.grant_id()).await? else {
+    let Some(Recalled {
+        grant,
+        user,
+        catalog,
+        resources,
+    }) = recall(app, &token.grant_id()).await?
+    else {
         return Ok(Err(DEAD));
     };
     if grant.client_id != client.id {
@@ -57,9 +65,13 @@ pub async fn refresh(
             "nothing of the granted scope is still allowed",
         )));
     }
+    let audience = match audience_of(app, &resources, client, &grant, resource, &scope) {
+        Ok(audience) => audience,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
 
     let generation = match judged {
-        Presented::Current => match rotate(app, client, &grant, now).await? {
+        Presented::Current => match rotate(app, &audience, &grant, now).await? {
             Outcome::To(generation) => generation,
             Outcome::Replay => return replayed(app, &grant).await,
             Outcome::Dead => return Ok(Err(DEAD)),
@@ -69,6 +81,7 @@ pub async fn refresh(
     let tokens = issue::tokens(
         app,
         client,
+        audience,
         &scope,
         Some(&OnBehalf {
             grant: &grant,
@@ -96,10 +109,10 @@ enum Outcome {
 }
 
 /// Passes the gate, or finds out who did.
-async fn rotate(app: &App, client: &AuthenticatedClient, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
+async fn rotate(app: &App, audience: &Audience, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
     let lives = app.lifetimes();
     let idle_expires_at = (now + lives.refresh_token_idle).min(grant.ends_at);
-    let tokens_end = now + client.token_lifetime(lives.access_token);
+    let tokens_end = now + audience.lifetime;
     let rotation = Rotation {
         now,
         idle_expires_at,

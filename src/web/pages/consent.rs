@@ -25,6 +25,7 @@ struct ConsentPage {
     redirect_host: String,
     redirect_is_local: bool,
     scopes: Vec<authorize::AskedScope>,
+    resources: Vec<authorize::AskedResource>,
 }
 
 /// `/consent`.
@@ -50,6 +51,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         redirect_host: display_host(&question.redirect_uri),
         redirect_is_local: is_local(&question.redirect_uri),
         scopes: question.scopes,
+        resources: question.resources,
     };
     client_page(StatusCode::OK, &page, token, Some(&question.client), Some(&question.redirect_uri))
 }

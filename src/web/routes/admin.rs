@@ -75,6 +75,10 @@ pub(super) static ROUTES: &[Route] = &[
     page!(BOTH "/new-scope" => ui::scopes::define),
     page!(BOTH "/scopes/{name}" => ui::scopes::settings),
     page!(fresh BOTH "/scopes/{name}/delete" => ui::scopes::delete),
+    page!(GET "/resources" => ui::resources::list),
+    page!(fresh BOTH "/new-resource" => ui::resources::register),
+    page!(fresh BOTH "/resources/{identifier}" => ui::resources::settings),
+    page!(fresh BOTH "/resources/{identifier}/delete" => ui::resources::delete),
     page!(GET "/clients/{client_id}/access" => ui::access::of_client),
     // people
     page!(GET "/users" => ui::users::list),

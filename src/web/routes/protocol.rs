@@ -61,6 +61,11 @@ pub(super) static ROUTES: &[Route] = &[
         handler: handler!(oauth::metadata::metadata),
         ..WELL_KNOWN
     },
+    Route {
+        path: "/.well-known/oauth-protected-resource",
+        handler: handler!(oauth::protected_resource::protected_resource),
+        ..WELL_KNOWN
+    },
     // health
     Route { path: "/health", ..HEALTH },
     Route {

@@ -4,7 +4,9 @@
 use actix_web::http::Method;
 use gatehouse::model::client::ClientKind;
 use gatehouse::model::client::ConsentPolicy;
+use gatehouse::model::resource::ResourceSettings;
 use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::oauth::resources;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::web::routes;
 
@@ -18,6 +20,7 @@ pub struct Things {
     client: String,
     user: String,
     scope: String,
+    resource: String,
     key: String,
     event: String,
     grant: String,
@@ -39,6 +42,12 @@ impl Things {
         let mut service = NewClient::of_kind(EVIL, ClientKind::Service);
         service.id = Some("service".to_owned());
         clients::register(&app.app, service).await.expect("a service");
+        let resource = ResourceSettings {
+            name: EVIL.to_owned(),
+            ..ResourceSettings::default()
+        };
+        let identifier = "https://evil.example/'x'?a=1&b=2";
+        resources::register(&app.app, identifier, resource).await.expect("a resource");
         let user = app
             .user_with("mallory", |new| {
                 new.profile.insert("name".to_owned(), EVIL.into());
@@ -63,6 +72,7 @@ impl Things {
             client: "%3Cscript%3Ealert%281%29%3C%2Fscript%3E%27x".to_owned(),
             user: user.id,
             scope: "%3Cscript%3Ealert%281%29%3C%2Fscript%3E".to_owned(),
+            resource: "https%3A%2F%2Fevil.example%2F%27x%27%3Fa%3D1%26b%3D2".to_owned(),
             key,
             event: event.split('"').next().expect("its id").to_owned(),
             grant: first(&grants, "grants"),
@@ -112,6 +122,7 @@ pub fn filled(path: &str, things: &Things) -> String {
     path.replace("{client_id}", &things.client)
         .replace("{id}", id)
         .replace("{name}", &things.scope)
+        .replace("{identifier}", &things.resource)
         .replace("{kid}", &things.key)
         .replace("{key}", "access_token_lifetime")
         .replace("{event_id}", &things.event)

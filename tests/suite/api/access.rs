@@ -155,7 +155,7 @@ on_every_database! {
         let cookie = session_cookie(&app, "alice").await;
         let now = app.app.now();
         let mut tx = app.app.store.begin().await.unwrap();
-        tx.put_consent(&Consent { user_id: alice.id.clone(), client_id: client.id().to_owned(), scope: Scope::default(), claims: Vec::new(), created_at: now, updated_at: now }).await.unwrap();
+        tx.put_consent(&Consent { user_id: alice.id.clone(), client_id: client.id().to_owned(), scope: Scope::default(), claims: Vec::new(), resource: Vec::new(), created_at: now, updated_at: now }).await.unwrap();
         tx.commit().await.unwrap();
         let mut connection = app.app.store.read().await.unwrap();
         let mut secrets = vec![

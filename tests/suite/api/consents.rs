@@ -16,6 +16,7 @@ async fn remember(app: &TestApp, pairs: &[(&str, &str)]) {
             client_id: (*client_id).to_owned(),
             scope: Scope::parse("openid").unwrap(),
             claims: Vec::new(),
+            resource: Vec::new(),
             created_at: now,
             updated_at: now,
         };

@@ -9,6 +9,7 @@ mod events;
 mod grants;
 mod meanwhile;
 mod schemathesis;
+mod resources;
 mod scopes;
 mod sessions;
 mod settings;

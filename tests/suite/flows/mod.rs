@@ -6,6 +6,7 @@ mod code;
 mod consent;
 mod metadata;
 mod refresh;
+mod resources;
 mod revocation;
 mod scopes;
 mod sessions;

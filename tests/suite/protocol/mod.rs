@@ -13,6 +13,7 @@ mod issuer;
 mod parameters;
 mod pkce;
 mod redirect_uri;
+mod resource;
 mod refusal;
 mod scope;
 mod scope_catalog;

@@ -15,6 +15,7 @@ pub mod grants;
 mod json;
 pub mod openapi;
 pub mod reference;
+pub mod resources;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;

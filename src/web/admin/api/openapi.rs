@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, consents, events, grants, scopes, sessions, settings, signing_keys, stats, users};
+use super::{clients, consents, events, grants, resources, scopes, sessions, settings, signing_keys, stats, users};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -25,6 +25,7 @@ use crate::web::error::Error;
         (name = "clients", description = "Applications that ask for tokens"),
         (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
+        (name = "resources", description = "What tokens are for"),
         (name = "consents", description = "What people have allowed clients, remembered"),
         (name = "grants", description = "What tokens live under"),
         (name = "sessions", description = "Who is signed in, where"),
@@ -37,6 +38,7 @@ use crate::web::error::Error;
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,
         users::list, users::create, users::show, users::put, users::patch, users::delete, users::set_password, users::sign_out,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
+        resources::list, resources::show, resources::put, resources::patch, resources::delete,
         settings::show, settings::patch,
         events::list, events::show,
         stats::show,

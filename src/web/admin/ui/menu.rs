@@ -11,6 +11,8 @@ pub enum Section {
     Clients,
     /// What applications may ask for
     Scopes,
+    /// What tokens are for
+    Resources,
     /// People
     Users,
     /// Who is signed in where
@@ -54,6 +56,7 @@ const MENU: &[(&str, &[Place])] = &[
         &[
             (Some(Section::Clients), "Clients", "/admin/clients"),
             (Some(Section::Scopes), "Scopes", "/admin/scopes"),
+            (Some(Section::Resources), "Resources", "/admin/resources"),
         ],
     ),
     (

@@ -9,6 +9,7 @@ pub mod ending;
 pub mod events;
 mod menu;
 pub mod playground;
+pub mod resources;
 pub mod scopes;
 pub mod sessions;
 pub mod settings;

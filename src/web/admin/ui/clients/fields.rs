@@ -107,6 +107,10 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
             "Signature algorithm",
             SigningAlgorithm::ALL.into_iter().map(algorithm).collect(),
         ),
+        Field::new(Kind::Url, "default_resource", "Resource")
+            .value(settings.default_resource.clone().unwrap_or_default())
+            .hint("What its access tokens are for when a request names no resource. Empty: what the scopes belong to, or this server.")
+            .optional(),
         Field::new(Kind::Number, "access_token_lifetime", "Life of access tokens, in seconds")
             .value(
                 settings
@@ -182,6 +186,7 @@ pub fn read(typed: &Parameters, settings: ClientSettings) -> Result<ClientSettin
         signing_algorithm: SigningAlgorithm::parse(text(typed, "id_token_signed_response_alg"))
             .ok_or_else(|| unknown("id_token_signed_response_alg"))?,
         access_token_lifetime: lifetime,
+        default_resource: link("default_resource"),
         may_introspect: is_on("may_introspect"),
         logo_uri: link("logo_uri"),
         client_uri: link("client_uri"),
