@@ -121,7 +121,7 @@ on_every_database! {
         let authenticated = authenticate(&app.app, &credentials).await.unwrap().unwrap();
         clients::replace_secret(&app.app, read(&app, &client).await, 0).await.unwrap();
         app.advance(5);
-        let issued = client_credentials::issue(&app.app, &authenticated, None).await.unwrap().unwrap();
+        let issued = client_credentials::issue(&app.app, &authenticated, None, &[]).await.unwrap().unwrap();
         let issued = serde_json::to_value(&issued).unwrap();
         assert!(!is_active(&witness, issued["access_token"].as_str().unwrap()).await);
     }
