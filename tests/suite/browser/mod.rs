@@ -3,6 +3,7 @@
 
 mod account;
 mod administration;
+mod examples;
 mod flows;
 mod harness;
 mod pages;
