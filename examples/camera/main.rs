@@ -85,7 +85,7 @@ async fn run(line: CommandLine) -> Result<(), String> {
     });
     let client = Data::new(ApiClient::new(format!("http://{}", line.flags.listen), party.http().clone()));
     let site = Data::new(Site {
-        name: "Gate camera",
+        name: "Gatecam",
         style: concat!(include_str!("../shared/style.css"), include_str!("camera.css")).to_owned(),
         icon: include_str!("icon.svg"),
         scope: &["openid", "profile", VIEW],
@@ -93,7 +93,7 @@ async fn run(line: CommandLine) -> Result<(), String> {
         party,
         sessions: Sessions::new("camera_session", line.flags.base().starts_with("https://")),
     });
-    serve::serve(&line.flags, "Gate camera", move |services| {
+    serve::serve(&line.flags, "Gatecam", move |services| {
         services
             .app_data(site.clone())
             .app_data(camera.clone())
