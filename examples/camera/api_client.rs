@@ -7,7 +7,7 @@ use openidconnect::reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use crate::api::Move;
 use crate::optics::Direction;
-use crate::shared::relying_party::told;
+use crate::shared::provider::told;
 
 /// The API, from outside.
 pub struct ApiClient {

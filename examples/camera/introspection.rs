@@ -15,7 +15,8 @@ use openidconnect::{
     TokenIntrospectionResponse, reqwest,
 };
 
-use crate::shared::relying_party::{RelyingParty, told};
+use crate::shared::provider::told;
+use crate::shared::relying_party::RelyingParty;
 
 /// How many tokens are remembered.
 const MAX_REMEMBERED: usize = 1_000;
@@ -27,8 +28,11 @@ pub struct Introspection {
     client: Client,
     http: reqwest::Client,
     believe: Duration,
-    remembered: Mutex<HashMap<Vec<u8>, (Arc<ActiveToken>, Instant)>>,
+    remembered: Mutex<Remembered>,
 }
+
+/// By the digest of each token: what it permits, and until when that is believed.
+type Remembered = HashMap<Vec<u8>, (Arc<ActiveToken>, Instant)>;
 
 /// A token that is good now.
 #[derive(Debug)]

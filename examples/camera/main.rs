@@ -44,10 +44,10 @@ const HOW: &str = "Where the server runs, with the same two secrets and CAMERA_P
 struct CommandLine {
     #[command(flatten)]
     flags: Flags,
-    /// The client that is the web page [variable: CAMERA_WEB_ID]
+    /// The client that is the web page [variable: `CAMERA_WEB_ID`]
     #[arg(long, value_name = "ID", default_value_t = variable_or("CAMERA_WEB_ID", "camera-web"))]
     web_id: String,
-    /// The client that is the API [variable: CAMERA_API_ID]
+    /// The client that is the API [variable: `CAMERA_API_ID`]
     #[arg(long, value_name = "ID", default_value_t = variable_or("CAMERA_API_ID", "camera-api"))]
     api_id: String,
     /// How many seconds the API believes what the issuer said about a token, at most 10

@@ -6,13 +6,13 @@ use clap::Args;
 /// What every example wants to know.
 #[derive(Args, Debug)]
 pub struct Flags {
-    /// The issuer, exactly as its metadata names it [variable: ISSUER]
+    /// The issuer, exactly as its metadata names it [variable: `ISSUER`]
     #[arg(long, value_name = "URL", default_value_t = variable_or("ISSUER", "http://127.0.0.1:8000"))]
     pub issuer: String,
-    /// Where to listen [variable: LISTEN]
+    /// Where to listen [variable: `LISTEN`]
     #[arg(long, value_name = "HOST:PORT", default_value_t = variable_or("LISTEN", "localhost:3000"))]
     pub listen: String,
-    /// Where browsers find it, when that is not `http://HOST:PORT` [variable: APP_URL]
+    /// Where browsers find it, when that is not `http://HOST:PORT` [variable: `APP_URL`]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
 }

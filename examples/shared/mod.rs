@@ -8,6 +8,7 @@
 
 pub mod flags;
 pub mod page;
+pub mod provider;
 pub mod relying_party;
 pub mod serve;
 pub mod sessions;

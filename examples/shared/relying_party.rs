@@ -7,79 +7,28 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreErrorResponseType,
-    CoreGrantType, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJsonWebKey, CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
-};
+use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType, CoreIdTokenClaims, CoreTokenResponse, CoreUserInfoClaims};
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalProviderMetadata, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
-    CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
-    PkceCodeVerifier, ProviderMetadata, RedirectUrl, RefreshToken, RequestTokenError, Scope, SignatureVerificationError, SubjectIdentifier,
-    TokenResponse, reqwest, url::Url,
+    AccessToken, AccessTokenHash, AuthorizationCode, ClaimsVerificationError, CsrfToken, Nonce, OAuth2TokenResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RefreshToken, RequestTokenError, Scope, SignatureVerificationError, SubjectIdentifier, TokenResponse, reqwest,
+    url::Url,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::provider::{Provider, Registration, told};
 use super::signed_in::{SignedIn, Tokens};
 
 /// How long the issuer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Endpoints that the metadata names and `openidconnect` does not read by itself.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct FurtherEndpoints {
-    revocation_endpoint: Option<Url>,
-    introspection_endpoint: Option<Url>,
-    end_session_endpoint: Option<Url>,
-}
-
-impl AdditionalProviderMetadata for FurtherEndpoints {}
-
-type Metadata = ProviderMetadata<
-    FurtherEndpoints,
-    CoreAuthDisplay,
-    CoreClientAuthMethod,
-    CoreClaimName,
-    CoreClaimType,
-    CoreGrantType,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm,
-    CoreJsonWebKey,
-    CoreResponseMode,
-    CoreResponseType,
-    CoreSubjectIdentifierType,
->;
-
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
-
-/// The application, as the issuer has registered it.
-#[derive(Clone)]
-pub struct Registration {
-    /// The issuer, byte for byte
-    pub issuer: String,
-    /// The client's name at the issuer
-    pub client_id: String,
-    /// Its secret, unless it is a public client
-    pub client_secret: Option<String>,
-    /// Where answers come back to
-    pub redirect_uri: String,
-}
 
 /// The application, ready to sign people in.
 pub struct RelyingParty {
     registration: Registration,
     http: reqwest::Client,
     provider: RwLock<Arc<Provider>>,
-}
-
-/// What discovery told: endpoints and keys.
-struct Provider {
-    client: Client,
-    further: FurtherEndpoints,
 }
 
 /// A sign-in that a browser has begun.
@@ -141,7 +90,7 @@ impl RelyingParty {
             .timeout(PATIENCE)
             .build()
             .map_err(|error| told(&error))?;
-        let provider = ask(&registration, &http).await?;
+        let provider = Provider::discover(&registration, &http).await?;
         Ok(Self {
             registration,
             http,
@@ -258,7 +207,7 @@ impl RelyingParty {
         let Some(endpoint) = self.provider().further.revocation_endpoint.clone() else {
             return Ok(());
         };
-        let mut form = vec![("token", refresh_token.secret().as_str()), ("token_type_hint", "refresh_token")];
+        let mut form = vec![("token", refresh_token.secret().as_str())];
         let request = self.http.post(endpoint);
         let request = match &self.registration.client_secret {
             Some(secret) => request.basic_auth(&self.registration.client_id, Some(secret)),
@@ -274,7 +223,7 @@ impl RelyingParty {
     /// What the issuer says about the person now (OpenID Connect Core §5.3).
     ///
     /// # Errors
-    /// When it says nothing, or something about somebody else.
+    /// When it says nothing, or speaks of somebody else.
     pub async fn userinfo(&self, access_token: AccessToken, subject: &SubjectIdentifier) -> Result<CoreUserInfoClaims, String> {
         let provider = self.provider();
         let request = provider.client.user_info(access_token, Some(subject.clone()));
@@ -315,16 +264,16 @@ impl RelyingParty {
         };
         let mut provider = self.provider();
         if matches!(
-            claims_of(id_token, &provider.client.id_token_verifier(), nonce),
+            provider.claims(id_token, nonce),
             Err(ClaimsVerificationError::SignatureVerification(
                 SignatureVerificationError::NoMatchingKey
             ))
         ) {
-            provider = Arc::new(ask(&self.registration, &self.http).await?);
+            provider = Arc::new(Provider::discover(&self.registration, &self.http).await?);
             *self.provider.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&provider);
         }
         let verifier = provider.client.id_token_verifier();
-        let claims = claims_of(id_token, &verifier, nonce).map_err(|error| told(&error))?;
+        let claims = provider.claims(id_token, nonce).map_err(|error| told(&error))?;
         if let Some(expected) = claims.access_token_hash() {
             let algorithm = id_token.signing_alg().map_err(|error| told(&error))?;
             let key = id_token.signing_key(&verifier).map_err(|error| told(&error))?;
@@ -335,50 +284,4 @@ impl RelyingParty {
         }
         Ok(Some(claims.clone()))
     }
-}
-
-fn claims_of<'t>(
-    id_token: &'t CoreIdToken,
-    verifier: &CoreIdTokenVerifier,
-    nonce: Option<&Nonce>,
-) -> Result<&'t CoreIdTokenClaims, ClaimsVerificationError> {
-    match nonce {
-        Some(nonce) => id_token.claims(verifier, nonce),
-        // The ID token of a refresh need not repeat it (OpenID Connect Core §12.2).
-        None => id_token.claims(verifier, |_: Option<&Nonce>| Ok(())),
-    }
-}
-
-async fn ask(registration: &Registration, http: &reqwest::Client) -> Result<Provider, String> {
-    let name = &registration.issuer;
-    let issuer = IssuerUrl::new(name.clone()).map_err(|error| format!("{name} is no address: {error}"))?;
-    let metadata = Metadata::discover_async(issuer, http).await.map_err(|error| match &error {
-        DiscoveryError::Request(_) => format!(
-            "{name} does not answer ({}). Start it first, in another terminal:\n  \
-             ENABLE_DEV_ENDPOINTS=true ADMIN_TOKEN=change-me-please-0123 cargo run",
-            told(&error)
-        ),
-        _ => format!("{name} is not the issuer that was expected: {}", told(&error)),
-    })?;
-    let redirect_uri = RedirectUrl::new(registration.redirect_uri.clone());
-    let redirect_uri = redirect_uri.map_err(|error| format!("{} is no address: {error}", registration.redirect_uri))?;
-    let further = metadata.additional_metadata().clone();
-    let client = CoreClient::from_provider_metadata(
-        metadata,
-        ClientId::new(registration.client_id.clone()),
-        registration.client_secret.clone().map(ClientSecret::new),
-    )
-    .set_redirect_uri(redirect_uri);
-    Ok(Provider { client, further })
-}
-
-/// An error with everything that led to it.
-pub fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -7,7 +7,8 @@ use actix_web::{App, HttpServer};
 
 use super::flags::Flags;
 use super::page::headers;
-use super::relying_party::{Registration, RelyingParty};
+use super::provider::Registration;
+use super::relying_party::RelyingParty;
 
 /// The relying party of an example, after it has been seen to work.
 ///

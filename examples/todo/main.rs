@@ -30,7 +30,7 @@ const HOW: &str = "Make the demo users and the demo client:\n  \
 struct CommandLine {
     #[command(flatten)]
     flags: Flags,
-    /// The client, registered with the redirect URI `…/callback` [variable: CLIENT_ID]
+    /// The client, registered with the redirect URI `…/callback` [variable: `CLIENT_ID`]
     #[arg(long, value_name = "ID", default_value_t = variable_or("CLIENT_ID", "demo-web"))]
     client_id: String,
 }
