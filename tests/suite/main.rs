@@ -23,6 +23,7 @@ mod browser;
 mod cli;
 mod declaration;
 mod docs;
+mod examples;
 mod flows;
 mod pages;
 mod protocol;

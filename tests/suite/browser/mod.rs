@@ -3,6 +3,8 @@
 
 mod account;
 mod administration;
+mod client_examples;
+mod examples;
 mod flows;
 mod harness;
 mod pages;

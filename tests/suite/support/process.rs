@@ -159,18 +159,8 @@ impl Sandbox {
     /// Starts the server and waits for nothing.
     pub fn launch(&self, arguments: &[&str]) -> Server {
         let mut command = self.program(BINARY);
-        command
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
-        Server {
-            stdout: Captured::of(child.stdout.take().expect("standard output is piped")),
-            stderr: Captured::of(child.stderr.take().expect("standard error is piped")),
-            child,
-            address: self.address(),
-        }
+        command.args(arguments);
+        Server::start(command, self.address())
     }
 }
 
@@ -224,6 +214,18 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts a program that will listen at an address, and waits for nothing.
+    pub fn start(mut command: Command, address: SocketAddr) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        Self {
+            stdout: Captured::of(child.stdout.take().expect("standard output is piped")),
+            stderr: Captured::of(child.stderr.take().expect("standard error is piped")),
+            child,
+            address,
+        }
+    }
+
     /// Waits until it takes connections.
     pub fn await_connection(&self) {
         let deadline = Instant::now() + PATIENCE;

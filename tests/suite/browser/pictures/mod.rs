@@ -2,6 +2,7 @@
 //! `office` is what they show: an office with people and applications.
 
 mod administration;
+mod examples;
 mod office;
 
 use super::{photo_album, server_with};

@@ -1,0 +1,17 @@
+//! What every example that signs people in has in common: the relying party, sessions by cookie, the
+//! pages around a sign-in, and the flags.
+//!
+//! `site.rs` has the three addresses of a sign-in (`/login`, `/callback`, `/logout`). It keeps people
+//! in `sessions.rs`, and `relying_party.rs` is what talks to the issuer.
+
+#![allow(dead_code, reason = "each example uses a part of it")]
+
+pub mod flags;
+pub mod page;
+pub mod provider;
+pub mod relying_party;
+pub mod serve;
+pub mod sessions;
+pub mod signed_in;
+pub mod site;
+pub mod you;

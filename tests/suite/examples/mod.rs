@@ -1,0 +1,139 @@
+//! The programs in `examples/`, each as a process that people sign in to, beside a real `gatehouse`.
+//!
+//! `cargo test` and `cargo nextest run` build the examples, unless they are told to build one target only
+//! (`--test suite`): then `cargo build --examples` does.
+
+mod camera;
+mod camera_api;
+mod sessions;
+mod todo;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::support::process::{BINARY, Sandbox, Server, free_port};
+use crate::support::{Browser, Page};
+
+/// Secrets of the camera's clients, and the password of its people.
+pub const CAMERA_SECRETS: [(&str, &str); 3] = [
+    ("CAMERA_WEB_SECRET", "the-secret-of-the-web-page-of-the-camera"),
+    ("CAMERA_API_SECRET", "the-secret-of-the-api-of-the-camera-ours"),
+    ("CAMERA_PASSWORD", "look-but-knock-first"),
+];
+
+/// An installation with a server, and an example beside it.
+pub struct Stage {
+    pub sandbox: Sandbox,
+    pub server: Server,
+    pub example: Server,
+    /// Where browsers find the example
+    pub base: String,
+}
+
+impl Stage {
+    /// The to-do list, with the demo users and the demo client.
+    pub fn todo(sandbox: Sandbox) -> Self {
+        sandbox.run(&["seed"]).done();
+        Self::of(sandbox, "todo")
+    }
+
+    /// The camera, with what its declaration makes.
+    pub fn camera(sandbox: Sandbox) -> Self {
+        let sandbox = with_secrets(sandbox);
+        apply_camera(&sandbox);
+        Self::of(sandbox, "camera")
+    }
+
+    fn of(sandbox: Sandbox, name: &str) -> Self {
+        let server = sandbox.serve();
+        let (example, base) = start(&sandbox, name);
+        example.await_connection();
+        Self {
+            sandbox,
+            server,
+            example,
+            base,
+        }
+    }
+
+    /// An address of the example.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// Signs somebody in, who allows what they are asked for; the page of the example that they see then.
+    pub async fn sign_in(&self, browser: &Browser, username: &str, password: &str) -> Page {
+        let page = browser.visit(&self.url("/login")).await;
+        let page = leave(browser, &page).await;
+        let page = browser.sign_in(&page, username, password).await;
+        let page = if page.body.contains("name=\"decision\"") {
+            browser.decide(&page, "allow").await
+        } else {
+            page
+        };
+        leave(browser, &page).await
+    }
+
+    /// How often something is in the audit log.
+    pub fn events(&self, kind: &str) -> usize {
+        self.sandbox
+            .run(&["audit", "list", "--kind", kind, "--json"])
+            .done()
+            .lines()
+            .count()
+    }
+}
+
+/// Goes where a page of one server sends the browser, on another server.
+pub async fn leave(browser: &Browser, page: &Page) -> Page {
+    let location = page
+        .location()
+        .unwrap_or_else(|| panic!("{} leads nowhere: {}", page.url, page.body));
+    browser.visit(&location).await
+}
+
+/// The environment with the camera's secrets.
+fn with_secrets(sandbox: Sandbox) -> Sandbox {
+    CAMERA_SECRETS
+        .iter()
+        .fold(sandbox, |sandbox, (name, value)| sandbox.with(name, value))
+}
+
+/// Applies the camera's declaration.
+fn apply_camera(sandbox: &Sandbox) {
+    let declaration = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/camera/gatehouse.yaml");
+    sandbox.run(&["apply", "-f", &declaration.display().to_string()]).done();
+}
+
+/// Starts an example on a free port, with the issuer of a sandbox; it, and where browsers find it.
+fn start(sandbox: &Sandbox, name: &str) -> (Server, String) {
+    let port = free_port();
+    let listen = format!("localhost:{port}");
+    let mut command = sandbox.program(&binary(name).display().to_string());
+    command.args(["--issuer", &sandbox.issuer(), "--listen", &listen]);
+    let example = Server::start(command, SocketAddr::from(([127, 0, 0, 1], port)));
+    (example, format!("http://{listen}"))
+}
+
+/// Where cargo puts an example: beside the binary.
+fn binary(name: &str) -> PathBuf {
+    let folder = Path::new(BINARY).parent().expect("a folder").join("examples");
+    let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
+    path
+}
+
+/// What a program that cannot start says.
+fn complaint(mut example: Server) -> String {
+    let status = example.await_exit();
+    assert_eq!(status.code(), Some(1), "{}", example.output());
+    example.output()
+}
+
+/// Sends a form of the example, with the token of the page.
+async fn send(browser: &Browser, stage: &Stage, page: &Page, path: &str, fields: &[(&str, &str)]) -> Page {
+    let csrf = page.field("csrf");
+    let fields = [&[("csrf", csrf.as_str())], fields].concat();
+    let answer = browser.post(&stage.url(path), &fields).await;
+    browser.follow(answer).await
+}
