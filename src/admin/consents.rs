@@ -27,6 +27,8 @@ pub struct ConsentView {
     pub scope: String,
     /// Single claims that were allowed so far
     pub claims: Vec<String>,
+    /// The resources that were allowed so far, by identifier
+    pub resource: Vec<String>,
     /// When it was first given, in seconds since 1970
     pub created_at: Timestamp,
     /// When it was last widened, in seconds since 1970
@@ -76,6 +78,7 @@ pub async fn list(app: &App, filter: Filter<'_>, page: &Page) -> Result<Listed<C
             client_id: consent.client_id,
             scope: consent.scope.to_string(),
             claims: consent.claims,
+            resource: consent.resource,
             created_at: consent.created_at,
             updated_at: consent.updated_at,
         },

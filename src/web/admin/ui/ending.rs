@@ -25,6 +25,11 @@ fn question(ui: &Ui, view: View, facts: Facts, note: Note, form: Form) -> Result
     view.part(Section::new("").part(facts)).part(note).part(ui.answer(form)).ok()
 }
 
+/// What tokens are for, where that is not this server itself.
+fn resources(identifiers: &[String]) -> Option<Cell> {
+    (!identifiers.is_empty()).then(|| Cell::code(identifiers.join(" ")))
+}
+
 /// A form that ends something and comes back to where it was asked for.
 fn form(ui: &Ui, action: String, submit: &str, query: &Parameters) -> Form {
     ui.form(action, submit)
@@ -50,6 +55,7 @@ pub async fn grant(call: Call) -> Result<HttpResponse, Error> {
         .fact("Who", Cell::text(who))
         .fact("Application", Cell::text(application))
         .fact("Scope", Cell::text(&grant.scope))
+        .maybe("Resources", resources(&grant.resource))
         .fact("Granted", Cell::text(time::exact(grant.created_at)));
     let note = Note::careful(format!("{application} loses every token of this grant at once."))
         .line("Nothing brings them back. It can ask again, and where there is consent it gets a new grant without a question; to have the person asked, withdraw the consent.");
@@ -86,6 +92,7 @@ pub async fn consent(call: Call) -> Result<HttpResponse, Error> {
         .fact("Who", Cell::text(who))
         .fact("Application", Cell::text(application))
         .fact("Allowed", Cell::text(&consent.scope))
+        .maybe("Resources", resources(&consent.resource))
         .fact("Since", Cell::text(time::exact(consent.created_at)));
     let note = Note::careful(format!("{application} can do nothing for {who} any more."))
         .line("Every grant that rests on the consent is revoked with it, and all their tokens are dead. The next time, the person is asked again.");
