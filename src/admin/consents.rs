@@ -91,8 +91,6 @@ pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<(), A
     if app.store.read().await?.consent(user_id, client_id).await?.is_none() {
         return Err(AdminError::NotFound);
     }
-    match applications::withdraw(app, user_id, client_id).await?.is_consent {
-        true => Ok(()),
-        false => Err(AdminError::NotFound),
-    }
+    let withdrawn = applications::withdraw(app, user_id, client_id).await?;
+    if withdrawn.is_consent { Ok(()) } else { Err(AdminError::NotFound) }
 }
