@@ -96,7 +96,9 @@ fn a_collector_that_stops_reading_stops_nobody_else() {
     let address = sandbox.address();
     for number in 0..2000 {
         let token = if number == 1990 { "X-Admin-Token: wrong\r\n" } else { "" };
-        write!(stream, "GET /api/admin/v1/scopes HTTP/1.1\r\nHost: {address}\r\n{token}\r\n").unwrap();
+        // At once: in pieces, each of them would wait for the other side.
+        let request = format!("GET /api/admin/v1/scopes HTTP/1.1\r\nHost: {address}\r\n{token}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
         let (mut line, mut length) = (String::new(), 0);
         loop {
             line.clear();
