@@ -1,5 +1,6 @@
 //! Clients.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::{AccessTokenFormat, Client, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -127,6 +128,38 @@ impl Connection {
         .text(&part)
         .text(&part)
         .bind(i64::from(limit))
+        .all(client)
+        .await
+    }
+
+    /// Up to `limit` clients of an origin, the newest first, after the one of this age and id; with `search`, only
+    /// those with it somewhere in their name or id, whatever the case.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clients_of_origin(
+        &mut self,
+        origin: ClientOrigin,
+        search: &str,
+        after: Option<(Timestamp, &str)>,
+        limit: u16,
+    ) -> Result<Vec<Client>, Fault> {
+        let (created_at, id) = after.unwrap_or((Timestamp::MAX, ""));
+        let part = format!("%{}%", escape_like(&search.to_lowercase()));
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE origin = $1 AND created_at <= $2 AND (created_at < $3 OR id < $4) \
+               AND (search_name LIKE $5 ESCAPE '!' OR LOWER(id) LIKE $6 ESCAPE '!') ORDER BY created_at DESC, id DESC LIMIT $7"
+        ))
+        .text(origin.as_str())
+        .bind(created_at)
+        .bind(created_at)
+        .text(id)
+        .text(&part)
+        .text(&part)
+        .bind(i64::from(limit))
+        .planned_for_its_values()
         .all(client)
         .await
     }

@@ -2,13 +2,11 @@
 
 use actix_web::http::Method;
 
-use super::{Access, Audience, Cors, NO_BODY, PAGE, POST, READ, Route, handler};
+use super::{Access, Audience, Cors, DELETE, NO_BODY, PAGE, POST, PUT, READ, Route, handler};
 use crate::web::admin::api;
 
 const JSON: usize = 256 * 1024;
 const PATCH: &[Method] = &[Method::PATCH];
-const PUT: &[Method] = &[Method::PUT];
-const DELETE: &[Method] = &[Method::DELETE];
 
 /// A row of the API.
 const API: Route = Route {
