@@ -60,7 +60,11 @@ async fn keep_few(app: &App) {
         ticks.tick().await;
         match reap(app, BATCH_PAUSE).await {
             Ok(0) => {}
-            Ok(clients) => tracing::info!(event = "registrations_reaped", clients, "registrations that nobody uses were removed"),
+            Ok(clients) => tracing::info!(
+                event = "registrations_reaped",
+                clients,
+                "registrations that nobody uses were removed"
+            ),
             Err(fault) => tracing::warn!(event = "reaping_failed", "{fault}"),
         }
     }

@@ -10,6 +10,7 @@ pub mod consents;
 pub mod declaration;
 pub mod events;
 pub mod grants;
+pub mod initial_access_tokens;
 pub mod page;
 pub mod scopes;
 pub mod sessions;
@@ -25,6 +26,7 @@ use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
+use crate::oauth::initial_access_tokens::TokenError;
 use crate::oauth::scopes::ScopeError;
 
 use self::settings::SettingError;
@@ -139,6 +141,15 @@ impl From<ScopeError> for AdminError {
             ScopeError::Needed => Self::conflict(error.to_string()),
             ScopeError::Changed => Self::Changed,
             ScopeError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<TokenError> for AdminError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid(invalid) => invalid.into(),
+            TokenError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

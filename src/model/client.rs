@@ -335,7 +335,11 @@ impl Client {
     #[must_use]
     pub fn token_lifetime(&self, usual: Seconds) -> Seconds {
         let own = self.access_token_lifetime.unwrap_or(usual);
-        if self.origin == ClientOrigin::Operator { own } else { own.min(usual) }
+        if self.origin == ClientOrigin::Operator {
+            own
+        } else {
+            own.min(usual)
+        }
     }
 
     /// Whether it may use a grant type.

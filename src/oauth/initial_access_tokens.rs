@@ -90,7 +90,10 @@ fn check(name: &str, new: &NewToken) -> Result<(), Invalid> {
         return Err(Invalid::new("name", "a name has 1 to 200 characters"));
     }
     if !LIFETIMES.contains(&new.expires_in) {
-        return Err(Invalid::new("expires_in", "an initial access token lives from 1 minute to 365 days"));
+        return Err(Invalid::new(
+            "expires_in",
+            "an initial access token lives from 1 minute to 365 days",
+        ));
     }
     if new.uses.is_some_and(|uses| !(1..=MAX_USES).contains(&uses)) {
         return Err(Invalid::new("uses", "an initial access token is good for 1 to 1000000 clients"));

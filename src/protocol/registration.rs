@@ -127,7 +127,11 @@ impl ClientMetadata {
         let scope = fields.text("scope")?.map(Scope::parse).transpose();
         let owned = |name| Ok(fields.text(name)?.map(str::to_owned));
         Ok(Self {
-            client_name: fields.text("client_name")?.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned),
+            client_name: fields
+                .text("client_name")?
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
             redirect_uris: fields.redirect_uris()?,
             auth_method: auth_method.ok_or_else(|| wrong("token_endpoint_auth_method", "is not a method that this server speaks"))?,
             grant_types: fields.grant_types()?,
@@ -266,7 +270,9 @@ impl<'a> Fields<'a> {
             Some(Value::Object(set)) if set.is_empty() => return Ok(None),
             Some(set) => set,
         };
-        let keys = set["keys"].as_array().ok_or_else(|| wrong("jwks", "is an object with a list of keys"))?;
+        let keys = set["keys"]
+            .as_array()
+            .ok_or_else(|| wrong("jwks", "is an object with a list of keys"))?;
         if keys.is_empty() {
             return Ok(None);
         }
@@ -275,7 +281,10 @@ impl<'a> Fields<'a> {
             return Err(wrong("jwks", "a key is an object"));
         }
         if keys.iter().any(is_private) {
-            return Err(wrong("jwks", "a key is private or symmetric: keep it to yourself and make a new one"));
+            return Err(wrong(
+                "jwks",
+                "a key is private or symmetric: keep it to yourself and make a new one",
+            ));
         }
         if set.to_string().len() > MAX_JWKS {
             return Err(wrong("jwks", "is too large"));

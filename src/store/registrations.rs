@@ -179,10 +179,12 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn revoke_grants_to(&mut self, client_id: &str, now: Timestamp) -> Result<u64, Fault> {
-        self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE client_id = $2 AND revoked_at IS NULL"))
-            .bind(now)
-            .text(client_id)
-            .execute()
-            .await
+        self.query(sql!(
+            "UPDATE grants SET revoked_at = $1 WHERE client_id = $2 AND revoked_at IS NULL"
+        ))
+        .bind(now)
+        .text(client_id)
+        .execute()
+        .await
     }
 }

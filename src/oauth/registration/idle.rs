@@ -111,6 +111,9 @@ pub async fn reap(app: &App, from: &Position) -> Result<Reaped, Fault> {
         tx.commit().await?;
     }
     let is_full = looked_at.len() >= usize::from(BATCH);
-    reaped.next = looked_at.last().filter(|_| is_full).map(|last| Position(last.created_at, last.id.clone()));
+    reaped.next = looked_at
+        .last()
+        .filter(|_| is_full)
+        .map(|last| Position(last.created_at, last.id.clone()));
     Ok(reaped)
 }

@@ -37,7 +37,10 @@ pub fn information(app: &App, client: &Client, about: &SelfDescription, secrets:
         put("client_secret_expires_at", json!(0));
     }
     put("registration_access_token", json!(secrets.registration_token));
-    put("registration_client_uri", json!(app.issuer.endpoint(&format!("/register/{}", client.id))));
+    put(
+        "registration_client_uri",
+        json!(app.issuer.endpoint(&format!("/register/{}", client.id))),
+    );
     put("client_name", json!(client.name));
     put("redirect_uris", json!(client.redirect_uris));
     put("grant_types", json!(client.grant_types));

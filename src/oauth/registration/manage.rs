@@ -119,7 +119,9 @@ async fn authenticate<'t>(app: &App, client_id: &str, presented: Option<&'t str>
     match client {
         Some(client) if is_right && client.is_disabled => Ok(Err(Denied::Disabled)),
         Some(client) if is_right => Ok(Ok((client, presented))),
-        known => wrong_token(app, WRONG_TOKEN, known.as_ref().map(|client| client.id.as_str())).await.map(Err),
+        known => wrong_token(app, WRONG_TOKEN, known.as_ref().map(|client| client.id.as_str()))
+            .await
+            .map(Err),
     }
 }
 

@@ -153,7 +153,11 @@ async fn write(
     };
     tx.describe_client(&registered.client.id, about).await?;
     tx.commit().await?;
-    tracing::info!(event = "client_registered", client = registered.client.id, "a client registered itself");
+    tracing::info!(
+        event = "client_registered",
+        client = registered.client.id,
+        "a client registered itself"
+    );
     let secrets = Secrets {
         client_secret: registered.secret.as_deref(),
         registration_token: &registration_token,

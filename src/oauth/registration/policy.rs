@@ -71,7 +71,14 @@ pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog) -> Offer {
 pub fn offer_to(client: &Client, live: &Config, catalog: &ScopeCatalog) -> Offer {
     let offer = offer_to_new(live, catalog);
     let mut grant_types = offer.grant_types;
-    grant_types.extend(client.grant_types.iter().filter(|one| !grant_types.contains(one)).copied().collect::<Vec<_>>());
+    grant_types.extend(
+        client
+            .grant_types
+            .iter()
+            .filter(|one| !grant_types.contains(one))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
     Offer {
         scope: offer.scope.union(&client.scope),
         grant_types,
@@ -85,9 +92,17 @@ pub fn offer_to(client: &Client, live: &Config, catalog: &ScopeCatalog) -> Offer
 /// # Errors
 /// `invalid_redirect_uri` or `invalid_client_metadata`; the description names the field.
 pub fn settings(metadata: &ClientMetadata, offer: Offer) -> Result<ClientSettings, Refusal> {
-    let grant_types: Vec<GrantType> = metadata.grant_types.iter().filter(|one| offer.grant_types.contains(one)).copied().collect();
+    let grant_types: Vec<GrantType> = metadata
+        .grant_types
+        .iter()
+        .filter(|one| offer.grant_types.contains(one))
+        .copied()
+        .collect();
     if grant_types.is_empty() {
-        return Err(wrong("grant_types", "only authorization_code and refresh_token are for clients that register themselves"));
+        return Err(wrong(
+            "grant_types",
+            "only authorization_code and refresh_token are for clients that register themselves",
+        ));
     }
     let scope = match &metadata.scope {
         None => offer.usual_scope,
