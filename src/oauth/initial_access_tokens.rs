@@ -119,14 +119,13 @@ pub async fn delete(app: &App, id: &str) -> Result<bool, Fault> {
     Ok(true)
 }
 
-/// The token that was presented, if a client can be registered with it now.
+/// The token that was presented, whether a client can still be registered with it or not.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_usable(app: &App, presented: &str) -> Result<Option<InitialAccessToken>, Fault> {
+pub async fn find(app: &App, presented: &str) -> Result<Option<InitialAccessToken>, Fault> {
     if !presented.starts_with(PREFIX) {
         return Ok(None);
     }
-    let found = app.store.read().await?.initial_access_token_of(&sha256_text(presented)).await?;
-    Ok(found.filter(|token| token.is_usable(app.now())))
+    app.store.read().await?.initial_access_token_of(&sha256_text(presented)).await
 }

@@ -83,8 +83,9 @@ pub async fn register(app: &App, presented: Option<&str>, body: &[u8]) -> Result
             let Some(presented) = presented else {
                 return Ok(Err(Denied::NoToken));
             };
-            match initial_access_tokens::find_usable(app, presented).await? {
-                Some(token) => Some(token),
+            match initial_access_tokens::find(app, presented).await? {
+                Some(token) if token.is_usable(app.now()) => Some(token),
+                Some(_) => return spent_token(app).await.map(Err),
                 None => return wrong_token(app, WRONG_INITIAL, None).await.map(Err),
             }
         }
@@ -123,8 +124,9 @@ async fn write(
     if let Some(token) = token
         && !tx.use_initial_access_token(&token.id, now).await?
     {
-        // Somebody else had the last use of it a moment ago; whoever presented it knows it, so it is no guess.
-        return Ok(Err(Refusal::new(ErrorCode::InvalidToken, WRONG_INITIAL).into()));
+        // Somebody else had the last use of it a moment ago.
+        drop(tx);
+        return spent_token(app).await.map(Err);
     }
     if let Some(seconds) = quota.spend(&mut tx, now).await? {
         drop(tx);
@@ -189,6 +191,12 @@ async fn wrong_token(app: &App, description: &'static str, client: Option<&str>)
     tx.commit().await?;
     note_refused(app, "wrong token", client).await?;
     Ok(Denied::Refusal(Refusal::new(ErrorCode::InvalidToken, description)))
+}
+
+/// Records a token that was right once. Whoever presents it knows it, so it is no guess that counts.
+async fn spent_token(app: &App) -> Result<Denied, Fault> {
+    note_refused(app, "spent token", None).await?;
+    Ok(Denied::Refusal(Refusal::new(ErrorCode::InvalidToken, WRONG_INITIAL)))
 }
 
 async fn too_many(app: &App, seconds: Seconds, client: Option<&str>) -> Result<Denied, Fault> {

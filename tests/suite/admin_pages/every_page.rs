@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use gatehouse::model::client::ClientKind;
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::oauth::initial_access_tokens::{self, NewToken};
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::web::routes;
 
@@ -22,6 +23,7 @@ pub struct Things {
     event: String,
     grant: String,
     session: String,
+    initial_token: String,
 }
 
 impl Things {
@@ -56,6 +58,12 @@ impl Things {
             let rest = page.body.split(&format!("/admin/{place}/")).nth(1).expect("there is one");
             rest.split('/').next().expect("its id").to_owned()
         };
+        let token = NewToken {
+            name: EVIL.to_owned(),
+            expires_in: 3600,
+            uses: Some(3),
+        };
+        let (initial_token, _) = initial_access_tokens::create(&app.app, token).await.expect("a token");
         let key = app.app.keys.current().records().next().expect("a key").id.clone();
         let events = desk.get("/admin/events").await;
         let event = events.body.split("/admin/events/").nth(1).expect("an event");
@@ -67,6 +75,7 @@ impl Things {
             event: event.split('"').next().expect("its id").to_owned(),
             grant: first(&grants, "grants"),
             session: first(&sessions, "sessions"),
+            initial_token: initial_token.id,
         }
     }
 
@@ -118,6 +127,7 @@ pub fn filled(path: &str, things: &Things) -> String {
         Some("users") => &things.user,
         Some("grants") => &things.grant,
         Some("sessions") => &things.session,
+        Some("initial-access-tokens") => &things.initial_token,
         _ => "00000000000000000000000000000000",
     };
     if path == "/admin/consents/withdraw" {

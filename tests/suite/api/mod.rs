@@ -7,6 +7,7 @@ mod consents;
 mod document;
 mod events;
 mod grants;
+mod initial_access_tokens;
 mod meanwhile;
 mod schemathesis;
 mod scopes;

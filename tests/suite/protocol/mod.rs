@@ -14,6 +14,7 @@ mod parameters;
 mod pkce;
 mod redirect_uri;
 mod refusal;
+mod registration;
 mod scope;
 mod scope_catalog;
 mod token_request;
