@@ -27,6 +27,8 @@ ALTER TABLE clients ADD COLUMN sealed_secret TEXT;
 -- others that look the same and come from the same place.
 ALTER TABLE clients ADD COLUMN registration_token_hash VARCHAR(64);
 ALTER TABLE clients ADD COLUMN registration_mark VARCHAR(64);
+-- And what else it said of itself, as JSON.
+ALTER TABLE clients ADD COLUMN registration_about TEXT;
 -- Of a client that a document describes: until when what was read of it holds.
 ALTER TABLE clients ADD COLUMN document_expires_at BIGINT;
 CREATE INDEX clients_registration ON clients (registration_mark, created_at);

@@ -1,16 +1,20 @@
-//! What happens by itself: removing what has expired, reading keys and settings again, sealing the audit log,
-//! writing down statistics.
+//! What happens by itself: removing what has expired and registrations that nobody uses, reading keys and settings
+//! again, sealing the audit log, writing down statistics.
 
 use std::time::Duration;
 
 use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::oauth::registration::{self, Position};
 
 /// Time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 /// Time between two batches of one sweep, so that requests come first.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Time between two looks at clients that registered themselves.
+const REAPING_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Time between two sealings of the audit log: what is removed from its end before is not noticed.
 const SEALING_INTERVAL: Duration = Duration::from_secs(10);
@@ -20,7 +24,7 @@ const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs the jobs until the task is aborted.
 pub async fn run(app: App) {
-    tokio::join!(keep_clean(&app), keep_sealed(&app), keep_statistics(&app));
+    tokio::join!(keep_clean(&app), keep_few(&app), keep_sealed(&app), keep_statistics(&app));
 }
 
 async fn keep_statistics(app: &App) {
@@ -46,6 +50,40 @@ async fn keep_sealed(app: &App) {
         if let Err(fault) = app.store.seal_audit().await {
             tracing::warn!(event = "audit_not_sealed", "{fault}");
         }
+    }
+}
+
+async fn keep_few(app: &App) {
+    let mut ticks = tokio::time::interval(REAPING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match reap(app, BATCH_PAUSE).await {
+            Ok(0) => {}
+            Ok(clients) => tracing::info!(
+                event = "registrations_reaped",
+                clients,
+                "registrations that nobody uses were removed"
+            ),
+            Err(fault) => tracing::warn!(event = "reaping_failed", "{fault}"),
+        }
+    }
+}
+
+/// Removes clients that registered themselves and that nobody uses any more, batch by batch; how many that were.
+///
+/// # Errors
+/// When the database fails; what was removed before stays removed.
+pub async fn reap(app: &App, pause: Duration) -> Result<u64, Fault> {
+    let (mut clients, mut position) = (0, Position::default());
+    loop {
+        let reaped = registration::reap(app, &position).await?;
+        clients += reaped.clients;
+        match reaped.next {
+            Some(next) => position = next,
+            None => return Ok(clients),
+        }
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
-use crate::model::client::{Client, ClientKind, ClientSettings};
+use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::oauth::clients;
 
 use super::page::{self, Listed, Page};
@@ -19,6 +19,8 @@ pub struct ClientView {
     pub client_id: String,
     /// What kind of application it looks like
     pub kind: ClientKind,
+    /// Who made it known to this server
+    pub origin: ClientOrigin,
     /// What the operator decides
     #[serde(flatten)]
     pub settings: ClientSettings,
@@ -38,6 +40,7 @@ impl ClientView {
     pub fn new(client: Client, now: Timestamp) -> Self {
         Self {
             kind: client.kind(),
+            origin: client.origin,
             client_id: client.id,
             previous_secret_expires_at: client.previous_secret_expires_at.filter(|expires_at| now < *expires_at),
             settings: client.settings,
@@ -48,12 +51,16 @@ impl ClientView {
     }
 }
 
-/// A page of clients by name; `search` is a part of a name or id.
+/// A page of clients; `search` is a part of a name or id. By name or, where only those of one origin are asked
+/// for, the newest first.
 ///
 /// # Errors
 /// When the cursor is from another list or the database fails.
-pub async fn list(app: &App, search: Option<&str>, page: &Page) -> Result<Listed<ClientView>, AdminError> {
+pub async fn list(app: &App, search: Option<&str>, origin: Option<ClientOrigin>, page: &Page) -> Result<Listed<ClientView>, AdminError> {
     let search = page::search(search)?;
+    if let Some(origin) = origin {
+        return list_of_origin(app, search, origin, page).await;
+    }
     let [name, id] = page.after("clients")?.unwrap_or_default();
     let rows = app.store.read().await?.clients_by_name(search, (name, id), page.rows()).await?;
     let now = app.now();
@@ -63,6 +70,35 @@ pub async fn list(app: &App, search: Option<&str>, page: &Page) -> Result<Listed
         |client| vec![client.name.to_lowercase(), client.id.clone()],
         |client| ClientView::new(client, now),
     ))
+}
+
+async fn list_of_origin(app: &App, search: &str, origin: ClientOrigin, page: &Page) -> Result<Listed<ClientView>, AdminError> {
+    let name = format!("clients of {}", origin.as_str());
+    let after: Option<[&str; 2]> = page.after(&name)?;
+    let after = after.map(|[created_at, id]| (created_at.parse().unwrap_or_default(), id));
+    let rows = app
+        .store
+        .read()
+        .await?
+        .clients_of_origin(origin, search, after, page.rows())
+        .await?;
+    let now = app.now();
+    Ok(page.of(
+        &name,
+        rows,
+        |client| vec![client.created_at.to_string(), client.id.clone()],
+        |client| ClientView::new(client, now),
+    ))
+}
+
+/// The origin of that name.
+///
+/// # Errors
+/// When there is none.
+pub fn origin(name: Option<&str>) -> Result<Option<ClientOrigin>, AdminError> {
+    let Some(name) = name else { return Ok(None) };
+    let known = ClientOrigin::parse(name).map(Some);
+    known.ok_or_else(|| AdminError::parameter("origin", "origin is operator, registration or document"))
 }
 
 /// The client of this id.

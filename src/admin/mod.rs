@@ -10,6 +10,7 @@ pub mod consents;
 pub mod declaration;
 pub mod events;
 pub mod grants;
+pub mod initial_access_tokens;
 pub mod page;
 pub mod resources;
 pub mod scopes;
@@ -26,6 +27,7 @@ use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
+use crate::oauth::initial_access_tokens::TokenError;
 use crate::oauth::resources::ResourceError;
 use crate::oauth::scopes::ScopeError;
 
@@ -152,6 +154,15 @@ impl From<ScopeError> for AdminError {
             ScopeError::Needed => Self::conflict(error.to_string()),
             ScopeError::Changed => Self::Changed,
             ScopeError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<TokenError> for AdminError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid(invalid) => invalid.into(),
+            TokenError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

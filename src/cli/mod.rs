@@ -18,6 +18,7 @@ pub mod lines;
 mod logging;
 mod migrate;
 mod output;
+mod registration_token;
 mod resource;
 mod scope;
 mod seed;
@@ -78,6 +79,9 @@ enum Command {
     /// Register, list and change client applications
     #[command(subcommand)]
     Client(client::Command),
+    /// Make, list and delete initial access tokens, with which programs register clients
+    #[command(subcommand)]
+    RegistrationToken(registration_token::Command),
     /// Define, list and remove scopes
     #[command(subcommand)]
     Scope(scope::Command),
@@ -202,6 +206,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
     let outcome = match command {
         Command::User(command) => user::run(&app, command).await.map(done),
         Command::Client(command) => client::run(&app, command).await.map(done),
+        Command::RegistrationToken(command) => registration_token::run(&app, command).await.map(done),
         Command::Scope(command) => scope::run(&app, command).await.map(done),
         Command::Resource(command) => resource::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),

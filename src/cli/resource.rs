@@ -98,8 +98,16 @@ async fn list(app: &App, json: bool) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = resources
         .into_iter()
         .map(|resource| {
-            let clients = resource.clients.as_ref().map_or_else(|| "every".to_owned(), |clients| clients.join(" "));
-            vec![resource.identifier.clone(), resource.name.clone(), resource.scope.to_string(), clients]
+            let clients = resource
+                .clients
+                .as_ref()
+                .map_or_else(|| "every".to_owned(), |clients| clients.join(" "));
+            vec![
+                resource.identifier.clone(),
+                resource.name.clone(),
+                resource.scope.to_string(),
+                clients,
+            ]
         })
         .collect();
     say!("{}", output::table(&["RESOURCE", "NAME", "SCOPE", "CLIENTS"], &rows));

@@ -23,6 +23,7 @@ use secrecy::SecretString;
 use crate::base::clock::Seconds;
 use crate::keys::passwords::PasswordCost;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use sources::Source;
@@ -43,6 +44,30 @@ pub enum AuditLog {
     Stdout,
     /// Nowhere.
     Off,
+}
+
+/// Who may register a client for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationPolicy {
+    /// Everybody.
+    Open,
+    /// Whoever has an initial access token (RFC 7591 §3).
+    Token,
+    /// Nobody.
+    Off,
+}
+
+/// What becomes of clients that register themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Who may, as configured; [`Config::registration_policy`] has what is in force
+    policy: Option<RegistrationPolicy>,
+    /// The scopes that they may have, when not simply all that are for everybody
+    pub scope: Option<Scope>,
+    /// The longest life of their access tokens
+    pub access_token_lifetime: Seconds,
+    /// After how long one that nobody uses is removed
+    pub idle: Seconds,
 }
 
 /// How long things live, in seconds.
@@ -107,6 +132,8 @@ pub struct Config {
     pub workers: usize,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// What becomes of clients that register themselves.
+    pub registration: Registration,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
     /// How many are hashed at once.
@@ -149,6 +176,12 @@ impl Default for Config {
                 refresh_grace: 10,
                 session_idle: 86_400,
                 session: 14 * 86_400,
+            },
+            registration: Registration {
+                policy: None,
+                scope: None,
+                access_token_lifetime: 3600,
+                idle: 30 * 86_400,
             },
             password_cost: PasswordCost {
                 memory_kib: 19_456,
@@ -202,6 +235,20 @@ impl Config {
             LogFormat::Text => AuditLog::Off,
             LogFormat::Json => AuditLog::Stdout,
         })
+    }
+
+    /// Who may register a client for itself: as configured, or everybody on this machine when nobody else
+    /// reaches the server.
+    #[must_use]
+    pub fn registration_policy(&self) -> RegistrationPolicy {
+        let usual = || {
+            if self.issuer().is_loopback() {
+                RegistrationPolicy::Open
+            } else {
+                RegistrationPolicy::Token
+            }
+        };
+        self.registration.policy.unwrap_or_else(usual)
     }
 
     /// How to open the store.

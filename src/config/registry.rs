@@ -5,11 +5,13 @@ use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::keys::secrets::MIN_APP_SECRET;
+use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::scope::Scope;
 use crate::store::DatabaseUrl;
 
 use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
-use super::{AuditLog, Config, LogFormat};
+use super::{AuditLog, Config, LogFormat, RegistrationPolicy};
 
 /// The fewest characters of an admin token that the operator chooses.
 const MIN_ADMIN_TOKEN: usize = 16;
@@ -88,6 +90,7 @@ fn shown_secret(is_set: bool) -> String {
     if is_set { "REDACTED".to_owned() } else { String::new() }
 }
 
+const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
@@ -298,6 +301,47 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.lifetimes.session)
     ),
     setting!(
+        live "registration",
+        "GATEHOUSE_REGISTRATION",
+        "POLICY",
+        "Who may register a client: open, everybody; token, whoever has an initial access token; off, nobody. Unless set: open on a loopback issuer, token otherwise",
+        |config, text| config.registration.policy = Some(match text {
+            "open" => RegistrationPolicy::Open,
+            "token" => RegistrationPolicy::Token,
+            "off" => RegistrationPolicy::Off,
+            _ => return Err("must be open, token or off".to_owned()),
+        }),
+        |config| match config.registration_policy() {
+            RegistrationPolicy::Open => "open".to_owned(),
+            RegistrationPolicy::Token => "token".to_owned(),
+            RegistrationPolicy::Off => "off".to_owned(),
+        }
+    ),
+    setting!(
+        live "registration_scope",
+        "GATEHOUSE_REGISTRATION_SCOPE",
+        "SCOPES",
+        "The scopes that a client which registers itself may have, separated by spaces, besides openid and offline_access; unless set, every scope that needs no role",
+        |config, text| config.registration.scope = Some(registration_scope(text)?),
+        |config| config.registration.scope.as_ref().map(ToString::to_string).unwrap_or_default()
+    ),
+    setting!(
+        live "registration_access_token_lifetime",
+        "GATEHOUSE_REGISTRATION_ACCESS_TOKEN_LIFETIME",
+        "TIME",
+        "The longest life of an access token of a client that registered itself",
+        |config, text| config.registration.access_token_lifetime = seconds(text, 10, HOUR)?,
+        |config| show_seconds(config.registration.access_token_lifetime)
+    ),
+    setting!(
+        live "registration_idle",
+        "GATEHOUSE_REGISTRATION_IDLE",
+        "TIME",
+        "After how long a client that registered itself is removed when nobody uses it any more",
+        |config, text| config.registration.idle = seconds(text, DAY, 3650 * DAY)?,
+        |config| show_seconds(config.registration.idle)
+    ),
+    setting!(
         "password_memory",
         "GATEHOUSE_PASSWORD_MEMORY",
         "KIB",
@@ -375,6 +419,16 @@ fn log_level(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("must be error, warn, info, debug or trace, or pairs such as gatehouse=debug".to_owned())
+}
+
+/// The administration is never for clients that nobody has looked at.
+fn registration_scope(text: &str) -> Result<Scope, String> {
+    let scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?;
+    match ADMIN_SCOPES.iter().find(|(name, _)| scope.contains(name)) {
+        Some((name, _)) => Err(format!("{name} is not for clients that register themselves")),
+        None if scope.is_empty() => Err("must name a scope; openid alone stands for no other".to_owned()),
+        None => Ok(scope),
+    }
 }
 
 fn network(text: &str) -> Result<IpNet, String> {

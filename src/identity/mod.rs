@@ -15,6 +15,7 @@ pub mod operator;
 pub mod own_sessions;
 pub mod password;
 pub mod profile;
+pub mod quota;
 pub mod session;
 pub mod sign_in;
 pub mod throttle;

@@ -1,6 +1,6 @@
 //! Slowing down those who guess passwords (NIST SP 800-63B §5.2.2, OWASP "device cookies").
 //!
-//! Failures are counted in the database, so that all nodes know, under five names:
+//! Failures are counted in the database, so that all nodes know, under six names:
 //!
 //! | counter | against | allows |
 //! |---|---|---|
@@ -9,6 +9,7 @@
 //! | account | many addresses that try one account | 100 in an hour |
 //! | known browser | whoever stole the owner's browser cookie | 10, then as above |
 //! | admin token and address | somebody who tries the admin token | 10, then as above |
+//! | registration token and address | somebody who tries initial or registration access tokens | 10, then as above |
 //!
 //! A browser that has signed the owner in before is counted by the last line only, so that strangers
 //! cannot lock the owner out. Counting happens when a password turned out wrong; the counters are read
@@ -68,6 +69,13 @@ const ADMIN_TOKEN: Rule = Rule {
     memory: 3600,
 };
 
+const REGISTRATION_TOKEN: Rule = Rule {
+    name: "registration token",
+    limit: 10,
+    first_block: 60,
+    memory: 3600,
+};
+
 /// The counters that one attempt concerns.
 pub struct Attempt {
     counters: Vec<(&'static Rule, String)>,
@@ -95,6 +103,13 @@ impl Attempt {
     pub fn with_admin_token(app: &App, address: &str) -> Self {
         let network = network_of(address);
         Self::of(app, &[(&ADMIN_TOKEN, vec![&network])])
+    }
+
+    /// An attempt to present an initial access token or a registration access token from `address`.
+    #[must_use]
+    pub fn with_registration_token(app: &App, address: &str) -> Self {
+        let network = network_of(address);
+        Self::of(app, &[(&REGISTRATION_TOKEN, vec![&network])])
     }
 
     fn of(app: &App, rules: &[(&'static Rule, Vec<&str>)]) -> Self {

@@ -330,10 +330,16 @@ impl Client {
         self.requires_pkce || self.is_public()
     }
 
-    /// How long its access tokens live, where the server's usual time is `usual`.
+    /// How long its access tokens live, where the server's usual time is `usual`. For a client that no operator
+    /// has made that is the most.
     #[must_use]
     pub fn token_lifetime(&self, usual: Seconds) -> Seconds {
-        self.access_token_lifetime.unwrap_or(usual)
+        let own = self.access_token_lifetime.unwrap_or(usual);
+        if self.origin == ClientOrigin::Operator {
+            own
+        } else {
+            own.min(usual)
+        }
     }
 
     /// Whether it may use a grant type.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod consent;
 pub mod event;
 pub mod grant;
+pub mod initial_access_token;
 pub mod left_out;
 pub mod resource;
 pub mod scope;

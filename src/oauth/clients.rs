@@ -8,8 +8,8 @@ use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
-use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
-use crate::model::event::EventKind;
+use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
+use crate::model::event::{Event, EventKind};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::resource;
@@ -121,6 +121,21 @@ pub async fn register(app: &App, new: NewClient) -> Result<Registered, ClientErr
 /// # Errors
 /// See [`ClientError`].
 pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Registered, ClientError> {
+    register_as(app, tx, new, |_| {}, |event| event).await
+}
+
+/// As [`register_in`], of a client that no operator has made: `origin` says so in its record, and `told` in the
+/// event.
+///
+/// # Errors
+/// See [`ClientError`].
+pub(super) async fn register_as(
+    app: &App,
+    tx: &mut Tx,
+    new: NewClient,
+    origin: impl FnOnce(&mut Client),
+    told: impl FnOnce(Event) -> Event,
+) -> Result<Registered, ClientError> {
     if let Some(id) = &new.id {
         check_id(id).map_err(ClientError::Invalid)?;
     }
@@ -130,7 +145,7 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
     let settings = checked(new.settings).map_err(ClientError::Invalid)?;
     let now = app.now();
     let secret = (!settings.is_public()).then(|| new.secret.unwrap_or_else(|| new_secret(app)));
-    let client = Client {
+    let mut client = Client {
         id: new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random)),
         origin: ClientOrigin::Operator,
         secret_hash: secret.as_deref().map(sha256_text),
@@ -146,15 +161,15 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
         created_at: now,
         updated_at: now,
     };
+    origin(&mut client);
     if !tx.insert_client(&client).await? {
         return Err(ClientError::Taken);
     }
-    tx.record(
-        app.event(EventKind::ClientCreated)
-            .client(&client.id)
-            .detail("after", json!(client.settings)),
-    )
-    .await?;
+    let event = app.event(EventKind::ClientCreated).client(&client.id);
+    let event = event
+        .detail("origin", client.origin.as_str())
+        .detail("after", json!(client.settings));
+    tx.record(told(event)).await?;
     Ok(Registered { client, secret })
 }
 
@@ -178,6 +193,10 @@ pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientS
     let settings = checked(settings).map_err(ClientError::Invalid)?;
     if settings == client.settings {
         return Ok(client);
+    }
+    if client.origin != ClientOrigin::Operator && settings.consent_policy == ConsentPolicy::Skip {
+        let message = "people are always asked about a client that no operator has made";
+        return Err(ClientError::Invalid(Invalid::new("consent_policy", message)));
     }
     let mut changed = Client {
         settings,
@@ -449,7 +468,7 @@ pub(super) fn is_deceptive(c: char) -> bool {
 }
 
 /// Links that a person may click, or a picture that their browser loads: `https` only.
-fn check_link(uri: &str) -> Result<(), String> {
+pub(super) fn check_link(uri: &str) -> Result<(), String> {
     // The parser drops some of these; what is stored is the text.
     if uri.chars().any(char::is_control) {
         return Err("has control characters".to_owned());

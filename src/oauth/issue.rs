@@ -98,7 +98,13 @@ pub struct OnBehalf<'a> {
 ///
 /// # Errors
 /// When there is no key to sign with.
-pub fn tokens(app: &App, client: &Client, audience: Audience, scope: &Scope, on_behalf: Option<&OnBehalf<'_>>) -> Result<TokenResponse, Fault> {
+pub fn tokens(
+    app: &App,
+    client: &Client,
+    audience: Audience,
+    scope: &Scope,
+    on_behalf: Option<&OnBehalf<'_>>,
+) -> Result<TokenResponse, Fault> {
     let now = app.now();
     let key = signer(app, client.signing_algorithm, now)?;
     let lifetime = audience.lifetime;

@@ -82,7 +82,8 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
 #[must_use]
 pub fn protected_resource_url(app: &App, identifier: &str) -> String {
     let encoded = percent_encoding::utf8_percent_encode(identifier, percent_encoding::NON_ALPHANUMERIC);
-    app.issuer.endpoint(&format!("/.well-known/oauth-protected-resource?resource={encoded}"))
+    app.issuer
+        .endpoint(&format!("/.well-known/oauth-protected-resource?resource={encoded}"))
 }
 
 /// The metadata of a registered resource (RFC 9728 §2), for it to serve at its own address; `None` when it is

@@ -7,6 +7,7 @@
 //! | `introspect` | `/introspect` | RFC 7662 |
 //! | `revoke` | `/revoke` | RFC 7009 |
 //! | `userinfo` | `/userinfo` | OpenID Connect Core §5.3 |
+//! | `registration` | `/register` | RFC 7591, RFC 7592 |
 //! | `metadata` | `/.well-known/…` | RFC 8414, OpenID Connect Discovery |
 //!
 //! Engines take parsed requests and return decisions; a refusal is a decision, whose transaction
@@ -18,12 +19,14 @@ pub mod authorize;
 pub mod client_authentication;
 pub mod clients;
 pub mod grants;
+pub mod initial_access_tokens;
 pub mod inspect;
 pub mod interaction;
 pub mod introspect;
 pub mod issue;
 mod machine;
 pub mod metadata;
+pub mod registration;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;

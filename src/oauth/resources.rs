@@ -42,8 +42,11 @@ pub fn resolve(catalog: &ResourceCatalog, issuer: &Issuer, client: &Client, requ
                 Some(resource) if resource.admits(client) => &resource.identifier,
                 known => {
                     let detail = if known.is_some() { "not for this client" } else { "not registered" };
-                    return Err(Refusal::new(ErrorCode::InvalidTarget, "the requested resource is unknown, or not for this client")
-                        .with_detail(format!("{requested}: {detail}")));
+                    return Err(Refusal::new(
+                        ErrorCode::InvalidTarget,
+                        "the requested resource is unknown, or not for this client",
+                    )
+                    .with_detail(format!("{requested}: {detail}")));
                 }
             }
         };

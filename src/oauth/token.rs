@@ -56,7 +56,9 @@ async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenReque
             redirect_uri,
             code_verifier,
         } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref(), resource).await,
-        GrantRequest::RefreshToken { refresh_token, scope } => refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await,
+        GrantRequest::RefreshToken { refresh_token, scope } => {
+            refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await
+        }
         GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref(), resource).await,
     }
 }

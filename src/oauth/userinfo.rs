@@ -13,7 +13,12 @@ use super::verify;
 /// # Errors
 /// When the database fails.
 pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value>, Refusal>, Fault> {
-    let invalid = || Refusal::new(ErrorCode::InvalidToken, "the access token is unknown, expired, revoked or for another resource");
+    let invalid = || {
+        Refusal::new(
+            ErrorCode::InvalidToken,
+            "the access token is unknown, expired, revoked or for another resource",
+        )
+    };
     let Some(live) = verify::access_token(app, token).await? else {
         return Ok(Err(invalid()));
     };

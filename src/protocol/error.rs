@@ -46,6 +46,14 @@ pub enum ErrorCode {
     RegistrationNotSupported,
     /// OpenID Connect Core Error Code `unmet_authentication_requirements` §2
     UnmetAuthenticationRequirements,
+    /// RFC 7591 §3.2.2
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2
+    InvalidClientMetadata,
+    /// RFC 7591 §3.2.2
+    InvalidSoftwareStatement,
+    /// RFC 7591 §3.2.2
+    UnapprovedSoftwareStatement,
 }
 
 impl ErrorCode {
@@ -73,6 +81,10 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod token_request;

@@ -1,5 +1,6 @@
 //! Clients.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::{AccessTokenFormat, Client, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -132,6 +133,38 @@ impl Connection {
         .await
     }
 
+    /// Up to `limit` clients of an origin, the newest first, after the one of this age and id; with `search`, only
+    /// those with it somewhere in their name or id, whatever the case.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clients_of_origin(
+        &mut self,
+        origin: ClientOrigin,
+        search: &str,
+        after: Option<(Timestamp, &str)>,
+        limit: u16,
+    ) -> Result<Vec<Client>, Fault> {
+        let (created_at, id) = after.unwrap_or((Timestamp::MAX, ""));
+        let part = format!("%{}%", escape_like(&search.to_lowercase()));
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE origin = $1 AND created_at <= $2 AND (created_at < $3 OR id < $4) \
+               AND (search_name LIKE $5 ESCAPE '!' OR LOWER(id) LIKE $6 ESCAPE '!') ORDER BY created_at DESC, id DESC LIMIT $7"
+        ))
+        .text(origin.as_str())
+        .bind(created_at)
+        .bind(created_at)
+        .text(id)
+        .text(&part)
+        .text(&part)
+        .bind(i64::from(limit))
+        .planned_for_its_values()
+        .all(client)
+        .await
+    }
+
     /// How many clients there are.
     ///
     /// # Errors
@@ -169,9 +202,7 @@ impl Tx {
             .bind(client.version)
             .bind(client.token_generation)
             .text(client.origin.as_str());
-        bind_agent(statement, client)?
-            .insert_if_absent()
-            .await
+        bind_agent(statement, client)?.insert_if_absent().await
     }
 
     /// Replaces everything about a client but its id and age, if it is still of the version that `client`

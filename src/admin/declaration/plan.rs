@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::config::registry::Setting;
-use crate::model::client::{Client, ClientSettings};
+use crate::model::client::{Client, ClientOrigin, ClientSettings};
 use crate::model::resource::{Resource, ResourceCatalog, ResourceSettings};
 use crate::model::scope::{ScopeCatalog, ScopeDefinition, ScopeSettings};
 use crate::model::user::{User, UserSettings};
@@ -353,6 +353,8 @@ impl Planner<'_> {
             };
             self.plan.push(place, updated(Section::Clients, id, fields), step);
         }
+        // Those that registered themselves or are described by a document are in no file.
+        there.retain(|_, client| client.origin == ClientOrigin::Operator);
         self.remove(Section::Clients, there, Step::DeleteClient);
     }
 

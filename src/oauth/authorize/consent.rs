@@ -122,7 +122,9 @@ impl Road<'_> {
             }
             Some(Answer::Allow) => {}
             None => {
-                let is_covered = before.as_ref().is_some_and(|consent| consent.covers(&effective, &claims, &resource));
+                let is_covered = before
+                    .as_ref()
+                    .is_some_and(|consent| consent.covers(&effective, &claims, &resource));
                 let must_ask = request.prompt.consent
                     || match client.consent_policy {
                         ConsentPolicy::Always => true,

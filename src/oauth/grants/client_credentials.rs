@@ -49,7 +49,16 @@ pub async fn issue(
         )));
     }
     let scope = machine::client_credentials(&client.id, app.issuer.as_str(), requested, &scope)?;
-    let tokens = issue::tokens(app, client, Audience { scope: scope.clone(), ..audience }, &scope, None)?;
+    let tokens = issue::tokens(
+        app,
+        client,
+        Audience {
+            scope: scope.clone(),
+            ..audience
+        },
+        &scope,
+        None,
+    )?;
     tracing::debug!(
         event = "client_credentials_issued",
         client = client.id,

@@ -152,7 +152,10 @@ pub async fn delete_in(app: &App, tx: &mut Tx, resource: &Resource) -> Result<()
 pub fn check_identifier(app: &App, identifier: &str) -> Result<(), Invalid> {
     validate(identifier).map_err(|problem| Invalid::new("identifier", problem))?;
     if is_same(identifier, app.issuer.as_str()) {
-        return Err(Invalid::new("identifier", "this is the server itself, which is a resource in any case"));
+        return Err(Invalid::new(
+            "identifier",
+            "this is the server itself, which is a resource in any case",
+        ));
     }
     Ok(())
 }
@@ -181,7 +184,10 @@ pub fn problems(settings: &ResourceSettings) -> Vec<Invalid> {
         "a name has 1 to 200 characters, and none that is invisible or turns the direction of writing",
     );
     check(
-        !settings.scope.iter().any(|token| token == "offline_access" || is_of_the_server(token)),
+        !settings
+            .scope
+            .iter()
+            .any(|token| token == "offline_access" || is_of_the_server(token)),
         "scope",
         "openid, offline_access and the scopes of the administration belong to the server itself",
     );

@@ -51,6 +51,14 @@ pub enum Error {
     ProofNeeded(String),
     /// Too many failures; try again after so many seconds.
     Throttled(i64),
+    /// Clients cannot register themselves here.
+    RegistrationOff,
+    /// A client that an operator turned off wants its registration.
+    ClientDisabled,
+    /// Somebody else changed the registration at the same moment.
+    RegistrationChanged,
+    /// More was registered or changed than may be; try again after so many seconds.
+    TooMany(i64),
     /// A parameter of the query that this address does not know.
     UnknownParameter(String),
     /// A parameter of the query with a value that cannot be.
@@ -261,6 +269,40 @@ fn answer(error: &Error) -> Answer {
                 "there were too many failed attempts",
                 "Too many failed attempts",
                 Some("Wait a few minutes, then try again."),
+            )
+        },
+        Error::RegistrationOff => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::AccessDenied,
+            "clients cannot register themselves here: ask the operator of this server to register the client",
+            "Registration is off",
+            None,
+        ),
+        Error::ClientDisabled => Answer::new(
+            StatusCode::FORBIDDEN,
+            ErrorCode::AccessDenied,
+            "the operator of this server has turned this client off",
+            "The client is turned off",
+            None,
+        ),
+        Error::RegistrationChanged => Answer {
+            retry_after: Some(1),
+            ..Answer::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+                "the registration was changed by another request at the same moment; read it again",
+                "Somebody else was faster",
+                None,
+            )
+        },
+        Error::TooMany(seconds) => Answer {
+            retry_after: Some(*seconds),
+            ..Answer::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::TemporarilyUnavailable,
+                "there were too many registrations; try again later",
+                "Too many registrations",
+                None,
             )
         },
         Error::UnknownParameter(name) => Answer {

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 
 use crate::base::digest::sha256_text;
+use crate::config::RegistrationPolicy;
 use crate::oauth::metadata;
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -14,7 +15,11 @@ const CACHE: &str = "public, max-age=300";
 
 /// The metadata document (RFC 8414 §3, OpenID Connect Discovery §4).
 pub async fn metadata(call: Call) -> Result<HttpResponse, Error> {
-    let document = metadata::document(&call.app, &announced()).await?.to_string();
+    let mut endpoints = announced();
+    if call.app.live().registration_policy() == RegistrationPolicy::Off {
+        endpoints.retain(|(name, _)| *name != "registration_endpoint");
+    }
+    let document = metadata::document(&call.app, &endpoints).await?.to_string();
     let etag = format!("\"{}\"", &sha256_text(&document)[..16]);
     if call.header(IF_NONE_MATCH) == Some(etag.as_str()) {
         return Ok(HttpResponse::NotModified()

@@ -5,6 +5,7 @@ pub mod introspect;
 pub mod jwks;
 pub mod metadata;
 pub mod protected_resource;
+pub mod registration;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;

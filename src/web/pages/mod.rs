@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::form_token::{self, Form};
 use crate::identity::session::SignedIn;
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientOrigin};
 use crate::protocol::redirect_uri::csp_source;
 
 use super::call::Call;
@@ -60,6 +60,8 @@ pub struct ClientView {
     client_uri: Option<String>,
     policy_uri: Option<String>,
     tos_uri: Option<String>,
+    /// Nobody has looked at it
+    registered_itself: bool,
 }
 
 impl From<&Client> for ClientView {
@@ -70,6 +72,7 @@ impl From<&Client> for ClientView {
             client_uri: client.client_uri.clone(),
             policy_uri: client.policy_uri.clone(),
             tos_uri: client.tos_uri.clone(),
+            registered_itself: client.origin == ClientOrigin::Registration,
         }
     }
 }

@@ -2,13 +2,11 @@
 
 use actix_web::http::Method;
 
-use super::{Access, Audience, Cors, NO_BODY, PAGE, POST, READ, Route, handler};
+use super::{Access, Audience, Cors, DELETE, NO_BODY, PAGE, POST, PUT, READ, Route, handler};
 use crate::web::admin::api;
 
 const JSON: usize = 256 * 1024;
 const PATCH: &[Method] = &[Method::PATCH];
-const PUT: &[Method] = &[Method::PUT];
-const DELETE: &[Method] = &[Method::DELETE];
 
 /// A row of the API.
 const API: Route = Route {
@@ -55,6 +53,9 @@ pub(super) static ROUTES: &[Route] = &[
     api!(PATCH "/clients/{client_id}" => api::clients::patch),
     api!(DELETE "/clients/{client_id}" => api::clients::delete),
     api!(POST "/clients/{client_id}/secret" => api::clients::replace_secret),
+    api!(READ "/initial-access-tokens" => api::initial_access_tokens::list),
+    api!(POST "/initial-access-tokens" => api::initial_access_tokens::create),
+    api!(DELETE "/initial-access-tokens/{id}" => api::initial_access_tokens::delete),
     api!(READ "/events" => api::events::list),
     api!(READ "/events/{event_id}" => api::events::show),
     api!(READ "/settings" => api::settings::show),

@@ -103,6 +103,8 @@ const NO_BODY: usize = 0;
 const GET: &[Method] = &[Method::GET];
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 const POST: &[Method] = &[Method::POST];
+const PUT: &[Method] = &[Method::PUT];
+const DELETE: &[Method] = &[Method::DELETE];
 const BOTH: &[Method] = &[Method::GET, Method::POST];
 
 macro_rules! handler {

@@ -1,6 +1,6 @@
 //! The endpoints of the protocol, of health probes and of development.
 
-use super::{API, BOTH, DEV, GET, HEALTH, NO_BODY, PAGE, POST, Route, WELL_KNOWN, handler};
+use super::{API, BOTH, DELETE, DEV, GET, HEALTH, NO_BODY, PAGE, POST, PUT, Route, WELL_KNOWN, handler};
 use crate::web::{dev, health, oauth};
 
 pub(super) static ROUTES: &[Route] = &[
@@ -37,6 +37,32 @@ pub(super) static ROUTES: &[Route] = &[
         methods: BOTH,
         metadata: Some("userinfo_endpoint"),
         handler: handler!(oauth::userinfo::userinfo),
+        ..API
+    },
+    Route {
+        path: "/register",
+        methods: POST,
+        metadata: Some("registration_endpoint"),
+        handler: handler!(oauth::registration::register),
+        ..API
+    },
+    Route {
+        path: "/register/{client_id}",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(oauth::registration::show),
+        ..API
+    },
+    Route {
+        path: "/register/{client_id}",
+        methods: PUT,
+        handler: handler!(oauth::registration::replace),
+        ..API
+    },
+    Route {
+        path: "/register/{client_id}",
+        methods: DELETE,
+        handler: handler!(oauth::registration::delete),
         ..API
     },
     Route {

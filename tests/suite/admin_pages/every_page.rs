@@ -6,6 +6,7 @@ use gatehouse::model::client::ClientKind;
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::resource::ResourceSettings;
 use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::oauth::initial_access_tokens::{self, NewToken};
 use gatehouse::oauth::resources;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::web::routes;
@@ -25,6 +26,7 @@ pub struct Things {
     event: String,
     grant: String,
     session: String,
+    initial_token: String,
 }
 
 impl Things {
@@ -65,6 +67,12 @@ impl Things {
             let rest = page.body.split(&format!("/admin/{place}/")).nth(1).expect("there is one");
             rest.split('/').next().expect("its id").to_owned()
         };
+        let token = NewToken {
+            name: EVIL.to_owned(),
+            expires_in: 3600,
+            uses: Some(3),
+        };
+        let (initial_token, _) = initial_access_tokens::create(&app.app, token).await.expect("a token");
         let key = app.app.keys.current().records().next().expect("a key").id.clone();
         let events = desk.get("/admin/events").await;
         let event = events.body.split("/admin/events/").nth(1).expect("an event");
@@ -77,6 +85,7 @@ impl Things {
             event: event.split('"').next().expect("its id").to_owned(),
             grant: first(&grants, "grants"),
             session: first(&sessions, "sessions"),
+            initial_token: initial_token.id,
         }
     }
 
@@ -114,6 +123,7 @@ pub fn filled(path: &str, things: &Things) -> String {
         Some("users") => &things.user,
         Some("grants") => &things.grant,
         Some("sessions") => &things.session,
+        Some("initial-access-tokens") => &things.initial_token,
         _ => "00000000000000000000000000000000",
     };
     if path == "/admin/consents/withdraw" {

@@ -3,6 +3,7 @@
 mod access;
 mod clients;
 pub mod every_page;
+mod initial_access_tokens;
 mod people;
 mod playground;
 mod scopes;

@@ -1,4 +1,4 @@
-//! `docs/automation.md` and `docs/admin-api.md`, executed as they stand.
+//! `docs/automation.md`, `docs/admin-api.md` and `docs/registration.md`, executed as they stand.
 //!
 //! A block after `<!-- file: NAME -->` is written to that file; those after `<!-- run -->` run in one shell, in
 //! order, beside a server.
@@ -54,6 +54,21 @@ fn the_page_about_the_admin_api_works() {
         "\"field\":\"redirect_uris",
         "urn:gatehouse:problem:version-required",
         "urn:gatehouse:problem:not-found",
+    ] {
+        assert!(said.contains(expected), "{expected} is missing: {said}");
+    }
+}
+
+#[test]
+fn the_page_about_registration_works() {
+    let said = execute("registration", 3);
+    for expected in [
+        "\"client_name\":\"Agent\"",
+        "\"registration_access_token\":\"ghm_",
+        "\"client_name\":\"Preview\"",
+        "CLIENTS LEFT",
+        "\"client_name\":\"Better agent\"",
+        "204",
     ] {
         assert!(said.contains(expected), "{expected} is missing: {said}");
     }

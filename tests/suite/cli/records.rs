@@ -217,6 +217,27 @@ fn clients() {
 }
 
 #[test]
+fn registration_tokens() {
+    let sandbox = Sandbox::new();
+    let token = sandbox.run(&["registration-token", "add", "CI", "--uses", "2"]).done();
+    assert!(token.starts_with("ghi_"), "{token}");
+    let made = sandbox
+        .run(&["registration-token", "add", "Long", "--expires-in", "30d", "--json"])
+        .json();
+    assert!(made["token"].as_str().unwrap().starts_with("ghi_") && made["uses_left"].is_null());
+    let list = sandbox.run(&["registration-token", "list", "--json"]).json();
+    assert_eq!(find(&list, "name", "CI").unwrap()["uses_left"], 2);
+    let shown = sandbox.run(&["registration-token", "list"]).done();
+    assert!(shown.contains("any number") && !shown.contains("ghi_"), "{shown}");
+    let id = made["id"].as_str().unwrap();
+    assert!(sandbox.run(&["registration-token", "delete", id]).done().contains("is deleted"));
+    let again = sandbox.run(&["registration-token", "delete", id]).refused();
+    assert!(again.contains("there is no token"), "{again}");
+    let refused = sandbox.run(&["registration-token", "add", "x", "--uses", "0"]).refused();
+    assert!(refused.contains("1 to 1000000"), "{refused}");
+}
+
+#[test]
 fn scopes() {
     let sandbox = Sandbox::new();
     let list = sandbox.run(&["scope", "list", "--json"]).json();

@@ -118,6 +118,21 @@ async fn everything(app: &App) -> String {
 }
 
 on_every_database! {
+    async fn clients_that_registered_themselves_are_in_no_file(app: TestApp) {
+        let body = serde_json::json!({ "client_name": "Newcomer", "redirect_uris": ["https://app.example/"] });
+        let request = crate::support::browser::http().post(app.url("/register")).json(&body);
+        let answer = crate::support::client::send(request).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let app = &app.app;
+        apply(app, BASICS).await;
+        assert!(!export(app).await.contains("Newcomer"));
+        let pruned = prune(app, "clients:\n  report: { kind: service, client_name: Report, scope: photos:read }").await;
+        assert_eq!(shown(&pruned), ["-clients.album"]);
+        declaration::apply(app, pruned).await.unwrap();
+        let client = app.store.read().await.unwrap().client(answer.text("client_id")).await.unwrap();
+        assert!(client.is_some());
+    }
+
     async fn what_is_declared_is_made_once(app: TestApp) {
         let app = &app.app;
         let before = everything(app).await;

@@ -6,6 +6,8 @@ mod code;
 mod consent;
 mod metadata;
 mod refresh;
+mod registration;
+mod registration_management;
 mod resources;
 mod revocation;
 mod scopes;

@@ -7,9 +7,9 @@ use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
 use serde_json::json;
 
-use crate::support::client::{VERIFIER, claims, send};
 use crate::support::browser::http;
 use crate::support::client::TestClient;
+use crate::support::client::{VERIFIER, claims, send};
 use crate::support::{Browser, TestApp, on_every_database};
 
 const NOTES: &str = "https://notes.example/mcp";
@@ -20,7 +20,10 @@ async fn two_resources(app: &TestApp) {
     for name in ["notes:read", "notes:write"] {
         app.define_scope(name, &[]).await;
     }
-    register(app, NOTES, |settings| settings.scope = Scope::parse("notes:read notes:write").unwrap()).await;
+    register(app, NOTES, |settings| {
+        settings.scope = Scope::parse("notes:read notes:write").unwrap()
+    })
+    .await;
     register(app, FILES, |_| {}).await;
 }
 

@@ -11,7 +11,7 @@ use crate::admin::clients::{self as engine, ClientView};
 use crate::admin::page::Listed;
 use crate::admin::{AdminError, Expected};
 use crate::base::clock::Seconds;
-use crate::model::client::{ClientKind, ClientSettings};
+use crate::model::client::{ClientKind, ClientOrigin, ClientSettings};
 use crate::oauth::clients::{self, NewClient};
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -51,15 +51,20 @@ pub struct SecretInput {
 
 /// List clients
 ///
-/// By name. `q` finds what has it somewhere in its name or id.
+/// By name or, with `origin`, the newest first. `q` finds what has it somewhere in its name or id.
 #[utoipa::path(
     get, path = "/api/admin/v1/clients", tag = "clients", operation_id = "list_clients",
-    params(("q" = Option<String>, Query, description = "A part of the name or id"), PageParams),
+    params(
+        ("q" = Option<String>, Query, description = "A part of the name or id"),
+        ("origin" = Option<ClientOrigin>, Query, description = "Only those that were made known in this way"),
+        PageParams
+    ),
     responses((status = 200, body = Listed<ClientView>), Refused)
 )]
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
-    let query = Query::parse(&call, &["q"])?;
-    let listed = engine::list(&call.app, query.text("q")?, &query.page()?).await?;
+    let query = Query::parse(&call, &["q", "origin"])?;
+    let origin = engine::origin(query.text("origin")?)?;
+    let listed = engine::list(&call.app, query.text("q")?, origin, &query.page()?).await?;
     Ok(HttpResponse::Ok().json(listed))
 }
 

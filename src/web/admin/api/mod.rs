@@ -12,6 +12,7 @@ pub mod clients;
 pub mod consents;
 pub mod events;
 pub mod grants;
+pub mod initial_access_tokens;
 mod json;
 pub mod openapi;
 pub mod reference;

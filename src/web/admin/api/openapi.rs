@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, consents, events, grants, resources, scopes, sessions, settings, signing_keys, stats, users};
+use super::{clients, consents, events, grants, initial_access_tokens, resources, scopes, sessions, settings, signing_keys, stats, users};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -23,6 +23,7 @@ use crate::web::error::Error;
     ),
     tags(
         (name = "clients", description = "Applications that ask for tokens"),
+        (name = "initial access tokens", description = "Leave for programs to register clients"),
         (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
         (name = "resources", description = "What tokens are for"),
@@ -36,6 +37,7 @@ use crate::web::error::Error;
     ),
     paths(
         clients::list, clients::create, clients::show, clients::put, clients::patch, clients::delete, clients::replace_secret,
+        initial_access_tokens::list, initial_access_tokens::create, initial_access_tokens::delete,
         users::list, users::create, users::show, users::put, users::patch, users::delete, users::set_password, users::sign_out,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
         resources::list, resources::show, resources::put, resources::patch, resources::delete,

@@ -33,7 +33,11 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
 pub async fn show(call: Call) -> Result<HttpResponse, Error> {
     no_query(&call)?;
     let resource = engine::find(&call.app, &call.segment("identifier")?).await?;
-    Ok(versioned(HttpResponse::Ok(), resource.version, &ResourceView::new(&call.app, resource)))
+    Ok(versioned(
+        HttpResponse::Ok(),
+        resource.version,
+        &ResourceView::new(&call.app, resource),
+    ))
 }
 
 /// Register or replace a protected resource
@@ -56,7 +60,9 @@ pub async fn put(call: Call) -> Result<HttpResponse, Error> {
     let expected = expected(&call)?;
     match engine::change(&call.app, &identifier, &expected, |_| Ok(settings.clone())).await {
         Err(AdminError::NotFound) if expected == Expected::Unsaid => {
-            let resource = resources::register(&call.app, &identifier, settings).await.map_err(AdminError::from)?;
+            let resource = resources::register(&call.app, &identifier, settings)
+                .await
+                .map_err(AdminError::from)?;
             let path = format!("/api/admin/v1/resources/{}", encoded(&identifier));
             let mut response = HttpResponse::Created();
             response.insert_header((LOCATION, call.app.issuer.endpoint(&path)));
@@ -65,7 +71,11 @@ pub async fn put(call: Call) -> Result<HttpResponse, Error> {
         Err(AdminError::NotFound) => Err(AdminError::Changed.into()),
         outcome => {
             let resource = outcome?;
-            Ok(versioned(HttpResponse::Ok(), resource.version, &ResourceView::new(&call.app, resource)))
+            Ok(versioned(
+                HttpResponse::Ok(),
+                resource.version,
+                &ResourceView::new(&call.app, resource),
+            ))
         }
     }
 }
@@ -84,7 +94,11 @@ pub async fn patch(call: Call) -> Result<HttpResponse, Error> {
     let patch = json_value(&call)?;
     let identifier = call.segment("identifier")?;
     let resource = engine::change(&call.app, &identifier, &expected(&call)?, |settings| merged(&settings, &patch)).await?;
-    Ok(versioned(HttpResponse::Ok(), resource.version, &ResourceView::new(&call.app, resource)))
+    Ok(versioned(
+        HttpResponse::Ok(),
+        resource.version,
+        &ResourceView::new(&call.app, resource),
+    ))
 }
 
 /// Remove a protected resource

@@ -9,6 +9,8 @@ pub enum Section {
     Dashboard,
     /// Applications
     Clients,
+    /// Leave for programs to register clients
+    InitialAccessTokens,
     /// What applications may ask for
     Scopes,
     /// What tokens are for
@@ -55,6 +57,11 @@ const MENU: &[(&str, &[Place])] = &[
         "Applications",
         &[
             (Some(Section::Clients), "Clients", "/admin/clients"),
+            (
+                Some(Section::InitialAccessTokens),
+                "Registration tokens",
+                "/admin/initial-access-tokens",
+            ),
             (Some(Section::Scopes), "Scopes", "/admin/scopes"),
             (Some(Section::Resources), "Resources", "/admin/resources"),
         ],

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod dashboard;
 pub mod ending;
 pub mod events;
+pub mod initial_access_tokens;
 mod menu;
 pub mod playground;
 pub mod resources;

@@ -23,7 +23,11 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let listed = engine::list(&call.app, &listed_page(&call.query()?)?).await?;
     let columns = ["Name", "Identifier", "Own scopes", "For"];
-    let mut table = Table::new("Resources", &columns, "No resource is registered: tokens are for this server itself.");
+    let mut table = Table::new(
+        "Resources",
+        &columns,
+        "No resource is registered: tokens are for this server itself.",
+    );
     for resource in &listed.items {
         table.row(row(&ui, resource));
     }
@@ -92,16 +96,28 @@ fn fields(form: Form, settings: &ResourceSettings) -> Form {
             .hint("From 10 seconds to 1 day. Empty: as the client has them.")
             .optional(),
     )
-    .field(Field::check("every_client", "Every client may have tokens for it", settings.clients.is_none()))
+    .field(Field::check(
+        "every_client",
+        "Every client may have tokens for it",
+        settings.clients.is_none(),
+    ))
     .field(
-        Field::lines("allowed_clients", "Clients that may, one client_id per line", settings.clients.as_deref().unwrap_or_default())
-            .hint("Counts only when not every client may.")
-            .optional(),
+        Field::lines(
+            "allowed_clients",
+            "Clients that may, one client_id per line",
+            settings.clients.as_deref().unwrap_or_default(),
+        )
+        .hint("Counts only when not every client may.")
+        .optional(),
     )
 }
 
 fn read(typed: &Parameters) -> Result<ResourceSettings, AdminError> {
-    let own: Vec<String> = lines(typed, "scope").iter().flat_map(|line| line.split_whitespace()).map(str::to_owned).collect();
+    let own: Vec<String> = lines(typed, "scope")
+        .iter()
+        .flat_map(|line| line.split_whitespace())
+        .map(str::to_owned)
+        .collect();
     let lifetime = match text(typed, "access_token_lifetime") {
         "" => None,
         seconds => {
@@ -125,11 +141,16 @@ pub async fn register(call: Call) -> Result<HttpResponse, Error> {
         let identifier = Field::new(Kind::Url, "identifier", "Identifier")
             .hint("The URL under which clients reach it, such as https://mcp.example.com/mcp. It cannot be changed later.")
             .required();
-        let form = ui.form(ui.at(&["new-resource"]), "Register").field(identifier).cancel(ui.at(&["resources"]));
+        let form = ui
+            .form(ui.at(&["new-resource"]), "Register")
+            .field(identifier)
+            .cancel(ui.at(&["resources"]));
         fields(form, &ResourceSettings::default())
     };
     let page = |form: Form| {
-        let view = ui.view(Place::Resources, "Register a resource").below("Resources", ui.at(&["resources"]));
+        let view = ui
+            .view(Place::Resources, "Register a resource")
+            .below("Resources", ui.at(&["resources"]));
         view.part(Section::new("").part(form))
     };
     if !call.is_post() {
@@ -137,7 +158,9 @@ pub async fn register(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     let registered = match read(&typed) {
-        Ok(settings) => resources::register(&call.app, text(&typed, "identifier"), settings).await.map_err(AdminError::from),
+        Ok(settings) => resources::register(&call.app, text(&typed, "identifier"), settings)
+            .await
+            .map_err(AdminError::from),
         Err(error) => Err(error),
     };
     match registered {
@@ -169,7 +192,9 @@ pub async fn settings(call: Call) -> Result<HttpResponse, Error> {
 }
 
 fn form(ui: &Ui, resource: &ResourceView) -> Form {
-    let form = ui.form(ui.at(&["resources", &resource.identifier]), "Save").version(resource.version);
+    let form = ui
+        .form(ui.at(&["resources", &resource.identifier]), "Save")
+        .version(resource.version);
     fields(form, &resource.settings).locked_unless(ui.may_write)
 }
 

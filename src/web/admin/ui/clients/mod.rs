@@ -12,13 +12,13 @@ mod snippets;
 use actix_web::HttpResponse;
 
 use super::menu::Section;
-use super::view::field::Field;
+use super::view::field::{Choice, Field};
 use super::view::page::{Tab, Ui, View, listed_page, text};
 use super::view::parts::{Link, Tag, Tone};
 use super::view::table::{Cell, Table};
 use super::view::{form, parts};
 use crate::admin::clients::{self as engine, ClientView};
-use crate::model::client::{Client, ClientKind, ClientSettings};
+use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -26,12 +26,13 @@ use crate::web::error::Error;
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let query = call.query()?;
-    let search = text(&query, "q");
-    let listed = engine::list(&call.app, Some(search).filter(|search| !search.is_empty()), &listed_page(&query)?).await?;
-    let empty = if search.is_empty() {
-        "No application is registered yet."
-    } else {
-        "No client has this in its name or id."
+    let (search, origin) = (text(&query, "q"), text(&query, "origin"));
+    let filter = engine::origin(Some(origin).filter(|origin| !origin.is_empty()))?;
+    let listed = engine::list(&call.app, Some(search), filter, &listed_page(&query)?).await?;
+    let empty = match (search.is_empty(), filter) {
+        (true, None) => "No application is registered yet.",
+        (true, Some(_)) => "No client was made known in this way.",
+        (false, _) => "No client has this in its name or id.",
     };
     let mut table = Table::new("Clients", &["Name", "Kind", "Client ID", "Changed"], empty);
     for client in &listed.items {
@@ -39,12 +40,14 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     }
     let next = listed
         .next
-        .map(|next| ui.at_with(&["clients"], &[("q", search), ("cursor", &next)]));
+        .map(|next| ui.at_with(&["clients"], &[("q", search), ("origin", origin), ("cursor", &next)]));
     let mut view = ui
         .view(Section::Clients, "Clients")
         .lead("Applications that let people sign in here, or get tokens for themselves.")
         .part(
-            parts::Search::new(ui.at(&["clients"]), "Search clients", "Search").field(Field::text("q", "Name or client ID").value(search)),
+            parts::Search::new(ui.at(&["clients"]), "Search clients", "Search")
+                .field(Field::text("q", "Name or client ID").value(search))
+                .field(Field::select("origin", "Made known by", origins(filter))),
         )
         .part(table.next(next));
     if ui.may_write {
@@ -53,12 +56,37 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     view.ok()
 }
 
+/// The origins to choose from.
+fn origins(chosen: Option<ClientOrigin>) -> Vec<Choice> {
+    let all = Choice::new("", "Anybody", "", chosen.is_none());
+    let one = |origin: ClientOrigin| Choice::new(origin.as_str(), origin_name(origin), "", chosen == Some(origin));
+    std::iter::once(all).chain(ClientOrigin::ALL.map(one)).collect()
+}
+
+/// Who made a client known, for people.
+fn origin_name(origin: ClientOrigin) -> &'static str {
+    match origin {
+        ClientOrigin::Operator => "An operator",
+        ClientOrigin::Registration => "Itself",
+        ClientOrigin::Document => "A document",
+    }
+}
+
+/// What to know about a client that no operator has made.
+fn origin_tag(origin: ClientOrigin) -> Option<Tag> {
+    match origin {
+        ClientOrigin::Operator => None,
+        ClientOrigin::Registration => Some(Tag::new("Registered itself", Tone::Plain)),
+        ClientOrigin::Document => Some(Tag::new("By document", Tone::Plain)),
+    }
+}
+
 fn row(ui: &Ui, client: &ClientView) -> Vec<Cell> {
     let disabled = client.settings.is_disabled.then(|| Tag::new("Disabled", Tone::Bad));
     vec![
         Cell::text(&client.settings.name)
             .to(ui.at(&["clients", &client.client_id]))
-            .maybe_tag(disabled),
+            .maybe_tag(disabled.or_else(|| origin_tag(client.origin))),
         Cell::text(kind_name(client.kind)),
         Cell::code(&client.client_id),
         Cell::time(client.updated_at, ui.now()),

@@ -6,7 +6,7 @@ use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected};
 use super::super::view::parts::{Link, Row, Section};
 use super::super::view::table::{Cell, Facts};
-use super::{At, fields, looks_like, view};
+use super::{At, fields, looks_like, origin_name, view};
 use crate::admin::clients as engine;
 use crate::model::client::{Client, ClientKind};
 use crate::web::call::Call;
@@ -50,6 +50,7 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
     let facts = Facts::default()
         .fact("Client ID", Cell::code(&client.id))
         .fact("Looks like", Cell::text(looks_like(client)))
+        .fact("Made known by", Cell::text(origin_name(client.origin)))
         .fact("Registered", Cell::time(client.created_at, now))
         .fact("Changed", Cell::time(client.updated_at, now));
     let page = view(ui, client, At::Settings, None)

@@ -1,0 +1,120 @@
+//! How much of something may be done in a while, by whomever it is: what succeeds is counted here, where
+//! `throttle` counts what fails.
+//!
+//! Counters are in the database, so that all nodes know them. Each is good for one window of time and is swept when
+//! that is over, so nobody who keeps asking is shut out for ever.
+
+use crate::app::App;
+use crate::base::clock::{Seconds, Timestamp};
+use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
+use crate::store::{Connection, Tx};
+
+use crate::base::network::network_of;
+
+/// How much of something, in how long.
+struct Rule {
+    name: &'static str,
+    limit: i64,
+    /// In seconds
+    window: Seconds,
+}
+
+/// Registrations from one place where everybody may register.
+const REGISTRATIONS_OF_NETWORK: Rule = Rule {
+    name: "registrations of a network",
+    limit: 20,
+    window: 600,
+};
+/// Registrations in all.
+const REGISTRATIONS: Rule = Rule {
+    name: "registrations",
+    limit: 1000,
+    window: 3600,
+};
+/// Changes that a client makes to its own registration.
+const CHANGES_OF_CLIENT: Rule = Rule {
+    name: "changes of a client",
+    limit: 20,
+    window: 600,
+};
+
+/// The counters that something is counted by.
+pub struct Quota {
+    counters: Vec<Counter>,
+}
+
+struct Counter {
+    id: String,
+    limit: i64,
+    /// When its window is over
+    ends_at: Timestamp,
+}
+
+impl Quota {
+    /// Of a registration. From the same network only so many go through where no token is needed; `address` is
+    /// `None` where one is.
+    #[must_use]
+    pub fn of_registration(app: &App, address: Option<&str>) -> Self {
+        let network = address.map(|address| Counter::new(app, &REGISTRATIONS_OF_NETWORK, &network_of(address)));
+        // One order for everybody: two registrations can never wait for each other.
+        let everybody = Counter::new(app, &REGISTRATIONS, "");
+        Self {
+            counters: network.into_iter().chain([everybody]).collect(),
+        }
+    }
+
+    /// Of a change that a client makes to its own registration.
+    #[must_use]
+    pub fn of_change(app: &App, client_id: &str) -> Self {
+        Self {
+            counters: vec![Counter::new(app, &CHANGES_OF_CLIENT, client_id)],
+        }
+    }
+
+    /// The seconds until there is room again, if there is none now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn exceeded_for(&self, connection: &mut Connection, now: Timestamp) -> Result<Option<Seconds>, Fault> {
+        let mut longest = None;
+        for counter in &self.counters {
+            let until = connection.blocked_until(&counter.id).await?;
+            if until > now {
+                longest = longest.max(Some(until - now));
+            }
+        }
+        Ok(longest)
+    }
+
+    /// Counts one more, in the transaction that does it. When there was no room for it, the seconds until there
+    /// is; the transaction must not be committed then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn spend(&self, tx: &mut Tx, now: Timestamp) -> Result<Option<Seconds>, Fault> {
+        for counter in &self.counters {
+            let so_far = tx.count_attempt(&counter.id, now, counter.ends_at).await?.failures;
+            if so_far > counter.limit {
+                return Ok(Some((counter.ends_at - now).max(1)));
+            }
+            if so_far == counter.limit {
+                // Whoever comes now is refused without a transaction.
+                tx.block_attempts(&counter.id, counter.ends_at, counter.ends_at).await?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Counter {
+    fn new(app: &App, rule: &Rule, of: &str) -> Self {
+        let window = app.now().div_euclid(rule.window);
+        let parts = [rule.name.as_bytes(), of.as_bytes(), &window.to_be_bytes()];
+        Self {
+            id: base64url(&app.secrets.throttle.mac(&parts)),
+            limit: rule.limit,
+            ends_at: (window + 1) * rule.window,
+        }
+    }
+}
