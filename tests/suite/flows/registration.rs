@@ -79,6 +79,7 @@ async fn allow(app: &TestApp, user_id: &str, client_id: &str) {
         client_id: client_id.to_owned(),
         scope: Scope::parse("openid").unwrap(),
         claims: Vec::new(),
+        resource: Vec::new(),
         created_at: now,
         updated_at: now,
     })
