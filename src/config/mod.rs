@@ -23,6 +23,7 @@ use secrecy::SecretString;
 use crate::base::clock::Seconds;
 use crate::keys::passwords::PasswordCost;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use sources::Source;
@@ -107,6 +108,10 @@ pub struct Config {
     pub workers: usize,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// Whether a `client_id` may be the URL of a metadata document.
+    pub client_documents: bool,
+    /// The most that such clients may ask for; empty: every scope that is defined.
+    pub client_document_scope: Scope,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
     /// How many are hashed at once.
@@ -150,6 +155,8 @@ impl Default for Config {
                 session_idle: 86_400,
                 session: 14 * 86_400,
             },
+            client_documents: true,
+            client_document_scope: Scope::default(),
             password_cost: PasswordCost {
                 memory_kib: 19_456,
                 passes: 2,

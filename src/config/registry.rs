@@ -6,6 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::keys::secrets::MIN_APP_SECRET;
 use crate::protocol::issuer::Issuer;
+use crate::protocol::scope::Scope;
 use crate::store::DatabaseUrl;
 
 use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
@@ -296,6 +297,26 @@ pub const SETTINGS: &[Setting] = &[
         "How long a sign-in lasts in all",
         |config, text| config.lifetimes.session = seconds(text, 60, 365 * DAY)?,
         |config| show_seconds(config.lifetimes.session)
+    ),
+    setting!(
+        live "client_documents",
+        "GATEHOUSE_CLIENT_DOCUMENTS",
+        "SWITCH",
+        "on: a client_id may be the https URL of a client metadata document, which is fetched; off: only registered clients",
+        |config, text| config.client_documents = match text {
+            "on" => true,
+            "off" => false,
+            _ => return Err("must be on or off".to_owned()),
+        },
+        |config| if config.client_documents { "on".to_owned() } else { "off".to_owned() }
+    ),
+    setting!(
+        live "client_document_scope",
+        "GATEHOUSE_CLIENT_DOCUMENT_SCOPE",
+        "SCOPES",
+        "The most that clients with a metadata document may ask for, separated by spaces; every scope that is defined unless set",
+        |config, text| config.client_document_scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?,
+        |config| config.client_document_scope.to_string()
     ),
     setting!(
         "password_memory",

@@ -11,10 +11,13 @@ use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::jwks::{self, KeySet};
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
+
+use super::client_assertions;
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]
@@ -68,7 +71,7 @@ impl NewClient {
 pub struct Registered {
     /// The client
     pub client: Client,
-    /// Its secret, unless it is public
+    /// Its secret, if it has one
     pub secret: Option<String>,
 }
 
@@ -128,12 +131,17 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
     }
     let settings = checked(new.settings).map_err(ClientError::Invalid)?;
     let now = app.now();
-    let secret = (!settings.is_public()).then(|| new.secret.unwrap_or_else(|| new_secret(app)));
+    let id = new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random));
+    let secret = settings.needs_secret().then(|| new.secret.unwrap_or_else(|| new_secret(app)));
+    let sealed_secret = match &secret {
+        Some(secret) => client_assertions::seal_secret(app, &id, settings.auth_method, secret)?,
+        None => None,
+    };
     let client = Client {
-        id: new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random)),
+        id,
         origin: ClientOrigin::Operator,
         secret_hash: secret.as_deref().map(sha256_text),
-        sealed_secret: None,
+        sealed_secret,
         registration_token_hash: None,
         registration_mark: None,
         document_expires_at: None,
@@ -158,7 +166,8 @@ pub async fn register_in(app: &App, tx: &mut Tx, new: NewClient) -> Result<Regis
 }
 
 /// Changes what the operator decides about a client, if it is still of the version that `client` was read
-/// with. A client that becomes public loses its secrets.
+/// with. A client that needs no secret any more loses it; one that makes MACs from now on needs a new one, because
+/// of the old one there is only a digest.
 ///
 /// # Errors
 /// See [`ClientError`].
@@ -187,10 +196,13 @@ pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientS
         // They do not come back when it is enabled again.
         changed.tokens_valid_from = changed.updated_at;
     }
-    if changed.is_public() {
+    if !changed.needs_secret() {
         changed.secret_hash = None;
         changed.previous_secret_hash = None;
         changed.previous_secret_expires_at = None;
+    }
+    if changed.auth_method != AuthMethod::ClientSecretJwt {
+        changed.sealed_secret = None;
     }
     if !tx.update_client(&changed).await? {
         return Err(ClientError::Changed);
@@ -213,10 +225,10 @@ pub const MAX_OVERLAP: Seconds = 30 * 86_400;
 /// change over without a break; with 0 it is dead at once, and so is one that was still on its way out.
 ///
 /// # Errors
-/// When the client is public, or changed meanwhile, or the overlap is out of bounds, or the database fails.
+/// When the client has no secret, or changed meanwhile, or the overlap is out of bounds, or the database fails.
 pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Result<Registered, ClientError> {
-    if client.is_public() {
-        let message = "a public client has no secret";
+    if !client.needs_secret() {
+        let message = "a client that is public or signs with a private key has no secret";
         return Err(ClientError::Invalid(Invalid::new("token_endpoint_auth_method", message)));
     }
     if !(0..=MAX_OVERLAP).contains(&overlap) {
@@ -245,6 +257,7 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
         previous_secret_hash: client.secret_hash.clone().filter(|_| overlap > 0),
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
         secret_hash: Some(sha256_text(secret)),
+        sealed_secret: client_assertions::seal_secret(app, &client.id, client.auth_method, secret)?,
         // Whoever had the old secret may have tokens; when it is dead at once, so are they.
         tokens_valid_from: if overlap == 0 { now } else { client.tokens_valid_from },
         updated_at: now,
@@ -350,6 +363,7 @@ pub fn normalized(mut settings: ClientSettings) -> ClientSettings {
     settings.requires_pkce |= is_public;
     settings.may_introspect &= !is_public;
     for uri in [
+        &mut settings.jwks_uri,
         &mut settings.logo_uri,
         &mut settings.client_uri,
         &mut settings.policy_uri,
@@ -407,7 +421,7 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
     check(
         !has(GrantType::ClientCredentials) || !settings.is_public(),
         "grant_types",
-        "the client credentials grant needs a client with a secret",
+        "the client credentials grant needs a client that can prove who it is",
     );
     check(
         settings
@@ -425,6 +439,31 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
         if let Some(Err(problem)) = uri.as_deref().map(check_link) {
             check(false, field, &format!("{field}: {problem}"));
         }
+    }
+    problems.extend(key_problems(settings));
+    problems
+}
+
+/// What is wrong with the keys of a client: they are public, strong enough, and in one place.
+fn key_problems(settings: &ClientSettings) -> Vec<Invalid> {
+    let mut problems = Vec::new();
+    let signs = settings.auth_method == AuthMethod::PrivateKeyJwt;
+    if let Some(set) = &settings.jwks {
+        let length = set.to_string().len();
+        if length > jwks::MAX_BYTES {
+            problems.push(Invalid::new("jwks", format!("jwks has {length} bytes: at most {} are kept", jwks::MAX_BYTES)));
+        } else if let Err(problem) = KeySet::read(set) {
+            problems.push(Invalid::new("jwks", format!("jwks: {problem}")));
+        }
+    }
+    if let Some(Err(problem)) = settings.jwks_uri.as_deref().map(check_link) {
+        problems.push(Invalid::new("jwks_uri", format!("jwks_uri: {problem}")));
+    }
+    if settings.jwks.is_some() && settings.jwks_uri.is_some() {
+        problems.push(Invalid::new("jwks_uri", "give the keys themselves (jwks) or their address (jwks_uri), not both"));
+    }
+    if signs && settings.jwks.is_none() && settings.jwks_uri.is_none() {
+        problems.push(Invalid::new("jwks", "a client that signs (private_key_jwt) needs jwks or jwks_uri"));
     }
     problems
 }

@@ -15,7 +15,9 @@
 
 pub mod applications;
 pub mod authorize;
+pub mod client_assertions;
 pub mod client_authentication;
+pub mod client_documents;
 pub mod clients;
 pub mod grants;
 pub mod inspect;

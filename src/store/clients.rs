@@ -1,5 +1,6 @@
 //! Clients.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::{AccessTokenFormat, Client, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::signing_key::SigningAlgorithm;
@@ -201,6 +202,20 @@ impl Tx {
             .execute()
             .await?;
         Ok(updated == 1)
+    }
+
+    /// Says that what was read of a client's document holds until a later time. Nothing about the client changes with
+    /// that, and so its version does not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew_client_document(&mut self, id: &str, expires_at: Timestamp) -> Result<(), Fault> {
+        self.query(sql!("UPDATE clients SET document_expires_at = $1 WHERE id = $2"))
+            .bind(expires_at)
+            .text(id)
+            .execute()
+            .await
+            .map(drop)
     }
 
     /// Removes a client with its grants and consents; false when there is none.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::config::registry::Setting;
 use crate::identity::account;
-use crate::model::client::{ClientKind, ClientSettings};
+use crate::model::client::{ClientKind, ClientOrigin, ClientSettings};
 use crate::model::scope::ScopeSettings;
 use crate::model::user::UserSettings;
 use crate::oauth::clients;
@@ -51,6 +51,7 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
             Section::Clients => {
                 let clients = connection.every_client().await?.into_iter();
                 clients
+                    .filter(|client| client.origin == ClientOrigin::Operator)
                     .map(|client| (client.id, Field::Fields(client_fields(client.settings))))
                     .collect()
             }

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::form_token::{self, Form};
 use crate::identity::session::SignedIn;
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientOrigin};
 use crate::protocol::redirect_uri::csp_source;
 
 use super::call::Call;
@@ -62,11 +62,17 @@ pub struct ClientView {
     tos_uri: Option<String>,
 }
 
+/// The picture of a client that an operator registered. One that nobody has looked at could show the picture of
+/// another, and would learn who looks at the page.
+fn shown_logo(client: &Client) -> Option<&str> {
+    client.logo_uri.as_deref().filter(|_| client.origin == ClientOrigin::Operator)
+}
+
 impl From<&Client> for ClientView {
     fn from(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
-            logo_uri: client.logo_uri.clone(),
+            logo_uri: shown_logo(client).map(str::to_owned),
             client_uri: client.client_uri.clone(),
             policy_uri: client.policy_uri.clone(),
             tos_uri: client.tos_uri.clone(),
@@ -117,7 +123,7 @@ fn client_page(
 ) -> Result<HttpResponse, Error> {
     let mut response = HttpResponse::build(status);
     let logo = client
-        .and_then(|client| client.logo_uri.as_deref())
+        .and_then(shown_logo)
         .and_then(csp_source)
         .unwrap_or_default();
     let target = redirect_uri.and_then(csp_source).unwrap_or_default();

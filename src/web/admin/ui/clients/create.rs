@@ -131,7 +131,7 @@ fn done(ui: &Ui, registered: &Registered) -> View {
     if registered.secret.is_some() {
         view = view.part(
             Note::good("Put the secret where it belongs now")
-                .line("It is shown only this once: the server keeps nothing but its digest. If it is lost, make a new one."),
+                .line("It is shown only this once. If it is lost, make a new one."),
         );
     } else {
         view = view.part(Note::good("It is ready").line("It has no secret: PKCE protects its codes."));
