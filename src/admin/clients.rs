@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
-use crate::model::client::{Client, ClientKind, ClientSettings};
+use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::oauth::clients;
 
 use super::page::{self, Listed, Page};
@@ -17,6 +17,8 @@ use super::{AdminError, Expected};
 pub struct ClientView {
     /// Its identifier
     pub client_id: String,
+    /// Who made it known
+    pub origin: ClientOrigin,
     /// What kind of application it looks like
     pub kind: ClientKind,
     /// What the operator decides
@@ -37,6 +39,7 @@ impl ClientView {
     #[must_use]
     pub fn new(client: Client, now: Timestamp) -> Self {
         Self {
+            origin: client.origin,
             kind: client.kind(),
             client_id: client.id,
             previous_secret_expires_at: client.previous_secret_expires_at.filter(|expires_at| now < *expires_at),

@@ -18,7 +18,7 @@ use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::client_document::{ClientDocument, DocumentUrl, MAX_BYTES};
 use crate::protocol::scope::Scope;
 
-use super::clients;
+use super::clients::{self, ClientError};
 
 /// The shortest and the longest time for which a document holds, whatever its headers say, in seconds.
 const LIFETIME: (Seconds, Seconds) = (300, 86_400);
@@ -34,6 +34,11 @@ const FAILURES: [(&str, i64); 2] = [("document", 10), ("documents of", 60)];
 const MINUTE: Seconds = 60;
 /// How many documents of one host may become known in an hour: each is a row.
 const NEW_ONES: (i64, Seconds) = (100, 3600);
+
+/// How long the row of a client is kept that nobody uses, after its document has expired, in seconds.
+const IDLE: Seconds = 7 * 86_400;
+/// The most rows that are removed at once.
+const BATCH: u16 = 100;
 
 /// What a client is looked up for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +208,25 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
     };
     tx.commit().await?;
     Ok(Ok(kept))
+}
+
+/// Removes the clients of documents that nobody has used for a week: whoever publishes files makes rows, and they are
+/// made again when they are needed. How many those were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_idle(app: &App) -> Result<u64, Fault> {
+    let idle = app.store.read().await?.idle_document_clients(app.now() - IDLE, BATCH).await?;
+    let mut removed = 0;
+    for client in idle {
+        match clients::delete(app, &client).await {
+            Ok(()) => removed += 1,
+            Err(ClientError::Fault(fault)) => return Err(fault),
+            // Another node was faster.
+            Err(_) => {}
+        }
+    }
+    Ok(removed)
 }
 
 /// What the document says, over what an operator has decided about the client before.

@@ -132,6 +132,26 @@ impl Connection {
         .await
     }
 
+    /// Up to `limit` clients of documents that were read last before `before`, and with which nobody has anything to do:
+    /// no grant and no consent names them, and no operator has turned them off.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn idle_document_clients(&mut self, before: Timestamp, limit: u16) -> Result<Vec<Client>, Fault> {
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE origin = 'document' AND created_at <= $1 AND document_expires_at <= $2 AND is_disabled = 0 \
+               AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.id) \
+               AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = clients.id) ORDER BY created_at LIMIT $3"
+        ))
+        .bind(before)
+        .bind(before)
+        .bind(i64::from(limit))
+        .all(client)
+        .await
+    }
+
     /// How many clients there are.
     ///
     /// # Errors
