@@ -43,10 +43,7 @@ pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<
     }
 }
 
-async fn judge(
-    app: &App,
-    credentials: &ClientCredentials,
-) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
+async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
     let client = match client_documents::find(app, &credentials.client_id, Purpose::Authenticate).await? {
         Found::Known(client) => Some(*client),
         Found::Unknown | Found::Unreadable(_) => None,

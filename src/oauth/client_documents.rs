@@ -69,7 +69,8 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
     let known = app.store.read().await?.client(id).await?;
     match known {
         Some(client) if client.origin != ClientOrigin::Document => return Ok(Found::Known(Box::new(client))),
-        None if !id.contains(':') => return Ok(Found::Unknown),
+        // Whoever was never sent to a person has nothing to show, and sends us nowhere.
+        None if purpose == Purpose::Authenticate || !id.contains(':') => return Ok(Found::Unknown),
         _ if !app.live().client_documents => return Ok(Found::Unknown),
         // Its operator has decided; nobody needs to be asked.
         Some(client) if client.is_disabled => return Ok(Found::Known(Box::new(client))),
@@ -158,7 +159,9 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
     let now = app.now();
     let kept = match before {
         None => {
-            let counter = tx.count_attempt(&counter("new documents of", url.host()), now, now + NEW_ONES.1).await?;
+            let counter = tx
+                .count_attempt(&counter("new documents of", url.host()), now, now + NEW_ONES.1)
+                .await?;
             if counter.failures > NEW_ONES.0 {
                 return Ok(Err("too many documents of this host became known in the last hour".to_owned()));
             }
@@ -189,7 +192,9 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
             };
             if tx.update_client(&changed).await? {
                 let event = app.event(EventKind::ClientChanged).by(Actor::System).client(&client.id);
-                let event = event.detail("before", json!(client.settings)).detail("after", json!(changed.settings));
+                let event = event
+                    .detail("before", json!(client.settings))
+                    .detail("after", json!(changed.settings));
                 tx.record(event.detail("origin", client.origin.as_str())).await?;
                 Some(Client {
                     version: changed.version + 1,

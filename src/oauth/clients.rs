@@ -11,13 +11,12 @@ use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::AuthMethod;
-use crate::protocol::jwks::{self, KeySet};
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
 
-use super::client_assertions;
+use super::{client_assertions, client_keys};
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]
@@ -440,31 +439,7 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
             check(false, field, &format!("{field}: {problem}"));
         }
     }
-    problems.extend(key_problems(settings));
-    problems
-}
-
-/// What is wrong with the keys of a client: they are public, strong enough, and in one place.
-fn key_problems(settings: &ClientSettings) -> Vec<Invalid> {
-    let mut problems = Vec::new();
-    let signs = settings.auth_method == AuthMethod::PrivateKeyJwt;
-    if let Some(set) = &settings.jwks {
-        let length = set.to_string().len();
-        if length > jwks::MAX_BYTES {
-            problems.push(Invalid::new("jwks", format!("jwks has {length} bytes: at most {} are kept", jwks::MAX_BYTES)));
-        } else if let Err(problem) = KeySet::read(set) {
-            problems.push(Invalid::new("jwks", format!("jwks: {problem}")));
-        }
-    }
-    if let Some(Err(problem)) = settings.jwks_uri.as_deref().map(check_link) {
-        problems.push(Invalid::new("jwks_uri", format!("jwks_uri: {problem}")));
-    }
-    if settings.jwks.is_some() && settings.jwks_uri.is_some() {
-        problems.push(Invalid::new("jwks_uri", "give the keys themselves (jwks) or their address (jwks_uri), not both"));
-    }
-    if signs && settings.jwks.is_none() && settings.jwks_uri.is_none() {
-        problems.push(Invalid::new("jwks", "a client that signs (private_key_jwt) needs jwks or jwks_uri"));
-    }
+    problems.extend(client_keys::problems(settings));
     problems
 }
 
@@ -474,7 +449,7 @@ fn is_deceptive(c: char) -> bool {
 }
 
 /// Links that a person may click, or a picture that their browser loads: `https` only.
-fn check_link(uri: &str) -> Result<(), String> {
+pub(super) fn check_link(uri: &str) -> Result<(), String> {
     // The parser drops some of these; what is stored is the text.
     if uri.chars().any(char::is_control) {
         return Err("has control characters".to_owned());

@@ -124,14 +124,6 @@ impl Fetch {
         })))
     }
 
-    /// Whether a URL is one that is fetched, as far as that can be said without asking anybody.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check(&self, url: &str) -> Result<Url, FetchError> {
-        self.0.check(url)
-    }
-
     /// The JSON document at a URL, of at most `limit` bytes.
     ///
     /// # Errors

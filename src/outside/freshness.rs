@@ -41,7 +41,9 @@ impl CacheHeaders<'_> {
             directives().find_map(|directive| {
                 let (said, value) = directive.split_once('=')?;
                 let value = value.trim().trim_matches('"');
-                said.trim().eq_ignore_ascii_case(name).then(|| value.parse::<u32>().map_or(0, i64::from))
+                said.trim()
+                    .eq_ignore_ascii_case(name)
+                    .then(|| value.parse::<u32>().map_or(0, i64::from))
             })
         };
         // Of the two, the one for caches that several share (RFC 9111 §5.2.2.10).

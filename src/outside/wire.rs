@@ -89,7 +89,9 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, 
 fn request(url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let target = url
+        .query()
+        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     Request::get(target)
         .header(HOST, host)
         .header(ACCEPT, "application/json")

@@ -115,8 +115,8 @@ impl ClientAssertion {
         if header.crit.is_some() {
             return Err(refused("the client assertion has a critical header"));
         }
-        let algorithm =
-            AssertionAlgorithm::parse(&header.alg).ok_or_else(|| refused("the client assertion is signed by an algorithm that is not accepted"))?;
+        let algorithm = AssertionAlgorithm::parse(&header.alg)
+            .ok_or_else(|| refused("the client assertion is signed by an algorithm that is not accepted"))?;
         let claims: AssertionClaims = from_base64url(claims)
             .and_then(|json| serde_json::from_slice(&json).ok())
             .ok_or_else(|| refused("the client assertion lacks one of iss, sub, aud, exp and jti"))?;
@@ -189,13 +189,10 @@ fn maybe_numeric_date<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
     }
 }
 
-/// The whole seconds of a time between the epoch and the year 10889.
+/// The whole seconds of a time between the epoch and a far future.
 fn whole(number: &serde_json::Number) -> Option<Timestamp> {
-    const LAST: i64 = 1 << 48;
+    const END: f64 = 1e12;
     #[expect(clippy::cast_possible_truncation, reason = "within bounds that were just checked")]
-    let fraction = |seconds: f64| (0.0..LAST as f64).contains(&seconds).then_some(seconds as i64);
-    number
-        .as_i64()
-        .or_else(|| number.as_f64().and_then(fraction))
-        .filter(|seconds| (0..LAST).contains(seconds))
+    let without_fraction = |seconds: f64| (0.0..END).contains(&seconds).then_some(seconds as i64);
+    number.as_f64().and_then(without_fraction)
 }

@@ -141,7 +141,10 @@ impl ClientCredentials {
         }
         let assertion = ClientAssertion::parse(assertion)?;
         if client_id.is_some_and(|client_id| client_id != assertion.claims.sub) {
-            return Err(Refusal::new(ErrorCode::InvalidClient, "client_id differs from sub of the client assertion"));
+            return Err(Refusal::new(
+                ErrorCode::InvalidClient,
+                "client_id differs from sub of the client assertion",
+            ));
         }
         Ok(Self {
             client_id: assertion.claims.sub.clone(),

@@ -152,7 +152,10 @@ fn public_key(key: &Map<String, Value>) -> Result<Option<PublicKey>, String> {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let kty = text("kty").ok_or("a key of a JWK set has a kty")?;
     if kty == "oct" || PRIVATE.iter().any(|name| key.contains_key(*name)) {
-        return Err("the JWK set has a private or symmetric key: leave d, p, q, dp, dq, qi and k out, and consider the key known to others".to_owned());
+        return Err(
+            "the JWK set has a private or symmetric key: leave d, p, q, dp, dq, qi and k out, and consider the key known to others"
+                .to_owned(),
+        );
     }
     let is_for_signatures = text("use").is_none_or(|purpose| purpose == "sig");
     let may_verify = key.get("key_ops").is_none_or(|operations| {
@@ -169,7 +172,11 @@ fn public_key(key: &Map<String, Value>) -> Result<Option<PublicKey>, String> {
     if !is_for_signatures || !may_verify {
         return Ok(None);
     }
-    let bytes = |name: &str| text(name).and_then(from_base64url).ok_or_else(|| format!("{name} of a key is not base64url"));
+    let bytes = |name: &str| {
+        text(name)
+            .and_then(from_base64url)
+            .ok_or_else(|| format!("{name} of a key is not base64url"))
+    };
     let coordinate = |name: &str| match bytes(name)?.len() {
         32 => Ok(text(name).unwrap_or_default().to_owned()),
         _ => Err(format!("{name} of a key has not 32 bytes")),
@@ -202,8 +209,8 @@ fn rsa(n: &[u8], e: Vec<u8>) -> Result<KeyMaterial, String> {
     if bits > MAX_RSA_BITS {
         return Err(format!("an RSA key has {bits} bits: at most {MAX_RSA_BITS} are read"));
     }
-    let is_exponent = e.len() <= 4 && e.iter().any(|byte| *byte > 1) && e.last().is_some_and(|last| last % 2 == 1);
-    if !is_exponent {
+    let exponent = e.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    if e.len() > 4 || exponent < 3 || exponent.is_multiple_of(2) {
         return Err("the exponent of an RSA key is not one that is used".to_owned());
     }
     Ok(KeyMaterial::Rsa { n: n.to_vec(), e })

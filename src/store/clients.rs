@@ -189,9 +189,7 @@ impl Tx {
             .bind(client.version)
             .bind(client.tokens_valid_from)
             .text(client.origin.as_str());
-        bind_agent(statement, client)?
-            .insert_if_absent()
-            .await
+        bind_agent(statement, client)?.insert_if_absent().await
     }
 
     /// Replaces everything about a client but its id and age, if it is still of the version that `client`

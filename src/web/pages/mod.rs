@@ -122,10 +122,7 @@ fn client_page(
     redirect_uri: Option<&str>,
 ) -> Result<HttpResponse, Error> {
     let mut response = HttpResponse::build(status);
-    let logo = client
-        .and_then(shown_logo)
-        .and_then(csp_source)
-        .unwrap_or_default();
+    let logo = client.and_then(shown_logo).and_then(csp_source).unwrap_or_default();
     let target = redirect_uri.and_then(csp_source).unwrap_or_default();
     let https = if redirect_uri.is_some() { "https:" } else { "" };
     let policy = format!(

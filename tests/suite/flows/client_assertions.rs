@@ -39,7 +39,11 @@ async fn for_itself(app: &TestApp, assertion: &str) -> Answer {
 
 fn refused(answer: &Answer, what: &str) {
     assert_eq!((answer.status, answer.error()), (401, "invalid_client"), "{what}: {}", answer.body);
-    assert_eq!(answer.text("error_description"), "client authentication failed", "{what}: no hint for forgers");
+    assert_eq!(
+        answer.text("error_description"),
+        "client authentication failed",
+        "{what}: no hint for forgers"
+    );
 }
 
 on_every_database! {
@@ -297,7 +301,10 @@ async fn keys_that_cannot_be_registered() {
             ..ClientSettings::default()
         };
         let problems = clients::problems(&settings);
-        assert!(problems.iter().any(|problem| problem.field.starts_with("jwks")), "{what}: {problems:?}");
+        assert!(
+            problems.iter().any(|problem| problem.field.starts_with("jwks")),
+            "{what}: {problems:?}"
+        );
     }
     assert_eq!(signing_client(&app, &[&key]).await.client.jwks, Some(good));
 }

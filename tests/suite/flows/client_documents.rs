@@ -65,7 +65,9 @@ async fn events(app: &TestApp, id: &str) -> Vec<EventKind> {
     let mut events = connection.events(&filter, None, 100).await.unwrap();
     events.reverse();
     let kinds = events.into_iter().map(|event| event.kind);
-    kinds.filter(|kind| matches!(kind, EventKind::ClientCreated | EventKind::ClientChanged)).collect()
+    kinds
+        .filter(|kind| matches!(kind, EventKind::ClientCreated | EventKind::ClientChanged))
+        .collect()
 }
 
 async fn begin(client: &TestClient) -> Page {
@@ -81,6 +83,8 @@ on_every_database! {
         let client = client(&app, &elsewhere);
         let page = Browser::new().visit(&client.authorize_url(&[("code_challenge", ""), ("code_challenge_method", "")])).await;
         assert_eq!(page.answer("error").as_deref(), Some("invalid_request"), "PKCE is needed: {}", page.body);
+        let other = TestClient { client: some_client(&elsewhere.url("/other.json")), ..client.clone() };
+        assert_eq!(other.redeem("ghc_x").await.error(), "invalid_client", "nobody is asked for one who has nothing");
         let tokens = client.tokens("alice", &[("scope", "openid read offline_access admin:read")]).await;
         assert_eq!(tokens.text("scope"), "openid read offline_access", "not the administration");
         assert_eq!(crate::support::client::claims(tokens.text("access_token"))["client_id"], elsewhere.url(PATH));
@@ -167,6 +171,7 @@ on_every_database! {
         let mut document = document(&elsewhere);
         elsewhere.serve(PATH, Served::json(&document));
         begin(&client).await;
+        app.advance(1);
         let known = row(&app, client.id()).await.unwrap();
         let settings = ClientSettings { access_token_lifetime: Some(60), ..known.settings.clone() };
         clients::change(&app.app, known, settings).await.unwrap();

@@ -85,7 +85,11 @@ fn what_must_be_there() {
 
 #[test]
 fn two_claims_of_one_name_are_none() {
-    let text = format!(r#"{{"iss":"app","sub":"app","aud":"https://as.example","exp":{},"exp":{},"jti":"one"}}"#, NOW - 900, NOW + 60);
+    let text = format!(
+        r#"{{"iss":"app","sub":"app","aud":"https://as.example","exp":{},"exp":{},"jti":"one"}}"#,
+        NOW - 900,
+        NOW + 60
+    );
     assert!(ClientAssertion::parse(&raw(r#"{"alg":"ES256"}"#, &text)).is_err());
     let claims = claims().to_string();
     assert!(ClientAssertion::parse(&raw(r#"{"alg":"none","alg":"ES256"}"#, &claims)).is_err());
@@ -149,7 +153,10 @@ fn one_method_and_one_client() {
         encoded(&fields)
     };
     let credentials = ClientCredentials::parse(None, &fields(&[])).unwrap();
-    assert_eq!((credentials.client_id.as_str(), credentials.method), ("app", AuthMethod::PrivateKeyJwt));
+    assert_eq!(
+        (credentials.client_id.as_str(), credentials.method),
+        ("app", AuthMethod::PrivateKeyJwt)
+    );
     assert!(credentials.secret.is_none() && credentials.assertion.is_some());
     assert!(!format!("{credentials:?}").contains("c2lnbmF0dXJl"), "it is worth a secret");
     assert!(ClientCredentials::parse(None, &fields(&[("client_id", "app")])).is_ok());

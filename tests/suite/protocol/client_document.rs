@@ -40,7 +40,10 @@ fn urls_that_can_be_a_client() {
         let url = DocumentUrl::parse(text, false).unwrap_or_else(|problem| panic!("{text}: {problem}"));
         assert_eq!(url.as_str(), text);
     }
-    assert_eq!(DocumentUrl::parse("https://app.example:8443/client", false).unwrap().host(), "app.example:8443");
+    assert_eq!(
+        DocumentUrl::parse("https://app.example:8443/client", false).unwrap().host(),
+        "app.example:8443"
+    );
     assert!(DocumentUrl::parse("http://127.0.0.1:3000/client", true).is_ok());
     assert!(DocumentUrl::parse("http://localhost:3000/client", true).is_ok());
 }

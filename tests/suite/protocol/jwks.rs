@@ -44,11 +44,7 @@ fn each_kind_is_for_its_algorithms() {
 
 #[test]
 fn a_named_key_is_the_only_one() {
-    let keys = KeySet::read(&set(&[
-        with(ed(), "kid", json!("a")),
-        with(ed(), "kid", json!("b")),
-    ]))
-    .unwrap();
+    let keys = KeySet::read(&set(&[with(ed(), "kid", json!("a")), with(ed(), "kid", json!("b"))])).unwrap();
     assert_eq!(fitting(&keys, Some("a"), AssertionAlgorithm::EdDsa), 1);
     assert_eq!(fitting(&keys, Some("c"), AssertionAlgorithm::EdDsa), 0);
     assert_eq!(fitting(&keys, None, AssertionAlgorithm::EdDsa), 2);
@@ -92,7 +88,10 @@ fn what_is_for_something_else_is_passed_over() {
         json!({ "kty": "EC", "crv": "P-521", "x": "AA", "y": "AA" }),
         json!({ "kty": "AKP", "pub": "AA" }),
     ] {
-        assert!(KeySet::read(&set(std::slice::from_ref(&other))).is_err(), "alone it is of no use: {other}");
+        assert!(
+            KeySet::read(&set(std::slice::from_ref(&other))).is_err(),
+            "alone it is of no use: {other}"
+        );
         let keys = KeySet::read(&set(&[other, ed()])).unwrap();
         assert_eq!(AssertionAlgorithm::ALL.map(|one| fitting(&keys, None, one)), [0, 0, 0, 1, 0]);
     }
@@ -100,7 +99,14 @@ fn what_is_for_something_else_is_passed_over() {
 
 #[test]
 fn a_set_is_a_list_of_some() {
-    for bad in [json!({}), json!([]), json!({ "keys": {} }), set(&[]), json!(null), set(&vec![ed(); MAX_KEYS + 1])] {
+    for bad in [
+        json!({}),
+        json!([]),
+        json!({ "keys": {} }),
+        set(&[]),
+        json!(null),
+        set(&vec![ed(); MAX_KEYS + 1]),
+    ] {
         assert!(KeySet::read(&bad).is_err(), "{bad}");
     }
     assert!(KeySet::read(&set(&vec![ed(); MAX_KEYS])).is_ok());

@@ -1,6 +1,7 @@
 //! A web server somewhere else, on this machine: it answers as it is told, and remembers who came.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -139,10 +140,10 @@ async fn answer(mut stream: TcpStream, memory: Arc<Mutex<Memory>>) {
     let served = served.unwrap_or_else(|| Served::json(&Value::Null).status(404));
     let mut head = format!("HTTP/1.1 {} Whatever\r\n", served.status);
     for (name, value) in &served.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     if !served.is_endless {
-        head.push_str(&format!("content-length: {}\r\n", served.body.len()));
+        let _ = write!(head, "content-length: {}\r\n", served.body.len());
     }
     head.push_str("connection: close\r\n\r\n");
     tokio::time::sleep(served.delay).await;
