@@ -14,6 +14,7 @@ use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
 use crate::model::statistic::Counters;
+use crate::outside::{Fetch, KeySets};
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
@@ -52,6 +53,10 @@ pub struct Parts {
     pub keys: KeyRing,
     /// Password hashing.
     pub passwords: Passwords,
+    /// The way out.
+    pub fetch: Fetch,
+    /// Public keys of clients, as they were fetched.
+    pub key_sets: KeySets,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -69,7 +74,7 @@ impl App {
     ///
     /// # Errors
     /// When the password cost is out of bounds.
-    pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random) -> Result<Self, Fault> {
+    pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
         let issuer = config.issuer();
@@ -82,6 +87,8 @@ impl App {
             secrets,
             keys,
             passwords,
+            fetch,
+            key_sets: KeySets::default(),
             clock,
             random,
             counters: Counters::default(),

@@ -20,6 +20,7 @@ use crate::keys::secrets::{MIN_APP_SECRET, Secrets};
 use crate::keys::signing::GeneratedKey;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::model::signing_key::SigningAlgorithm;
+use crate::outside::{Fetch, Resolver, Rules};
 use crate::protocol::claims::{ADMIN_SCOPES, STANDARD_SCOPES};
 use crate::store::{Setting, Store};
 
@@ -69,6 +70,18 @@ pub async fn open_with<G>(config: Config, clock: Clock, random: Random, first_ke
 where
     G: AsyncFnOnce(&Random) -> Result<FirstKeys, Fault>,
 {
+    let fetch = Fetch::new(Rules::of(&config.issuer()), Resolver::system())?;
+    open_through(config, clock, random, first_keys, fetch).await
+}
+
+/// As [`open_with`], with the way out as an argument.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_through<G>(config: Config, clock: Clock, random: Random, first_keys: G, fetch: Fetch) -> Result<App, OpenError>
+where
+    G: AsyncFnOnce(&Random) -> Result<FirstKeys, Fault>,
+{
     let store = Store::open(&config.store_options()).await?;
     store.migrate().await?;
     let secret = resolve_secret(&config, &store, &random).await?;
@@ -76,7 +89,7 @@ where
     check_secret(&store, &secrets, clock.now()).await?;
     let store = store.audit_with(secrets.audit.clone(), clock.clone(), &process_name());
     initialize(&store, &secrets, &clock, &random, first_keys).await?;
-    let app = App::new(config, store, secrets, clock, random)?;
+    let app = App::new(config, store, secrets, clock, random, fetch)?;
     app.keys.reload(&app.store, app.now()).await?;
     app.refresh_live().await?;
     Ok(app)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 
 /// Time between two sweeps.
@@ -97,6 +98,9 @@ async fn keep_clean(app: &App) {
         }
         if let Err(fault) = app.refresh_live().await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
+        }
+        if let Err(fault) = client_documents::remove_idle(app).await {
+            tracing::warn!(event = "idle_clients_not_removed", "{fault}");
         }
         match sweep(app, BATCH_PAUSE).await {
             Ok(0) => {}

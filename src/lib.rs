@@ -1,7 +1,7 @@
 //! Gatehouse: a self-hosted OAuth 2.1 and OpenID Connect server.
 //!
 //! `docs/architecture.md` draws the house. Imports only go down:
-//! `cli → web, jobs → admin → oauth → identity, audit → app → config, keys → store → model → protocol → base`.
+//! `cli → web, jobs → admin → oauth → identity, audit → app → config, keys, outside → store → model → protocol → base`.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod keys;
 pub mod model;
 pub mod oauth;
+pub mod outside;
 pub mod protocol;
 pub mod seed;
 pub mod store;

@@ -13,6 +13,8 @@ fuzz_target!(|raw: &[u8]| {
     let _ = TokenRequest::parse(&body);
     if let Ok(credentials) = ClientCredentials::parse(header, &body) {
         assert!(!credentials.client_id.is_empty());
-        assert!(credentials.secret.is_none() == (credentials.method == AuthMethod::None));
+        let sends_secret = matches!(credentials.method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost);
+        assert!(credentials.secret.is_some() == sends_secret);
+        assert!(credentials.assertion.is_some() == credentials.method.is_assertion());
     }
 });

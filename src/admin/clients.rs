@@ -17,6 +17,8 @@ use super::{AdminError, Expected};
 pub struct ClientView {
     /// Its identifier
     pub client_id: String,
+    /// Who made it known
+    pub origin: ClientOrigin,
     /// What kind of application it looks like
     pub kind: ClientKind,
     /// Who made it known to this server
@@ -39,6 +41,7 @@ impl ClientView {
     #[must_use]
     pub fn new(client: Client, now: Timestamp) -> Self {
         Self {
+            origin: client.origin,
             kind: client.kind(),
             origin: client.origin,
             client_id: client.id,

@@ -93,6 +93,16 @@ pub struct Add {
     /// Let it send the secret in the body instead of the Authorization header (both are accepted)
     #[arg(long)]
     secret_post: bool,
+    /// How it proves who it is, when that differs from what suits its kind: client_secret_basic, client_secret_post,
+    /// client_secret_jwt, private_key_jwt or none
+    #[arg(long, value_name = "METHOD", conflicts_with = "secret_post")]
+    auth_method: Option<String>,
+    /// For private_key_jwt: a file with its public keys, as a JWK set
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<std::path::PathBuf>,
+    /// For private_key_jwt: where its public keys are
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
     /// Do not insist on PKCE; only for a web application that cannot do it
     #[arg(long)]
     without_pkce: bool,
@@ -142,6 +152,16 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 
 async fn register(app: &App, add: Add) -> Result<(), Failure> {
     let mut new = NewClient::of_kind(&add.name, add.kind);
+    if let Some(name) = &add.auth_method {
+        let methods = AuthMethod::ALL.map(AuthMethod::as_str).join(", ");
+        new.auth_method = AuthMethod::parse(name).ok_or_else(|| format!("--auth-method must be one of {methods}"))?;
+    }
+    if let Some(file) = &add.jwks {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let keys = serde_json::from_str(&text).map_err(|error| format!("{} is not JSON: {error}", file.display()))?;
+        new.jwks = Some(keys);
+    }
+    new.jwks_uri = add.jwks_uri;
     if new.is_public() && (add.introspect || add.without_pkce || add.secret_post) {
         return Err("--introspect, --without-pkce and --secret-post need a client with a secret: --kind web or service".into());
     }

@@ -134,6 +134,10 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// What becomes of clients that register themselves.
     pub registration: Registration,
+    /// Whether a `client_id` may be the URL of a metadata document.
+    pub client_documents: bool,
+    /// The most that such clients may ask for; empty: every scope that is defined.
+    pub client_document_scope: Scope,
     /// What hashing a password costs.
     pub password_cost: PasswordCost,
     /// How many are hashed at once.
@@ -183,6 +187,8 @@ impl Default for Config {
                 access_token_lifetime: 3600,
                 idle: 30 * 86_400,
             },
+            client_documents: true,
+            client_document_scope: Scope::default(),
             password_cost: PasswordCost {
                 memory_kib: 19_456,
                 passes: 2,

@@ -342,6 +342,26 @@ pub const SETTINGS: &[Setting] = &[
         |config| show_seconds(config.registration.idle)
     ),
     setting!(
+        live "client_documents",
+        "GATEHOUSE_CLIENT_DOCUMENTS",
+        "SWITCH",
+        "on: a client_id may be the https URL of a client metadata document, which is fetched; off: only registered clients",
+        |config, text| config.client_documents = match text {
+            "on" => true,
+            "off" => false,
+            _ => return Err("must be on or off".to_owned()),
+        },
+        |config| if config.client_documents { "on".to_owned() } else { "off".to_owned() }
+    ),
+    setting!(
+        live "client_document_scope",
+        "GATEHOUSE_CLIENT_DOCUMENT_SCOPE",
+        "SCOPES",
+        "The most that clients with a metadata document may ask for, separated by spaces; every scope that is defined unless set",
+        |config, text| config.client_document_scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?,
+        |config| config.client_document_scope.to_string()
+    ),
+    setting!(
         "password_memory",
         "GATEHOUSE_PASSWORD_MEMORY",
         "KIB",

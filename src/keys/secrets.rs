@@ -36,6 +36,8 @@ pub struct Secrets {
     pub check: MacKey,
     /// Seals opaque access tokens.
     pub access_token: Sealer,
+    /// Seals the secrets of clients that make MACs with them.
+    pub client_secret: Sealer,
     /// Seals private signing keys.
     pub signing_key: Sealer,
     /// Seals authorization requests while the person signs in.
@@ -77,6 +79,7 @@ impl Secrets {
             audit: MacKey::new(&key("audit v1")?),
             check: MacKey::new(&key("check v1")?),
             access_token: Sealer::new(&key("access token v1")?)?,
+            client_secret: Sealer::new(&key("client secret v1")?)?,
             signing_key: Sealer::new(&key("signing key v1")?)?,
             interaction: Sealer::new(&key("interaction v1")?)?,
             device: Sealer::new(&key("device v1")?)?,

@@ -221,10 +221,16 @@ impl ClientSettings {
         }
     }
 
-    /// Whether it has no secret (RFC 6749 §2.1).
+    /// Whether it cannot prove who it is (RFC 6749 §2.1).
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
+    }
+
+    /// Whether it proves who it is by a secret that this server knows.
+    #[must_use]
+    pub fn needs_secret(&self) -> bool {
+        self.auth_method.needs_secret()
     }
 
     /// What kind of application it looks like.
@@ -284,7 +290,7 @@ pub struct Client {
     pub id: String,
     /// Who made it known
     pub origin: ClientOrigin,
-    /// SHA-256 of the secret that this server made; `None` for public clients
+    /// SHA-256 of its secret; `None` for clients that have none
     pub secret_hash: Option<String>,
     /// SHA-256 of the secret before it, while both are valid
     pub previous_secret_hash: Option<String>,

@@ -4,14 +4,15 @@ use secrecy::ExposeSecret;
 
 use crate::app::App;
 use crate::audit;
-use crate::base::clock::Timestamp;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::model::client::Client;
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::{AuthMethod, ClientCredentials};
 use crate::protocol::error::{ErrorCode, Refusal};
-use crate::store::Connection;
+
+use super::client_assertions;
+use super::client_documents::{self, Found, Purpose};
 
 /// A client that has proved to be who it says, as far as its kind can.
 #[derive(Clone, Debug)]
@@ -24,13 +25,12 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// Checks credentials. Unknown, disabled and wrong cost the same and say the same; the operator sees which
-/// client somebody tried to be.
+/// Checks credentials. Unknown, disabled and wrong say the same; the operator sees which client somebody tried to be.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
-    let outcome = judge(&mut app.store.read().await?, credentials, app.now()).await?;
+    let outcome = judge(app, credentials).await?;
     match outcome {
         Ok(client) => Ok(Ok(client)),
         Err((refusal, known)) => {
@@ -43,40 +43,47 @@ pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<
     }
 }
 
-async fn judge(
-    connection: &mut Connection,
-    credentials: &ClientCredentials,
-    now: Timestamp,
-) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
-    let client = connection.client(&credentials.client_id).await?;
-    let presented = credentials.secret.as_ref().map_or("", ExposeSecret::expose_secret);
-    let is_right = match &client {
-        Some(client) => match credentials.method {
-            AuthMethod::None => client.is_public(),
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
-                // Which of the two ways a secret travels makes no difference to its worth, and
-                // libraries disagree about the default; a public client has none that could be right.
-                client.has_secret(presented, now) && !client.is_public()
-            }
-        },
-        None => {
-            // The same work as for a known client.
-            let digest = sha256_text(presented);
-            std::hint::black_box(equal(digest.as_bytes(), digest.as_bytes()));
-            false
-        }
+async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
+    let client = match client_documents::find(app, &credentials.client_id, Purpose::Authenticate).await? {
+        Found::Known(client) => Some(*client),
+        Found::Unknown | Found::Unreadable(_) => None,
     };
-    Ok(match client {
-        Some(client) if is_right && !client.is_disabled => Ok(AuthenticatedClient(client)),
-        known => {
-            let detail = if known.is_some() {
-                "wrong credentials, wrong method or a disabled client"
-            } else {
-                "unknown client"
-            };
-            let refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
-                .with_detail(format!("{}: {detail}", credentials.client_id));
-            Err((refusal, known))
+    let refused = |detail: &str, known: Option<Client>| {
+        let refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
+            .with_detail(format!("{}: {detail}", credentials.client_id));
+        Ok(Err((refusal, known)))
+    };
+    let presented = credentials.secret.as_ref().map_or("", ExposeSecret::expose_secret);
+    let Some(client) = client else {
+        // The same work as for the secret of a known client.
+        let digest = sha256_text(presented);
+        std::hint::black_box(equal(digest.as_bytes(), digest.as_bytes()));
+        return refused("unknown client", None);
+    };
+    if client.is_disabled {
+        // Before anything is spent or fetched on its behalf.
+        return refused("a disabled client", Some(client));
+    }
+    // Each method for the clients that are registered for it: what is stronger cannot be walked around.
+    let is_right = match (credentials.method, &credentials.assertion) {
+        (AuthMethod::None, _) => client.is_public(),
+        (AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost, _) => {
+            // Which of the two ways a secret travels makes no difference to its worth, and libraries disagree
+            // about the default; a client that makes assertions never sends its secret.
+            let sends_secret = client.needs_secret() && !client.auth_method.is_assertion();
+            client.has_secret(presented, app.now()) && sends_secret
         }
-    })
+        (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, Some(assertion)) => {
+            match client_assertions::verify(app, &client, assertion).await? {
+                Ok(()) => true,
+                Err(problem) => return refused(&problem, Some(client)),
+            }
+        }
+        (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, None) => false,
+    };
+    if is_right {
+        Ok(Ok(AuthenticatedClient(client)))
+    } else {
+        refused("wrong credentials or wrong method", Some(client))
+    }
 }

@@ -17,6 +17,8 @@ use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
 
+use super::{client_assertions, client_keys};
+
 /// What a new client is made of.
 #[derive(Clone, Debug)]
 pub struct NewClient {
@@ -69,7 +71,7 @@ impl NewClient {
 pub struct Registered {
     /// The client
     pub client: Client,
-    /// Its secret, unless it is public
+    /// Its secret, if it has one
     pub secret: Option<String>,
 }
 
@@ -144,12 +146,17 @@ pub(super) async fn register_as(
     }
     let settings = checked(new.settings).map_err(ClientError::Invalid)?;
     let now = app.now();
-    let secret = (!settings.is_public()).then(|| new.secret.unwrap_or_else(|| new_secret(app)));
+    let id = new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random));
+    let secret = settings.needs_secret().then(|| new.secret.unwrap_or_else(|| new_secret(app)));
+    let sealed_secret = match &secret {
+        Some(secret) => client_assertions::seal_secret(app, &id, settings.auth_method, secret)?,
+        None => None,
+    };
     let mut client = Client {
-        id: new.id.unwrap_or_else(|| crate::base::id::new_id(&app.clock, &app.random)),
+        id,
         origin: ClientOrigin::Operator,
         secret_hash: secret.as_deref().map(sha256_text),
-        sealed_secret: None,
+        sealed_secret,
         registration_token_hash: None,
         registration_mark: None,
         document_expires_at: None,
@@ -174,7 +181,8 @@ pub(super) async fn register_as(
 }
 
 /// Changes what the operator decides about a client, if it is still of the version that `client` was read
-/// with. A client that becomes public loses its secrets.
+/// with. A client that needs no secret any more loses it; one that makes MACs from now on needs a new one, because
+/// of the old one there is only a digest.
 ///
 /// # Errors
 /// See [`ClientError`].
@@ -207,10 +215,13 @@ pub async fn change_in(app: &App, tx: &mut Tx, client: Client, settings: ClientS
         // What it got for itself does not come back when it is enabled again.
         changed.token_generation = new_generation(app);
     }
-    if changed.is_public() {
+    if !changed.needs_secret() {
         changed.secret_hash = None;
         changed.previous_secret_hash = None;
         changed.previous_secret_expires_at = None;
+    }
+    if changed.auth_method != AuthMethod::ClientSecretJwt {
+        changed.sealed_secret = None;
     }
     if !tx.update_client(&changed).await? {
         return Err(ClientError::Changed);
@@ -233,10 +244,10 @@ pub const MAX_OVERLAP: Seconds = 30 * 86_400;
 /// change over without a break; with 0 it is dead at once, and so is one that was still on its way out.
 ///
 /// # Errors
-/// When the client is public, or changed meanwhile, or the overlap is out of bounds, or the database fails.
+/// When the client has no secret, or changed meanwhile, or the overlap is out of bounds, or the database fails.
 pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Result<Registered, ClientError> {
-    if client.is_public() {
-        let message = "a public client has no secret";
+    if !client.needs_secret() {
+        let message = "a client that is public or signs with a private key has no secret";
         return Err(ClientError::Invalid(Invalid::new("token_endpoint_auth_method", message)));
     }
     if !(0..=MAX_OVERLAP).contains(&overlap) {
@@ -265,6 +276,7 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
         previous_secret_hash: client.secret_hash.clone().filter(|_| overlap > 0),
         previous_secret_expires_at: (overlap > 0 && client.secret_hash.is_some()).then_some(now + overlap),
         secret_hash: Some(sha256_text(secret)),
+        sealed_secret: client_assertions::seal_secret(app, &client.id, client.auth_method, secret)?,
         // Whoever had the old secret may have tokens; when it is dead at once, so are they.
         token_generation: if overlap == 0 {
             new_generation(app)
@@ -379,6 +391,7 @@ pub fn normalized(mut settings: ClientSettings) -> ClientSettings {
     settings.requires_pkce |= is_public;
     settings.may_introspect &= !is_public;
     for uri in [
+        &mut settings.jwks_uri,
         &mut settings.logo_uri,
         &mut settings.client_uri,
         &mut settings.policy_uri,
@@ -437,7 +450,7 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
     check(
         !has(GrantType::ClientCredentials) || !settings.is_public(),
         "grant_types",
-        "the client credentials grant needs a client with a secret",
+        "the client credentials grant needs a client that can prove who it is",
     );
     check(
         settings
@@ -459,6 +472,7 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
     if let Some(Err(problem)) = settings.default_resource.as_deref().map(resource::validate) {
         check(false, "default_resource", &problem);
     }
+    problems.extend(client_keys::problems(settings));
     problems
 }
 

@@ -43,7 +43,7 @@ pub struct Introspection {
     acr: Option<String>,
 }
 
-/// Answers an introspection request. Only clients with a secret may ask: whoever could ask without
+/// Answers an introspection request. Only clients that can prove who they are may ask: whoever could ask without
 /// one could test stolen strings (RFC 7662 §4).
 ///
 /// # Errors
@@ -53,7 +53,7 @@ pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str)
         Ok(client) if client.is_public() => {
             return Ok(Err(Refusal::new(
                 ErrorCode::InvalidClient,
-                "introspection needs a client with a secret",
+                "introspection needs a client that can prove who it is",
             )));
         }
         Ok(client) => client,

@@ -7,6 +7,7 @@ use crate::base::fault::Fault;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::jwks::AssertionAlgorithm;
 use crate::protocol::token_request::GrantType;
 
 use super::issue::ACR_PASSWORD;
@@ -44,6 +45,7 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
     claims.dedup();
     let auth_methods = AuthMethod::ALL.map(AuthMethod::as_str);
     let secret_methods: Vec<&str> = auth_methods.into_iter().filter(|method| *method != "none").collect();
+    let assertion_algorithms = AssertionAlgorithm::ALL.map(AssertionAlgorithm::as_str);
     let mut document = Map::new();
     document.insert("issuer".to_owned(), json!(app.issuer.as_str()));
     for (name, path) in endpoints {
@@ -59,6 +61,9 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
         "token_endpoint_auth_methods_supported": auth_methods,
         "introspection_endpoint_auth_methods_supported": secret_methods,
         "revocation_endpoint_auth_methods_supported": auth_methods,
+        "token_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "introspection_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertion_algorithms,
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "display_values_supported": ["page"],
@@ -71,6 +76,7 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
         "acr_values_supported": [ACR_PASSWORD],
         "ui_locales_supported": ["en"],
         "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": app.live().client_documents,
     });
     if let Value::Object(facts) = facts {
         document.extend(facts);

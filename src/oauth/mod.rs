@@ -16,7 +16,10 @@
 
 pub mod applications;
 pub mod authorize;
+pub mod client_assertions;
 pub mod client_authentication;
+pub mod client_documents;
+pub mod client_keys;
 pub mod clients;
 pub mod grants;
 pub mod initial_access_tokens;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::base::encoding::from_base64;
 
+use super::client_assertion::{ASSERTION_TYPE, ClientAssertion};
 use super::error::{ErrorCode, Refusal, invalid_request};
 use super::parameters::{Parameters, decode_value};
 
@@ -19,13 +20,23 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// `client_secret` in the body
     ClientSecretPost,
+    /// A JWT with a MAC by the secret
+    ClientSecretJwt,
+    /// A JWT signed with a private key whose public half this server knows
+    PrivateKeyJwt,
     /// A public client: it only names itself
     None,
 }
 
 impl AuthMethod {
     /// Every method this server speaks.
-    pub const ALL: [Self; 3] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const ALL: [Self; 5] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::ClientSecretJwt,
+        Self::PrivateKeyJwt,
+        Self::None,
+    ];
 
     /// The registered name.
     #[must_use]
@@ -33,6 +44,8 @@ impl AuthMethod {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecretJwt => "client_secret_jwt",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
         }
     }
@@ -41,6 +54,18 @@ impl AuthMethod {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// Whether it rests on a secret that the client shares with this server.
+    #[must_use]
+    pub fn needs_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost | Self::ClientSecretJwt)
+    }
+
+    /// Whether it is a JWT that the client makes for each request (RFC 7523).
+    #[must_use]
+    pub fn is_assertion(self) -> bool {
+        matches!(self, Self::ClientSecretJwt | Self::PrivateKeyJwt)
     }
 }
 
@@ -55,8 +80,10 @@ impl fmt::Display for AuthMethod {
 pub struct ClientCredentials {
     /// The client that it claims to be.
     pub client_id: String,
-    /// The secret, unless the method is `none`.
+    /// The secret, where the method sends it.
     pub secret: Option<SecretString>,
+    /// The assertion, where the method makes one.
+    pub assertion: Option<ClientAssertion>,
     /// How it was presented.
     pub method: AuthMethod,
 }
@@ -65,11 +92,18 @@ impl ClientCredentials {
     /// Reads the `Authorization` header and the body.
     ///
     /// # Errors
-    /// `invalid_client` when nothing identifies the client or the header is malformed;
+    /// `invalid_client` when nothing identifies the client or the header or assertion is malformed;
     /// `invalid_request` when two methods are used at once (RFC 6749 §2.3).
     pub fn parse(authorization: Option<&str>, body: &Parameters) -> Result<Self, Refusal> {
         let client_id = body.get("client_id")?;
         let secret = body.get("client_secret")?;
+        let (kind, assertion) = (body.get("client_assertion_type")?, body.get("client_assertion")?);
+        if kind.is_some() || assertion.is_some() {
+            if authorization.is_some() || secret.is_some() {
+                return Err(invalid_request("use one method of client authentication, not two"));
+            }
+            return Self::from_assertion(kind, assertion, client_id);
+        }
         match (authorization, client_id, secret) {
             (Some(_), _, Some(_)) => Err(invalid_request("use one method of client authentication, not two")),
             (Some(header), client_id, None) => {
@@ -84,15 +118,40 @@ impl ClientCredentials {
             (None, Some(client_id), Some(secret)) => Ok(Self {
                 client_id: client_id.to_owned(),
                 secret: Some(SecretString::from(secret)),
+                assertion: None,
                 method: AuthMethod::ClientSecretPost,
             }),
             (None, Some(client_id), None) => Ok(Self {
                 client_id: client_id.to_owned(),
                 secret: None,
+                assertion: None,
                 method: AuthMethod::None,
             }),
             (None, None, _) => Err(Refusal::new(ErrorCode::InvalidClient, "client authentication is missing")),
         }
+    }
+
+    /// A JWT that says who sent it (RFC 7523 §2.2); `client_id` may be left out, or says the same (RFC 7521 §4.2).
+    fn from_assertion(kind: Option<&str>, assertion: Option<&str>, client_id: Option<&str>) -> Result<Self, Refusal> {
+        let (Some(kind), Some(assertion)) = (kind, assertion) else {
+            return Err(invalid_request("client_assertion and client_assertion_type belong together"));
+        };
+        if kind != ASSERTION_TYPE {
+            return Err(invalid_request("the client_assertion_type is not supported"));
+        }
+        let assertion = ClientAssertion::parse(assertion)?;
+        if client_id.is_some_and(|client_id| client_id != assertion.claims.sub) {
+            return Err(Refusal::new(
+                ErrorCode::InvalidClient,
+                "client_id differs from sub of the client assertion",
+            ));
+        }
+        Ok(Self {
+            client_id: assertion.claims.sub.clone(),
+            secret: None,
+            method: assertion.method(),
+            assertion: Some(assertion),
+        })
     }
 
     /// `Basic`, both halves form-encoded before they were joined (RFC 6749 §2.3.1).
@@ -116,6 +175,7 @@ impl ClientCredentials {
         Ok(Self {
             client_id,
             secret: (!is_public).then(|| SecretString::from(secret)),
+            assertion: None,
             method: if is_public {
                 AuthMethod::None
             } else {

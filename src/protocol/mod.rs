@@ -7,9 +7,12 @@
 pub mod authorization_request;
 pub mod claims;
 pub mod claims_request;
+pub mod client_assertion;
 pub mod client_authentication;
+pub mod client_document;
 pub mod error;
 pub mod issuer;
+pub mod jwks;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;

@@ -165,6 +165,26 @@ impl Connection {
         .await
     }
 
+    /// Up to `limit` clients of documents that were read last before `before`, and with which nobody has anything to do:
+    /// no grant and no consent names them, and no operator has turned them off.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn idle_document_clients(&mut self, before: Timestamp, limit: u16) -> Result<Vec<Client>, Fault> {
+        self.query(sql!(
+            "SELECT ",
+            columns!(),
+            " FROM clients WHERE origin = 'document' AND created_at <= $1 AND document_expires_at <= $2 AND is_disabled = 0 \
+               AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.id) \
+               AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = clients.id) ORDER BY created_at LIMIT $3"
+        ))
+        .bind(before)
+        .bind(before)
+        .bind(i64::from(limit))
+        .all(client)
+        .await
+    }
+
     /// How many clients there are.
     ///
     /// # Errors
@@ -233,6 +253,20 @@ impl Tx {
             .execute()
             .await?;
         Ok(updated == 1)
+    }
+
+    /// Says that what was read of a client's document holds until a later time. Nothing about the client changes with
+    /// that, and so its version does not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew_client_document(&mut self, id: &str, expires_at: Timestamp) -> Result<(), Fault> {
+        self.query(sql!("UPDATE clients SET document_expires_at = $1 WHERE id = $2"))
+            .bind(expires_at)
+            .text(id)
+            .execute()
+            .await
+            .map(drop)
     }
 
     /// Removes a client with its grants and consents; false when there is none.

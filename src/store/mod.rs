@@ -6,6 +6,7 @@
 //! `migrate.rs` and, for SQLite's single writer, `lane.rs`; there is no `if sqlite` anywhere else.
 
 mod audit;
+mod client_assertions;
 mod clients;
 mod connection;
 mod consents;

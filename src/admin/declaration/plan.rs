@@ -17,6 +17,7 @@ use crate::model::client::{Client, ClientOrigin, ClientSettings};
 use crate::model::resource::{Resource, ResourceCatalog, ResourceSettings};
 use crate::model::scope::{ScopeCatalog, ScopeDefinition, ScopeSettings};
 use crate::model::user::{User, UserSettings};
+use crate::protocol::client_authentication::AuthMethod;
 use crate::store::Connection;
 
 use super::{Declaration, Declared, DeclaredClient, Place, Problem, Secret, Section};
@@ -317,7 +318,7 @@ impl Planner<'_> {
             let DeclaredClient { settings, secret } = value;
             let Some(client) = there.remove(&id) else {
                 let mut fields = set_fields(&ClientSettings::default(), &settings);
-                if !settings.is_public() {
+                if settings.needs_secret() {
                     fields.push(FieldChange::new("client_secret", Value::Null, origin(secret.as_ref())));
                 }
                 let step = Step::RegisterClient {
@@ -328,11 +329,16 @@ impl Planner<'_> {
                 self.plan.push(place, created(Section::Clients, id, fields), step);
                 continue;
             };
-            let is_stored = |secret: &Secret| client.secret_hash.as_deref() == Some(&sha256_text(secret.text.expose_secret()));
+            // Of a client that makes MACs the digest is not enough.
+            let is_complete = settings.auth_method != AuthMethod::ClientSecretJwt || client.sealed_secret.is_some();
+            let is_stored = |secret: &Secret| {
+                let digest = sha256_text(secret.text.expose_secret());
+                client.secret_hash.as_deref() == Some(&digest) && is_complete
+            };
             let secret = match secret {
                 Some(secret) if is_stored(&secret) => NewSecret::Stays,
                 Some(secret) => NewSecret::Is(secret),
-                None if client.is_public() && !settings.is_public() => NewSecret::Made,
+                None if settings.needs_secret() && (client.secret_hash.is_none() || !is_complete) => NewSecret::Made,
                 None => NewSecret::Stays,
             };
             let mut fields = differences(&client.settings, &settings);

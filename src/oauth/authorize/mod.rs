@@ -23,6 +23,7 @@ use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
 use crate::protocol::parameters::Parameters;
 use crate::protocol::token_request::GrantType;
 
+use super::client_documents::{self, Found, Purpose};
 use super::interaction::Interaction;
 use super::resources;
 
@@ -195,17 +196,17 @@ impl Road<'_> {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let client = self
-            .app
-            .store
-            .read()
-            .await?
-            .client(&target.client_id)
-            .await?
-            .filter(|client| !client.is_disabled);
-        let Some(client) = client else {
-            let refusal = Refusal::new(ErrorCode::InvalidClient, "no application is registered under this client_id");
-            return Ok(Err(refusal.with_detail(target.client_id)));
+        let client = match client_documents::find(self.app, &target.client_id, Purpose::Authorize).await? {
+            Found::Known(client) if !client.is_disabled => *client,
+            Found::Known(_) | Found::Unknown => {
+                let refusal = Refusal::new(ErrorCode::InvalidClient, "no application is registered under this client_id");
+                return Ok(Err(refusal.with_detail(target.client_id)));
+            }
+            Found::Unreadable(problem) => {
+                // Why is for the log: what we see of other hosts is nobody else's business.
+                let refusal = Refusal::new(ErrorCode::InvalidClient, "the metadata document of this application cannot be used");
+                return Ok(Err(refusal.with_detail(format!("{}: {problem}", target.client_id))));
+            }
         };
         let is_openid = self
             .parameters

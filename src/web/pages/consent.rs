@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use crate::identity::form_token::Form;
+use crate::model::client::{Client, ClientOrigin};
 use crate::oauth::authorize::{self, Answer, Decision};
 use crate::protocol::error::invalid_request;
 use crate::protocol::redirect_uri::{display_host, is_local};
@@ -24,8 +25,32 @@ struct ConsentPage {
     username: String,
     redirect_host: String,
     redirect_is_local: bool,
+    /// Who vouches for it, when no operator does
+    voucher: Voucher,
+    /// Whether every answer stays on the device of the person
+    is_local_only: bool,
     scopes: Vec<authorize::AskedScope>,
     resources: Vec<authorize::AskedResource>,
+}
+
+/// Who vouches for a client.
+enum Voucher {
+    /// An operator registered it
+    Operator,
+    /// Nobody: it registered itself
+    Nobody,
+    /// Whoever has this host, where its document is
+    Host(String),
+}
+
+impl Voucher {
+    fn of(client: &Client) -> Self {
+        match client.origin {
+            ClientOrigin::Operator => Self::Operator,
+            ClientOrigin::Registration => Self::Nobody,
+            ClientOrigin::Document => Self::Host(display_host(&client.id)),
+        }
+    }
 }
 
 /// `/consent`.
@@ -50,6 +75,8 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         username: visitor.map(|visitor| visitor.user.settings.username).unwrap_or_default(),
         redirect_host: display_host(&question.redirect_uri),
         redirect_is_local: is_local(&question.redirect_uri),
+        voucher: Voucher::of(&question.client),
+        is_local_only: question.client.redirect_uris.iter().all(|uri| is_local(uri)),
         scopes: question.scopes,
         resources: question.resources,
     };

@@ -64,11 +64,17 @@ pub struct ClientView {
     registered_itself: bool,
 }
 
+/// The picture of a client that an operator registered. One that nobody has looked at could show the picture of
+/// another, and would learn who looks at the page.
+fn shown_logo(client: &Client) -> Option<&str> {
+    client.logo_uri.as_deref().filter(|_| client.origin == ClientOrigin::Operator)
+}
+
 impl From<&Client> for ClientView {
     fn from(client: &Client) -> Self {
         Self {
             name: client.name.clone(),
-            logo_uri: client.logo_uri.clone(),
+            logo_uri: shown_logo(client).map(str::to_owned),
             client_uri: client.client_uri.clone(),
             policy_uri: client.policy_uri.clone(),
             tos_uri: client.tos_uri.clone(),
@@ -119,10 +125,7 @@ fn client_page(
     redirect_uri: Option<&str>,
 ) -> Result<HttpResponse, Error> {
     let mut response = HttpResponse::build(status);
-    let logo = client
-        .and_then(|client| client.logo_uri.as_deref())
-        .and_then(csp_source)
-        .unwrap_or_default();
+    let logo = client.and_then(shown_logo).and_then(csp_source).unwrap_or_default();
     let target = redirect_uri.and_then(csp_source).unwrap_or_default();
     let https = if redirect_uri.is_some() { "https:" } else { "" };
     let policy = format!(

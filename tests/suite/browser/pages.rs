@@ -5,6 +5,7 @@ use gatehouse::identity::admin_token;
 use super::{local_client, photo_album, server, server_with};
 use crate::support::Chrome;
 use crate::support::application::Application;
+use crate::support::elsewhere::{Elsewhere, Served};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_in_page() {
@@ -66,6 +67,36 @@ async fn consent_page() {
     chrome.open(&local.authorize_url(&[("scope", "read write")])).await;
     chrome.see("New").await;
     chrome.inspect().await;
+}
+
+/// A client that no operator has looked at: the page says so, and who vouches for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_page_of_a_client_with_a_document() {
+    let (app, elsewhere, application) = (server().await, Elsewhere::start().await, Application::start().await);
+    app.user("alice").await;
+    let mut client = photo_album(&app).await;
+    let chrome = Chrome::start().await;
+    sign_in(&chrome, &app.url("/login")).await;
+    let far = "https://photos.example.com/callback".to_owned();
+    for (path, redirect_uri) in [("/far.json", far), ("/near.json", application.redirect_uri())] {
+        client.client.id = elsewhere.url(path);
+        let document = serde_json::json!({
+            "client_id": client.id(),
+            "client_name": "Pocket Assistant",
+            "redirect_uris": [redirect_uri],
+            "client_uri": "https://photos.example.com/",
+            "logo_uri": "https://photos.example.com/logo.png",
+        });
+        elsewhere.serve(path, Served::json(&document));
+        client.redirect_uri = redirect_uri;
+        chrome.open(&client.authorize_url(&[])).await;
+        chrome.see("Allow Pocket Assistant to use your account?").await;
+        chrome.see("Not verified.").await;
+        chrome.inspect().await;
+    }
+    chrome.see("Any program on this device could pretend to be this app.").await;
+    chrome.press("Allow").await;
+    chrome.see("Back at the application").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

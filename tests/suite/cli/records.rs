@@ -327,3 +327,32 @@ fn an_admin_token_of_the_documentation_is_warned_of() {
         );
     }
 }
+
+#[test]
+fn clients_that_sign() {
+    let sandbox = Sandbox::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}"#;
+    std::fs::write(file.path(), keys).unwrap();
+    let path = file.path().display().to_string();
+    let add = |more: &[&str]| sandbox.run(&[&["client", "add", "Job", "--kind", "service", "--json", "--auth-method"], more].concat());
+    let signs = add(&["private_key_jwt", "--jwks", &path]).json();
+    assert_eq!((&signs["client_secret"], signs["jwks"].to_string().as_str()), (&Value::Null, keys));
+    let afar = add(&["private_key_jwt", "--jwks-uri", "https://job.example/jwks"]).json();
+    assert_eq!(afar["jwks_uri"], "https://job.example/jwks");
+    let macs = add(&["client_secret_jwt"]).json();
+    assert!(macs["client_secret"].as_str().unwrap().starts_with("ghs_"));
+    let id = macs["client_id"].as_str().unwrap();
+    assert!(sandbox.run(&["client", "secret", id]).done().starts_with("ghs_"));
+    std::fs::write(file.path(), keys.replace("\"x\"", "\"d\":\"AA\",\"x\"")).unwrap();
+    for (more, told) in [
+        (&["private_key_jwt"][..], "needs jwks or jwks_uri"),
+        (&["private_key_jwt", "--jwks", &path], "private or symmetric key"),
+        (&["private_key_jwt", "--jwks", "/nowhere"], "cannot read /nowhere"),
+        (&["private_key_jwt", "--jwks-uri", "http://job.example/jwks"], "https"),
+        (&["tls_client_auth"], "--auth-method must be one of"),
+    ] {
+        let refused = add(more).refused();
+        assert!(refused.contains(told), "{more:?}: {refused}");
+    }
+}

@@ -232,6 +232,57 @@ on_every_database! {
         }
     }
 
+    async fn clients_that_sign_are_declared_with_their_keys(app: TestApp) {
+        let app = &app.app;
+        let text = "
+clients:
+  macs:
+    kind: service
+    client_name: Macs
+    token_endpoint_auth_method: client_secret_jwt
+    client_secret_env: ALBUM_SECRET
+  signs:
+    kind: service
+    client_name: Signs
+    token_endpoint_auth_method: private_key_jwt
+    jwks: { keys: [{ kty: OKP, crv: Ed25519, x: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE }] }
+";
+        let applied = apply(app, text).await;
+        assert!(applied.secrets.is_empty(), "there is none to show");
+        assert!(plan(app, text).await.is_empty());
+        assert!(plan(app, &export(app).await).await.is_empty());
+        let client = async |id: &str| app.store.read().await.unwrap().client(id).await.unwrap().unwrap();
+        assert!(client("macs").await.sealed_secret.is_some() && client("signs").await.secret_hash.is_none());
+        // Sent from now on, and then used for MACs again: the declared secret is sealed again.
+        apply(app, &text.replace("client_secret_jwt", "client_secret_post")).await;
+        assert!(client("macs").await.sealed_secret.is_none());
+        apply(app, text).await;
+        assert!(client("macs").await.sealed_secret.is_some());
+        assert!(plan(app, text).await.is_empty());
+        // From keys to a secret, which nobody has said: it is made.
+        let secret = text.replace("private_key_jwt", "client_secret_basic");
+        let made = apply(app, &secret).await;
+        assert!(client("signs").await.has_secret(&made.secrets["signs"], app.now()));
+    }
+
+    async fn clients_that_nobody_declared_are_left_alone(app: TestApp) {
+        let app = &app.app;
+        apply(app, "clients: { web: { client_name: Web, redirect_uris: [https://web.example/callback] } }").await;
+        let described = gatehouse::model::client::Client {
+            id: "https://app.example/client.json".to_owned(),
+            origin: gatehouse::model::client::ClientOrigin::Document,
+            document_expires_at: Some(app.now()),
+            secret_hash: None,
+            ..app.store.read().await.unwrap().client("web").await.unwrap().unwrap()
+        };
+        let mut tx = app.store.begin().await.unwrap();
+        assert!(tx.insert_client(&described).await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(!export(app).await.contains("app.example"));
+        let next = prune(app, "clients: {}").await;
+        assert_eq!(shown(&next), ["-clients.web"]);
+    }
+
     async fn what_is_not_named_is_removed_on_request_only(app: TestApp) {
         let app = &app.app;
         apply(app, BASICS).await;

@@ -1,7 +1,9 @@
 //! The flows of the protocol, each on every database.
 
 mod authorization;
+mod client_assertions;
 mod client_credentials;
+mod client_documents;
 mod code;
 mod consent;
 mod metadata;

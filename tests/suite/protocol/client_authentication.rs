@@ -148,7 +148,7 @@ fn every_method_has_its_registered_name() {
         assert_eq!(AuthMethod::parse(method.as_str()), Some(method));
         assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
     }
-    assert_eq!(AuthMethod::parse("private_key_jwt"), None);
+    assert_eq!(AuthMethod::parse("tls_client_auth"), None);
 }
 
 proptest! {

@@ -6,10 +6,13 @@
 mod authorization_request;
 mod claims_request;
 mod client;
+mod client_assertion;
 mod client_authentication;
+mod client_document;
 mod config;
 mod grant;
 mod issuer;
+mod jwks;
 mod parameters;
 mod pkce;
 mod redirect_uri;

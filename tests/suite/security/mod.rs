@@ -3,4 +3,5 @@
 mod bad_input;
 mod exhaustion;
 mod headers;
+mod ssrf;
 mod tokens;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use gatehouse::app::App;
@@ -18,6 +19,7 @@ use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::scope::{ScopeDefinition, ScopeSettings};
 use gatehouse::model::user::{User, UserSettings};
 use gatehouse::oauth::clients::{self, NewClient};
+use gatehouse::outside::{Fetch, Resolver, Rules};
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
 use gatehouse::protocol::token_request::GrantType;
@@ -52,6 +54,10 @@ pub struct Options {
     pub real_time: bool,
     /// A path below which the issuer lives
     pub path: &'static str,
+    /// Who says where hosts are
+    pub resolver: Option<Resolver>,
+    /// How long something elsewhere may take
+    pub patience: Option<Duration>,
 }
 
 impl TestApp {
@@ -89,7 +95,10 @@ impl TestApp {
             let millis = Arc::clone(&millis);
             Clock::from_millis(move || millis.load(Ordering::SeqCst))
         };
-        let app = installation::open_with(config, clock, seeded_random(), first_keys)
+        let mut rules = Rules::of(&config.issuer());
+        rules.patience = options.patience.unwrap_or(rules.patience);
+        let fetch = Fetch::new(rules, options.resolver.unwrap_or_else(Resolver::system)).expect("a way out");
+        let app = installation::open_through(config, clock, seeded_random(), first_keys, fetch)
             .await
             .expect("the installation opens");
         listener.set_nonblocking(true).expect("a socket option");

@@ -3,10 +3,12 @@
 
 pub mod app;
 pub mod application;
+pub mod assertion;
 pub mod browser;
 pub mod chrome;
 pub mod client;
 pub mod database;
+pub mod elsewhere;
 pub mod keys;
 pub mod process;
 pub mod tools;

@@ -7,6 +7,7 @@ use super::super::view::parts::{Folded, Section};
 use super::super::view::table::{Cell, Facts};
 use super::{At, snippets, view};
 use crate::admin::clients as engine;
+use crate::protocol::client_authentication::AuthMethod;
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -21,10 +22,10 @@ pub async fn connect(call: Call) -> Result<HttpResponse, Error> {
         .fact("Client ID", Cell::code(&client.id))
         .fact(
             "Client secret",
-            if client.is_public() {
-                Cell::text("none: PKCE protects its codes")
-            } else {
-                Cell::text("as it was shown when it was made")
+            match client.auth_method {
+                AuthMethod::None => Cell::text("none: PKCE protects its codes"),
+                AuthMethod::PrivateKeyJwt => Cell::text("none: it signs with its private key"),
+                _ => Cell::text("as it was shown when it was made"),
             },
         );
     let endpoints = Facts::default()

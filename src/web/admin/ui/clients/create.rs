@@ -129,10 +129,8 @@ fn done(ui: &Ui, registered: &Registered) -> View {
         .below("Clients", ui.at(&["clients"]))
         .below(&client.name, ui.at(&["clients", &client.id]));
     if registered.secret.is_some() {
-        view = view.part(
-            Note::good("Put the secret where it belongs now")
-                .line("It is shown only this once: the server keeps nothing but its digest. If it is lost, make a new one."),
-        );
+        view =
+            view.part(Note::good("Put the secret where it belongs now").line("It is shown only this once. If it is lost, make a new one."));
     } else {
         view = view.part(Note::good("It is ready").line("It has no secret: PKCE protects its codes."));
     }

@@ -1,5 +1,7 @@
 //! The fields of a client, and reading them.
 
+use serde_json::Value;
+
 use crate::admin::AdminError;
 use crate::admin::page::{MAX_LIMIT, Page};
 use crate::admin::scopes::{self, ScopeView};
@@ -11,6 +13,7 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
 
+use super::super::playground::pretty;
 use super::super::view::field::{Choice, Field, Kind, lines};
 use super::super::view::page::text;
 
@@ -85,10 +88,20 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
             vec![
                 auth(AuthMethod::ClientSecretBasic, "Secret, in the Authorization header"),
                 auth(AuthMethod::ClientSecretPost, "Secret, in the body"),
+                auth(AuthMethod::PrivateKeyJwt, "Signed assertion (private_key_jwt)"),
+                auth(AuthMethod::ClientSecretJwt, "Assertion with a MAC by the secret (client_secret_jwt)"),
                 auth(AuthMethod::None, "Not at all: it cannot keep a secret"),
             ],
         )
-        .hint("An application without a secret loses the one it has. One that gets its first secret finds it under Secret."),
+        .hint("An application without a secret loses the one it has. One that gets its first secret finds it under Secret; so does one that makes MACs from now on."),
+        Field::new(Kind::Lines, "jwks", "Public keys (JWK set)")
+            .value(settings.jwks.as_ref().map(pretty).unwrap_or_default())
+            .hint("For private_key_jwt: {\"keys\": [ … ]} with public halves only. Or say below where they are.")
+            .optional(),
+        Field::new(Kind::Url, "jwks_uri", "Address of the public keys")
+            .value(settings.jwks_uri.clone().unwrap_or_default())
+            .hint("For private_key_jwt. They are read again every five minutes, and when the application uses a new one.")
+            .optional(),
         Field::check("require_pkce", "Codes need PKCE", settings.requires_pkce).hint("Applications without a secret need it in any case."),
         Field::radios(
             "access_token_format",
@@ -121,7 +134,7 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
             .hint("From 10 seconds to 1 day. Empty: as everywhere on this server.")
             .optional(),
         Field::check("may_introspect", "May introspect tokens of other clients", settings.may_introspect)
-            .hint("For resource servers. It needs a secret."),
+            .hint("For resource servers. It must be able to prove who it is."),
         link("logo_uri", "Logo", &settings.logo_uri),
         link("client_uri", "Home page", &settings.client_uri),
         link("policy_uri", "Privacy policy", &settings.policy_uri),
@@ -164,6 +177,15 @@ pub fn read_basics(typed: &Parameters, settings: ClientSettings) -> Result<Clien
     })
 }
 
+/// A key set as it was typed.
+fn key_set(typed: &str) -> Result<Option<Value>, AdminError> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let read = serde_json::from_str(typed).map(Some);
+    read.map_err(|error| AdminError::invalid("jwks", format!("this is not JSON: {error}")))
+}
+
 /// Reads all fields.
 pub fn read(typed: &Parameters, settings: ClientSettings) -> Result<ClientSettings, AdminError> {
     let unknown = |field: &str| AdminError::invalid(field, "choose one of the values");
@@ -188,6 +210,8 @@ pub fn read(typed: &Parameters, settings: ClientSettings) -> Result<ClientSettin
         access_token_lifetime: lifetime,
         default_resource: link("default_resource"),
         may_introspect: is_on("may_introspect"),
+        jwks: key_set(text(typed, "jwks"))?,
+        jwks_uri: link("jwks_uri"),
         logo_uri: link("logo_uri"),
         client_uri: link("client_uri"),
         policy_uri: link("policy_uri"),

@@ -127,7 +127,7 @@ pub(super) fn view(ui: &Ui, client: &Client, at: At, title: Option<&str>) -> Vie
     ];
     if ui.may_write {
         tabs.push(tab("Playground", At::Playground, &["clients", id, "playground"]));
-        if !client.is_public() {
+        if client.needs_secret() {
             tabs.push(tab("Secret", At::Secret, &["clients", id, "secret"]));
         }
     }

@@ -65,8 +65,13 @@ fn form(ui: &Ui, client: &Client) -> Form {
 
 fn page(ui: &Ui, client: &Client, form: Form) -> View {
     let page = view(ui, client, At::Secret, None);
-    if client.is_public() {
-        return page.part(Note::info(said("this client has no secret")).line("PKCE protects its codes."));
+    if !client.needs_secret() {
+        let instead = if client.is_public() {
+            "PKCE protects its codes."
+        } else {
+            "It signs with its private key."
+        };
+        return page.part(Note::info(said("this client has no secret")).line(instead));
     }
     let until = client.previous_secret_expires_at.filter(|until| ui.now() < *until);
     let page = match until {
@@ -88,9 +93,7 @@ fn done(ui: &Ui, client: &Client, secret: String) -> View {
         None => Facts::default().fact("The old one", Cell::text("does not work any more")),
     };
     view(ui, client, At::Secret, None)
-        .part(
-            Note::good("Put the secret where it belongs now").line("It is shown only this once: the server keeps nothing but its digest."),
-        )
+        .part(Note::good("Put the secret where it belongs now").line("It is shown only this once."))
         .part(Section::new("The new secret").part(Once::new("Client secret", secret)).part(old))
         .part(Row::default().part(Link::new("Done", ui.at(&["clients", &client.id])).main()))
 }

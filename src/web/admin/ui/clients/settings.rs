@@ -6,9 +6,9 @@ use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected};
 use super::super::view::parts::{Link, Row, Section};
 use super::super::view::table::{Cell, Facts};
-use super::{At, fields, looks_like, origin_name, view};
+use super::{At, fields, looks_like, view};
 use crate::admin::clients as engine;
-use crate::model::client::{Client, ClientKind};
+use crate::model::client::{Client, ClientKind, ClientOrigin};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -50,7 +50,7 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
     let facts = Facts::default()
         .fact("Client ID", Cell::code(&client.id))
         .fact("Looks like", Cell::text(looks_like(client)))
-        .fact("Made known by", Cell::text(origin_name(client.origin)))
+        .fact("Made known by", Cell::text(origin(client.origin)))
         .fact("Registered", Cell::time(client.created_at, now))
         .fact("Changed", Cell::time(client.updated_at, now));
     let page = view(ui, client, At::Settings, None)
@@ -58,6 +58,15 @@ fn page(ui: &Ui, client: &Client, form: Form) -> View {
         .maybe(ui.proof_note())
         .part(Section::new("Settings").part(form));
     if ui.may_write { page.part(away(ui, client)) } else { page }
+}
+
+/// Who vouches for it.
+fn origin(origin: ClientOrigin) -> &'static str {
+    match origin {
+        ClientOrigin::Operator => "an administrator",
+        ClientOrigin::Registration => "itself: nobody has looked at it",
+        ClientOrigin::Document => "its metadata document: what that says comes back when it is read again",
+    }
 }
 
 /// Turning it off, or deleting it.

@@ -75,12 +75,17 @@ fn values(app: &App, client: &Client, literal: fn(&str) -> String) -> Values {
         redirect_uri: literal(client.redirect_uris.first().map_or("", String::as_str)),
         scope: literal(&scope.to_string()),
         scopes: scope.iter().map(literal).collect(),
-        has_secret: !client.is_public(),
+        has_secret: client.needs_secret(),
     }
 }
 
 /// The programs for a client.
 pub fn section(app: &App, client: &Client) -> Section {
+    if client.auth_method.is_assertion() {
+        return Section::new("Programs to begin with").line(
+            "This client makes a signed assertion for each request to the token endpoint. Libraries call that private_key_jwt or client_secret_jwt; the audience is the issuer.",
+        );
+    }
     let (sh, json, rs) = (values(app, client, shell), values(app, client, quoted), values(app, client, rust));
     let is_service = client.kind() == ClientKind::Service;
     let programs = if is_service {

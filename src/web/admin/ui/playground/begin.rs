@@ -54,6 +54,10 @@ fn choose(ui: &Ui, client: &Client, is_for_itself: bool) -> View {
     if client.is_disabled {
         page = page.part(Note::careful("This client is disabled").line("Every request will be refused; you can watch that, too."));
     }
+    if client.auth_method.is_assertion() {
+        let note = Note::info("The playground cannot play this application");
+        return page.part(note.line("It proves who it is by an assertion that it signs for each request, and its key is not here."));
+    }
     let action = ui.at(&["clients", &client.id, "playground"]);
     let scopes = client
         .scope

@@ -84,6 +84,7 @@ impl Asked<'_> {
         ClientCredentials {
             client_id: self.client.id.clone(),
             secret: self.run.secret.clone().map(SecretString::from),
+            assertion: None,
             method: self.client.auth_method,
         }
     }
@@ -100,6 +101,7 @@ impl Asked<'_> {
                 body.push(format!("client_id={}", encoded(&self.client.id)));
                 body.push(format!("client_secret={MASK}"));
             }
+            AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt => body.push(format!("client_assertion={MASK}")),
             AuthMethod::None => body.push(format!("client_id={}", encoded(&self.client.id))),
         }
         request.push_str("\nContent-Type: application/x-www-form-urlencoded\n\n");

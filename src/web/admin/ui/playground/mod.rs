@@ -10,3 +10,5 @@ pub mod callback;
 mod exchange;
 mod run;
 pub mod tokens;
+
+pub use exchange::pretty;

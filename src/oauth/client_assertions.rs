@@ -1,0 +1,137 @@
+//! Client assertions (RFC 7523 §3, OpenID Connect Core §9): who signed one, and that it is the first time.
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::digest::sha256_text;
+use crate::base::fault::Fault;
+use crate::model::client::Client;
+use crate::protocol::client_assertion::{ClientAssertion, LEEWAY};
+use crate::protocol::client_authentication::AuthMethod;
+use crate::protocol::jwks::{AssertionAlgorithm, KeyMaterial, KeySet, PublicKey};
+
+/// What the secret of a client is sealed for, before its id.
+const SECRET_CONTEXT: &str = "client secret ";
+
+/// The paths that an assertion may name as its audience instead of the issuer (RFC 7523 §3, OpenID Connect Core §9):
+/// the token endpoint, and the others at which clients authenticate.
+const ENDPOINTS: [&str; 3] = ["/token", "/introspect", "/revoke"];
+
+/// How much longer than it is accepted an assertion is remembered, in seconds: the clocks of nodes differ.
+const SKEW: Seconds = 300;
+
+/// Whether an assertion proves that its sender is this client: made by its key, for this server, now, and never
+/// seen before. What is wrong otherwise, for the log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn verify(app: &App, client: &Client, assertion: &ClientAssertion) -> Result<Result<(), String>, Fault> {
+    let now = app.now();
+    // Only what it says costs nothing, so that comes first.
+    if assertion.claims.sub != client.id || client.auth_method != assertion.method() {
+        return Ok(Err("the client is not registered for this method".to_owned()));
+    }
+    let issuer = app.issuer.as_str().to_owned();
+    let audiences: Vec<String> = std::iter::once(issuer)
+        .chain(ENDPOINTS.iter().map(|path| app.issuer.endpoint(path)))
+        .collect();
+    if let Err(problem) = assertion.judge(&audiences, now) {
+        return Ok(Err(problem.to_owned()));
+    }
+    let is_signed = match client.auth_method {
+        AuthMethod::ClientSecretJwt => match open_secret(app, client) {
+            Some(secret) => is_made_with(assertion, Algorithm::HS256, &DecodingKey::from_secret(&secret)),
+            None => return Ok(Err("the client has no secret for MACs: give it a new one".to_owned())),
+        },
+        _ => match keys(app, client, assertion).await {
+            Ok(keys) => is_signed_by_one_of(&keys, assertion),
+            Err(problem) => return Ok(Err(format!("the keys of the client cannot be read: {problem}"))),
+        },
+    };
+    if !is_signed {
+        return Ok(Err("no key of the client made the signature".to_owned()));
+    }
+    spend(app, client, assertion).await
+}
+
+/// Writes down that the assertion was used. Two nodes that get the same one at the same moment ask the same table:
+/// one of them wins.
+async fn spend(app: &App, client: &Client, assertion: &ClientAssertion) -> Result<Result<(), String>, Fault> {
+    // The length of the id keeps it apart from the name.
+    let name = format!("{} {} {}", client.id.len(), client.id, assertion.claims.jti);
+    let kept_until = assertion.claims.exp + LEEWAY + SKEW;
+    let mut tx = app.store.begin().await?;
+    if !tx.spend_assertion(&sha256_text(&name), kept_until).await? {
+        return Ok(Err("the assertion was used before".to_owned()));
+    }
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result<std::sync::Arc<KeySet>, String> {
+    if let Some(set) = &client.jwks {
+        return KeySet::read(set).map(std::sync::Arc::new);
+    }
+    let Some(uri) = &client.jwks_uri else {
+        return Err("none are registered".to_owned());
+    };
+    let wanted = (assertion.kid.as_deref(), assertion.algorithm);
+    let read = app.key_sets.with_key(&app.fetch, uri, wanted, app.now()).await;
+    read.map_err(|error| error.to_string())
+}
+
+fn is_signed_by_one_of(keys: &KeySet, assertion: &ClientAssertion) -> bool {
+    keys.candidates(assertion.kid.as_deref(), assertion.algorithm)
+        .filter_map(|key| Some((algorithm(assertion.algorithm)?, decoding_key(key)?)))
+        .any(|(algorithm, key)| is_made_with(assertion, algorithm, &key))
+}
+
+/// The algorithm in the library's terms, for signatures. A MAC never gets here, so no public key can be taken for
+/// a secret (RFC 8725 §2.1).
+fn algorithm(algorithm: AssertionAlgorithm) -> Option<Algorithm> {
+    match algorithm {
+        AssertionAlgorithm::Rs256 => Some(Algorithm::RS256),
+        AssertionAlgorithm::Ps256 => Some(Algorithm::PS256),
+        AssertionAlgorithm::Es256 => Some(Algorithm::ES256),
+        AssertionAlgorithm::EdDsa => Some(Algorithm::EdDSA),
+        AssertionAlgorithm::Hs256 => None,
+    }
+}
+
+fn decoding_key(key: &PublicKey) -> Option<DecodingKey> {
+    match &key.material {
+        KeyMaterial::Rsa { n, e } => Some(DecodingKey::from_rsa_raw_components(n, e)),
+        KeyMaterial::P256 { x, y } => DecodingKey::from_ec_components(x, y).ok(),
+        KeyMaterial::Ed25519 { x } => DecodingKey::from_ed_components(x).ok(),
+    }
+}
+
+/// Whether the signature over these very bytes is good. The claims were judged already, by our clock.
+fn is_made_with(assertion: &ClientAssertion, algorithm: Algorithm, key: &DecodingKey) -> bool {
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    decode::<Value>(&assertion.jwt, key, &validation).is_ok()
+}
+
+/// Seals the secret of a client that makes MACs with it; `None` for every other client, of whose secret the digest
+/// is enough.
+///
+/// # Errors
+/// When the library refuses, which it has no reason to.
+pub fn seal_secret(app: &App, client_id: &str, method: AuthMethod, secret: &str) -> Result<Option<String>, Fault> {
+    if method != AuthMethod::ClientSecretJwt {
+        return Ok(None);
+    }
+    let context = format!("{SECRET_CONTEXT}{client_id}");
+    let sealed = app.secrets.client_secret.seal(&app.random, context.as_bytes(), secret.as_bytes())?;
+    Ok(Some(sealed))
+}
+
+fn open_secret(app: &App, client: &Client) -> Option<Vec<u8>> {
+    let context = format!("{SECRET_CONTEXT}{}", client.id);
+    app.secrets.client_secret.open(context.as_bytes(), client.sealed_secret.as_deref()?)
+}

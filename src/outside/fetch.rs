@@ -1,0 +1,231 @@
+//! Fetching a JSON document whose URL somebody else chose.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use crate::base::clock::Seconds;
+use crate::base::fault::Fault;
+use crate::protocol::issuer::{Issuer, is_loopback};
+
+use super::address::special_use;
+use super::resolver::Resolver;
+use super::wire;
+
+/// What may be fetched, and with how much patience.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Whether this machine itself may be asked, and without TLS: only where the issuer is on it, too
+    pub is_loopback_allowed: bool,
+    /// How long everything together may take: waiting, names, connection, headers and body
+    pub patience: Duration,
+    /// How many requests run at once on this node
+    pub at_once: usize,
+}
+
+impl Rules {
+    /// The rules of a server with this issuer.
+    #[must_use]
+    pub fn of(issuer: &Issuer) -> Self {
+        Self {
+            is_loopback_allowed: issuer.is_loopback(),
+            patience: Duration::from_secs(5),
+            at_once: 16,
+        }
+    }
+}
+
+/// A document that was fetched.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// What it says, within the limit
+    pub body: Vec<u8>,
+    /// For how many seconds its headers let us keep it; `None` when they say nothing
+    pub freshness: Option<Seconds>,
+}
+
+/// Why nothing was fetched. For the log: the peer learns no more than that it did not work, or it could look
+/// around in our network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The URL is not one that is fetched
+    Url(&'static str),
+    /// The host is, or has, an address that is not on the public internet
+    Special(IpAddr, &'static str),
+    /// The name of the host leads nowhere
+    Name(String),
+    /// No connection, or it broke
+    Connection(String),
+    /// It took too long
+    Slow,
+    /// It was not 200; a redirect is not followed
+    Status(u16),
+    /// It is not JSON by its type
+    ContentType,
+    /// It is packed, which was not asked for
+    Encoding,
+    /// It is longer than this many bytes
+    TooLarge(usize),
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(problem) => write!(f, "the URL {problem}"),
+            Self::Special(address, kind) => write!(f, "{address} is not on the public internet ({kind})"),
+            Self::Name(problem) => write!(f, "the host has no address: {problem}"),
+            Self::Connection(problem) => write!(f, "no connection: {problem}"),
+            Self::Slow => f.write_str("it took too long"),
+            Self::Status(status) => write!(f, "the answer has status {status}"),
+            Self::ContentType => f.write_str("the answer is not JSON by its Content-Type"),
+            Self::Encoding => f.write_str("the answer is packed, which was not asked for"),
+            Self::TooLarge(limit) => write!(f, "the answer is longer than {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+type Flight = Shared<BoxFuture<'static, Result<Arc<Fetched>, FetchError>>>;
+
+/// The way out. Cheap to clone.
+#[derive(Clone)]
+pub struct Fetch(Arc<Inner>);
+
+struct Inner {
+    rules: Rules,
+    resolver: Resolver,
+    tls: TlsConnector,
+    turns: Arc<Semaphore>,
+    /// What is being fetched: whoever wants the same gets the same answer
+    flights: Mutex<HashMap<(String, usize), Flight>>,
+}
+
+impl Fetch {
+    /// A way out with these rules.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(rules: Rules, resolver: Resolver) -> Result<Self, Fault> {
+        Ok(Self(Arc::new(Inner {
+            rules,
+            resolver,
+            tls: wire::tls().map_err(Fault::internal)?,
+            turns: Arc::new(Semaphore::new(rules.at_once)),
+            flights: Mutex::default(),
+        })))
+    }
+
+    /// The JSON document at a URL, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn json(&self, url: &str, limit: usize) -> Result<Arc<Fetched>, FetchError> {
+        let target = self.0.check(url)?;
+        let key = (target.as_str().to_owned(), limit);
+        let flight = {
+            let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            match flights.get(&key) {
+                Some(flight) => flight.clone(),
+                None => {
+                    let inner = Arc::clone(&self.0);
+                    let own = key.clone();
+                    let flight = async move {
+                        let outcome = Inner::fetch(&inner, &target, limit).await;
+                        inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
+                        outcome.map(Arc::new)
+                    }
+                    .boxed()
+                    .shared();
+                    flights.insert(key, flight.clone());
+                    // It comes to its end although whoever wanted it may have gone away.
+                    tokio::spawn(flight.clone());
+                    flight
+                }
+            }
+        };
+        flight.await
+    }
+}
+
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fetch({:?})", self.0.rules)
+    }
+}
+
+impl Inner {
+    fn check(&self, text: &str) -> Result<Url, FetchError> {
+        let url = Url::parse(text).map_err(|_| FetchError::Url("cannot be read"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(FetchError::Url("carries a user name"));
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" if self.rules.is_loopback_allowed && is_loopback(&url) => {}
+            _ => return Err(FetchError::Url("is not an https URL")),
+        }
+        // The parser has made one form of all the odd ones: 2130706433, 0x7f.1, 017700000001, [::ffff:7f00:1].
+        match url.host() {
+            Some(Host::Ipv4(address)) => self.check_address(IpAddr::V4(address))?,
+            Some(Host::Ipv6(address)) => self.check_address(IpAddr::V6(address))?,
+            Some(Host::Domain(_)) => {}
+            None => return Err(FetchError::Url("has no host")),
+        }
+        Ok(url)
+    }
+
+    fn check_address(&self, address: IpAddr) -> Result<(), FetchError> {
+        match special_use(address) {
+            None => Ok(()),
+            Some(_) if self.rules.is_loopback_allowed && address.is_loopback() => Ok(()),
+            Some(kind) => Err(FetchError::Special(address, kind)),
+        }
+    }
+
+    async fn fetch(inner: &Arc<Self>, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
+        tokio::time::timeout(inner.rules.patience, Self::fetch_patiently(inner, url, limit))
+            .await
+            .unwrap_or(Err(FetchError::Slow))
+    }
+
+    async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
+        let turn = Arc::clone(&inner.turns).acquire_owned().await.map_err(|_| FetchError::Slow)?;
+        let turn = Arc::new(turn);
+        let addresses = match url.host() {
+            Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
+            Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
+            Some(Host::Domain(name)) => {
+                let (inner, name, turn) = (Arc::clone(inner), name.to_owned(), Arc::clone(&turn));
+                // A thread that waits for a name cannot be stopped: it keeps its turn until it is done.
+                let lookup = tokio::spawn(async move {
+                    let found = inner.resolver.resolve(&name).await;
+                    drop(turn);
+                    found
+                });
+                let found = lookup.await.map_err(|error| FetchError::Name(error.to_string()))?;
+                found.map_err(|error| FetchError::Name(error.to_string()))?
+            }
+            None => return Err(FetchError::Url("has no host")),
+        };
+        // One bad address is enough: a name with both is made for mischief. What is connected to is this very
+        // list, so a name that means something else a moment later changes nothing (DNS rebinding).
+        for address in &addresses {
+            inner.check_address(*address)?;
+            if url.scheme() == "http" && !address.is_loopback() {
+                return Err(FetchError::Url("is not an https URL"));
+            }
+        }
+        let fetched = wire::get(&inner.tls, url, &addresses, limit).await;
+        drop(turn);
+        fetched
+    }
+}
