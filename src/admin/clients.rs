@@ -21,8 +21,6 @@ pub struct ClientView {
     pub origin: ClientOrigin,
     /// What kind of application it looks like
     pub kind: ClientKind,
-    /// Who made it known to this server
-    pub origin: ClientOrigin,
     /// What the operator decides
     #[serde(flatten)]
     pub settings: ClientSettings,
@@ -43,7 +41,6 @@ impl ClientView {
         Self {
             origin: client.origin,
             kind: client.kind(),
-            origin: client.origin,
             client_id: client.id,
             previous_secret_expires_at: client.previous_secret_expires_at.filter(|expires_at| now < *expires_at),
             settings: client.settings,

@@ -165,7 +165,7 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
             if counter.failures > NEW_ONES.0 {
                 return Ok(Err("too many documents of this host became known in the last hour".to_owned()));
             }
-            let client = new_client(url, settings, expires_at, now);
+            let client = new_client(app, url, settings, expires_at, now);
             if tx.insert_client(&client).await? {
                 let event = app.event(EventKind::ClientCreated).by(Actor::System).client(&client.id);
                 let event = event.detail("after", json!(client.settings));
@@ -271,7 +271,7 @@ fn scope(app: &App, catalog: &ScopeCatalog) -> Scope {
     allowed.filter(|name| !is_administration(name))
 }
 
-fn new_client(url: &DocumentUrl, settings: ClientSettings, expires_at: Timestamp, now: Timestamp) -> Client {
+fn new_client(app: &App, url: &DocumentUrl, settings: ClientSettings, expires_at: Timestamp, now: Timestamp) -> Client {
     Client {
         id: url.as_str().to_owned(),
         origin: ClientOrigin::Document,
@@ -282,7 +282,7 @@ fn new_client(url: &DocumentUrl, settings: ClientSettings, expires_at: Timestamp
         registration_token_hash: None,
         registration_mark: None,
         document_expires_at: Some(expires_at),
-        tokens_valid_from: now,
+        token_generation: clients::new_generation(app),
         settings,
         version: 1,
         created_at: now,

@@ -329,7 +329,7 @@ pub async fn delete_in(app: &App, tx: &mut Tx, client: &Client) -> Result<(), Cl
 }
 
 /// A generation of tokens that no client has had, nor one of the same id that is gone. No clock takes part.
-fn new_generation(app: &App) -> i64 {
+pub(super) fn new_generation(app: &App) -> i64 {
     i64::from_be_bytes(app.random.bytes::<8>()) & i64::MAX
 }
 

@@ -117,6 +117,7 @@ on_every_database! {
             client_id: client.id().to_owned(),
             secret: client.secret.clone().map(SecretString::from),
             method: AuthMethod::ClientSecretBasic,
+            assertion: None,
         };
         let authenticated = authenticate(&app.app, &credentials).await.unwrap().unwrap();
         clients::replace_secret(&app.app, read(&app, &client).await, 0).await.unwrap();

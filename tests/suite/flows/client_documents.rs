@@ -34,7 +34,7 @@ fn some_client(id: &str) -> Client {
         registration_token_hash: None,
         registration_mark: None,
         document_expires_at: None,
-        tokens_valid_from: 0,
+        token_generation: 0,
         settings: ClientSettings::default(),
         version: 0,
         created_at: 0,
