@@ -19,7 +19,7 @@ pub struct EventsNearby {
 }
 
 /// How many rows are looked at for one page: nobody waits for a needle in a million of them.
-const REACH: i64 = 5000;
+const REACH: i64 = 2500;
 
 /// The page that begins below an id. `$lead` is the column whose index is walked, all others are
 /// looked at on the way. `at + 0` is in no index: a range of ids stands for a range of times, and PostgreSQL, which

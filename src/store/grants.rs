@@ -78,7 +78,7 @@ pub struct GrantsNearby {
 const NO_GENERATION: i64 = -1;
 
 /// How many rows are looked at for one page: nobody waits for a needle in a million of them.
-const REACH: i64 = 5000;
+const REACH: i64 = 2500;
 
 /// Stands for both, where 0 and 1 stand for a grant that is not active and one that is.
 const ANY_STATE: i16 = 2;
