@@ -168,7 +168,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
                     .line("Clients that were registered with it stay."),
             )
             .part(
-                Section::new("").part(
+                ui.answer(
                     ui.form(ui.at(&["initial-access-tokens", &token.id, "delete"]), "Delete for good")
                         .danger()
                         .cancel(ui.at(&["initial-access-tokens"])),

@@ -241,7 +241,7 @@ pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
                     Note::careful(format!("Nobody gets a token for {} any more.", resource.identifier))
                         .line("Tokens that are there live until they expire. Clients that ask for it are told that it is unknown."),
                 )
-                .part(Section::new("").part(form)),
+                .part(ui.answer(form)),
         }
     };
     if !call.is_post() {
