@@ -93,15 +93,22 @@ pub struct Add {
     /// Let it send the secret in the body instead of the Authorization header (both are accepted)
     #[arg(long)]
     secret_post: bool,
-    /// How it proves who it is, when that differs from what suits its kind: client_secret_basic, client_secret_post,
-    /// client_secret_jwt, private_key_jwt or none
-    #[arg(long, value_name = "METHOD", conflicts_with = "secret_post")]
+    #[arg(
+        long,
+        value_name = "METHOD",
+        conflicts_with = "secret_post",
+        help = "How it proves who it is, when that differs from what suits its kind: client_secret_basic, client_secret_post, \
+                client_secret_jwt, private_key_jwt or none"
+    )]
     auth_method: Option<String>,
-    /// For private_key_jwt: a file with its public keys, as a JWK set
-    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "jwks_uri",
+        help = "For private_key_jwt: a file with its public keys, as a JWK set"
+    )]
     jwks: Option<std::path::PathBuf>,
-    /// For private_key_jwt: where its public keys are
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "For private_key_jwt: where its public keys are")]
     jwks_uri: Option<String>,
     /// Do not insist on PKCE; only for a web application that cannot do it
     #[arg(long)]

@@ -179,7 +179,7 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         Command::Healthcheck => healthcheck::run(&config).map(done),
         command => actix_web::rt::System::new().block_on(async move {
             match command {
-                Command::Doctor(args) => doctor::run(config, &args).await,
+                Command::Doctor(args) => Box::pin(doctor::run(config, &args)).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
                 command => with_installation(config, command).await,
             }

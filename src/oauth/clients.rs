@@ -247,7 +247,12 @@ pub const MAX_OVERLAP: Seconds = 30 * 86_400;
 /// When the client has no secret, or changed meanwhile, or the overlap is out of bounds, or the database fails.
 pub async fn replace_secret(app: &App, client: Client, overlap: Seconds) -> Result<Registered, ClientError> {
     if !client.needs_secret() {
-        let message = "a client that is public or signs with a private key has no secret";
+        let kind = if client.is_public() {
+            "a public client"
+        } else {
+            "a client that signs with a private key"
+        };
+        let message = format!("{kind} has no secret");
         return Err(ClientError::Invalid(Invalid::new("token_endpoint_auth_method", message)));
     }
     if !(0..=MAX_OVERLAP).contains(&overlap) {

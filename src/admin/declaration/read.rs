@@ -234,7 +234,8 @@ impl Reader<'_> {
         let secret = self.origin(&place, &entry.node, "client_secret").and_then(|(place, origin)| {
             let fetched = origin.fetch(self.environment, folder);
             let checked = fetched.and_then(|secret| match clients::check_secret(secret.text.expose_secret()) {
-                Ok(()) if !settings.needs_secret() => Err("a client that is public or signs with a private key has no secret".to_owned()),
+                Ok(()) if settings.is_public() => Err("a public client has no secret".to_owned()),
+                Ok(()) if !settings.needs_secret() => Err("a client that signs with a private key has no secret".to_owned()),
                 Ok(()) => Ok(secret),
                 Err(invalid) => Err(invalid.message),
             });

@@ -332,7 +332,7 @@ fn an_admin_token_of_the_documentation_is_warned_of() {
 fn clients_that_sign() {
     let sandbox = Sandbox::new();
     let file = tempfile::NamedTempFile::new().unwrap();
-    let keys = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}"#;
+    let keys = r#"{"keys":[{"crv":"Ed25519","kty":"OKP","x":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}]}"#;
     std::fs::write(file.path(), keys).unwrap();
     let path = file.path().display().to_string();
     let add = |more: &[&str]| sandbox.run(&[&["client", "add", "Job", "--kind", "service", "--json", "--auth-method"], more].concat());
