@@ -17,6 +17,7 @@ on_every_database! {
         let token = made.text("token").to_owned();
         assert!(token.starts_with("ghi_") && token.len() > 40);
         assert_eq!((made.text("name"), &made.body["uses_left"], &made.body["expires_at"]), ("CI", &json!(2), &json!(app.app.now() + 3600)));
+        app.advance(1);
         let usual = operator.post(PATH, &json!({ "name": "Usual" })).await;
         assert_eq!((&usual.body["uses_left"], &usual.body["expires_at"]), (&json!(null), &json!(app.app.now() + 7 * 86_400)));
         for (body, field) in [
@@ -69,8 +70,10 @@ on_every_database! {
             app.advance(number % 2);
             let body = json!({ "client_name": format!("Self {number}"), "redirect_uris": ["https://app.example/"] });
             let answer = send(http().post(app.url("/register")).json(&body)).await;
-            ids.insert(0, answer.text("client_id").to_owned());
+            ids.push((app.app.now(), answer.text("client_id").to_owned()));
         }
+        ids.sort();
+        let ids: Vec<String> = ids.into_iter().rev().map(|(_, id)| id).collect();
         assert_eq!(operator.all("/clients", "origin=operator&limit=1", "client_id").await.len(), 2);
         let newest_first = operator.all("/clients", "origin=registration&limit=2", "client_id").await;
         assert_eq!(newest_first, ids);
