@@ -322,7 +322,7 @@ pub const SETTINGS: &[Setting] = &[
         "GATEHOUSE_REGISTRATION_SCOPE",
         "SCOPES",
         "The scopes that a client which registers itself may have, separated by spaces, besides openid and offline_access; unless set, every scope that needs no role",
-        |config, text| config.registration.scope = Some(registration_scope(text)?),
+        |config, text| config.registration.scope = registration_scope(text)?,
         |config| config.registration.scope.as_ref().map(ToString::to_string).unwrap_or_default()
     ),
     setting!(
@@ -441,13 +441,12 @@ fn log_level(text: &str) -> Result<(), String> {
     Err("must be error, warn, info, debug or trace, or pairs such as gatehouse=debug".to_owned())
 }
 
-/// The administration is never for clients that nobody has looked at.
-fn registration_scope(text: &str) -> Result<Scope, String> {
+/// The administration is never for clients that nobody has looked at. No scope at all is how the default is shown.
+fn registration_scope(text: &str) -> Result<Option<Scope>, String> {
     let scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?;
     match ADMIN_SCOPES.iter().find(|(name, _)| scope.contains(name)) {
         Some((name, _)) => Err(format!("{name} is not for clients that register themselves")),
-        None if scope.is_empty() => Err("must name a scope; openid alone stands for no other".to_owned()),
-        None => Ok(scope),
+        None => Ok(Some(scope).filter(|scope| !scope.is_empty())),
     }
 }
 

@@ -94,8 +94,7 @@ fn redirect_uris_are_checked_and_listed_once() {
         assert_eq!(code, ErrorCode::InvalidRedirectUri, "{wrong}");
         assert!(description.starts_with("redirect_uris"), "{description}");
     }
-    let (code, _) = (ClientMetadata::parse(b"{}").unwrap_err().code, ());
-    assert_eq!(code, ErrorCode::InvalidRedirectUri);
+    assert_eq!(ClientMetadata::parse(b"{}").unwrap_err().code, ErrorCode::InvalidRedirectUri);
 }
 
 #[test]
