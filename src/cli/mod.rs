@@ -181,7 +181,7 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
             match command {
                 Command::Doctor(args) => Box::pin(doctor::run(config, &args)).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
-                command => with_installation(config, command).await,
+                command => Box::pin(with_installation(config, command)).await,
             }
         }),
     }

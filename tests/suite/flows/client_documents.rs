@@ -18,7 +18,7 @@ const PATH: &str = "/client.json";
 /// A client that knows only its own URL.
 fn client(app: &TestApp, elsewhere: &Elsewhere) -> TestClient {
     let mut client = TestClient::new(app, some_client(&elsewhere.url(PATH)), None);
-    client.redirect_uri = "https://app.example/callback".to_owned();
+    "https://app.example/callback".clone_into(&mut client.redirect_uri);
     client
 }
 
@@ -125,7 +125,7 @@ on_every_database! {
         elsewhere.serve(PATH, Served::json(&document));
         app.advance(3600);
         let mut local = client.clone();
-        local.redirect_uri = "http://127.0.0.1:5000/callback".to_owned();
+        "http://127.0.0.1:5000/callback".clone_into(&mut local.redirect_uri);
         let page = browser.visit(&local.authorize_url(&[])).await;
         assert!(page.body.contains("Any program on this device could pretend to be this app."), "{}", page.body);
         let registered = app.public_client().await;
