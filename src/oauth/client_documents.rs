@@ -133,7 +133,7 @@ async fn read(app: &App, url: &DocumentUrl) -> Result<Result<(ClientDocument, Se
 
 /// The counters of failures of a document and of its host, in an order that is the same for everybody.
 fn counters(url: &DocumentUrl) -> Vec<(String, i64)> {
-    let subjects = [url.as_str(), url.host()];
+    let subjects = [url.as_str(), url.host_name()];
     let mut counters: Vec<(String, i64)> = FAILURES
         .iter()
         .zip(subjects)
@@ -160,7 +160,7 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
     let kept = match before {
         None => {
             let counter = tx
-                .count_attempt(&counter("new documents of", url.host()), now, now + NEW_ONES.1)
+                .count_attempt(&counter("new documents of", url.host_name()), now, now + NEW_ONES.1)
                 .await?;
             if counter.failures > NEW_ONES.0 {
                 return Ok(Err("too many documents of this host became known in the last hour".to_owned()));

@@ -1,5 +1,7 @@
 //! Registering clients: the rules that every way of registration shares (RFC 7591 §2).
 
+mod presentation;
+
 use serde_json::json;
 
 use crate::app::App;
@@ -18,6 +20,8 @@ use crate::protocol::token_request::GrantType;
 use crate::store::Tx;
 
 use super::{client_assertions, client_keys};
+
+pub(super) use presentation::{check_link, is_deceptive};
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]
@@ -479,25 +483,4 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
     }
     problems.extend(client_keys::problems(settings));
     problems
-}
-
-/// Control characters, and marks that turn the direction of writing: they make a name look like another one.
-pub(super) fn is_deceptive(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
-/// Links that a person may click, or a picture that their browser loads: `https` only.
-pub(super) fn check_link(uri: &str) -> Result<(), String> {
-    // The parser drops some of these; what is stored is the text.
-    if uri.chars().any(char::is_control) {
-        return Err("has control characters".to_owned());
-    }
-    let url = url::Url::parse(uri).map_err(|error| format!("not a URL ({error})"))?;
-    if url.scheme() != "https" && !crate::protocol::issuer::is_loopback(&url) || !matches!(url.scheme(), "https" | "http") {
-        return Err("must be an https URL".to_owned());
-    }
-    if uri.len() > redirect_uri::MAX_LENGTH || url.username() != "" || url.password().is_some() {
-        return Err("is too long or carries a user name".to_owned());
-    }
-    Ok(())
 }

@@ -35,6 +35,9 @@ pub struct Shown {
     /// For which resources
     #[serde(default)]
     pub resource: Vec<String>,
+    /// Where the answer would go
+    #[serde(default)]
+    pub redirect_uri: String,
 }
 
 /// The state of an interaction.

@@ -4,7 +4,7 @@ mod registry;
 
 use crate::app::App;
 use crate::base::clock::Seconds;
-use crate::model::client::{AccessTokenFormat, Client};
+use crate::model::client::{AccessTokenFormat, Client, ClientOrigin};
 use crate::model::resource::{Resource, ResourceCatalog};
 use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::error::{ErrorCode, Refusal};
@@ -75,10 +75,18 @@ pub fn choose(
     if let Some(default) = &client.default_resource {
         return resolve(catalog, issuer, client, std::slice::from_ref(default));
     }
+    if scope.iter().any(is_administration) {
+        // A resource that is sent such a token could administer this server with it.
+        return Ok(Vec::new());
+    }
     // Clients from before RFC 8707 name no resource; what they want to do says it.
     let mut inferred: Vec<String> = catalog.owning(scope, client).map(|resource| resource.identifier.clone()).collect();
-    if !inferred.is_empty() && scope.iter().any(is_of_the_server) {
+    if !inferred.is_empty() && scope.contains("openid") {
         inferred.push(issuer.as_str().to_owned());
+    }
+    if inferred.len() > resource::MAX_RESOURCES {
+        let message = "the scopes belong to too many resources: name one";
+        return Err(Refusal::new(ErrorCode::InvalidTarget, message));
     }
     Ok(inferred)
 }
@@ -106,7 +114,11 @@ pub fn narrow(issuer: &Issuer, granted: &[String], requested: &[String]) -> Resu
 /// Whether a scope opens something at this server itself.
 #[must_use]
 pub fn is_of_the_server(token: &str) -> bool {
-    token == "openid" || ADMIN_SCOPES.iter().any(|(scope, _)| *scope == token)
+    token == "openid" || is_administration(token)
+}
+
+fn is_administration(token: &str) -> bool {
+    ADMIN_SCOPES.iter().any(|(scope, _)| *scope == token)
 }
 
 impl Audience {
@@ -127,12 +139,20 @@ impl Audience {
             () if wants(AccessTokenFormat::Jwt) => AccessTokenFormat::Jwt,
             () => client.access_token_format,
         };
+        let is_for_us_alone = identifiers.iter().all(|identifier| identifier == app.issuer.as_str());
+        let scope = catalog.within(&identifiers, granted);
+        let scope = scope.filter(|token| is_for_us_alone || !is_administration(token));
+        let usual = client.token_lifetime(app.lifetimes().access_token);
         let shortest = targets.iter().filter_map(|target| target.access_token_lifetime).min();
         Ok(Self {
-            scope: catalog.within(&identifiers, granted),
+            scope,
             identifiers,
             format,
-            lifetime: shortest.unwrap_or_else(|| client.token_lifetime(app.lifetimes().access_token)),
+            lifetime: match client.origin {
+                ClientOrigin::Operator => shortest.unwrap_or(usual),
+                // What such clients get at most is the server's to say.
+                ClientOrigin::Registration | ClientOrigin::Document => shortest.map_or(usual, |seconds| seconds.min(usual)),
+            },
         })
     }
 }

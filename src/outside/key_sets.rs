@@ -84,6 +84,11 @@ impl KeySets {
         let outcome = read(fetch, url).await;
         if let Err(error) = &outcome {
             tracing::warn!(event = "keys_not_fetched", url, "the keys of a client could not be read: {error}");
+            // Anybody can ask for a key that is not there. What was read and still holds is not lost by that.
+            let usable = self.kept(url).filter(|kept| kept.outcome.is_ok() && now - kept.read_at < LIFETIME);
+            if let Some(kept) = usable {
+                return kept.outcome;
+            }
         }
         let kept = Kept {
             outcome: outcome.clone(),

@@ -80,6 +80,15 @@ impl DocumentUrl {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    /// The host without a port: whoever has a host has all its ports.
+    #[must_use]
+    pub fn host_name(&self) -> &str {
+        match self.host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => &self.host,
+        }
+    }
 }
 
 impl fmt::Debug for DocumentUrl {

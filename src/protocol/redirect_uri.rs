@@ -9,7 +9,7 @@ pub const MAX_LENGTH: usize = 2048;
 
 /// Schemes that a browser would run, open as a file, or that carry no authority of an app; and
 /// `localhost`, which is what `localhost:3000/cb` says when `http://` was forgotten.
-const FORBIDDEN_SCHEMES: [&str; 15] = [
+const FORBIDDEN_SCHEMES: [&str; 24] = [
     "javascript",
     "data",
     "file",
@@ -24,6 +24,15 @@ const FORBIDDEN_SCHEMES: [&str; 15] = [
     "mailto",
     "tel",
     "chrome",
+    "intent",
+    "jar",
+    "mhtml",
+    "res",
+    "shell",
+    "search",
+    "search-ms",
+    "x-javascript",
+    "vnd.ms.radio",
     "localhost",
 ];
 
@@ -62,7 +71,7 @@ pub fn validate(text: &str) -> Result<(), String> {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
         "http" => Err("http is only allowed for 127.0.0.1, [::1] and localhost: use https".to_owned()),
-        scheme if FORBIDDEN_SCHEMES.contains(&scheme) => Err(format!("the scheme {scheme}: is not allowed")),
+        scheme if FORBIDDEN_SCHEMES.contains(&scheme) || scheme.starts_with("ms-") => Err(format!("the scheme {scheme}: is not allowed")),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::identity::session::SignedIn;
-use crate::model::client::{Client, ConsentPolicy};
+use crate::model::client::{Client, ClientOrigin, ConsentPolicy};
 use crate::model::consent::Consent;
 use crate::model::event::{Actor, Event, EventKind};
 use crate::model::grant::Grant;
@@ -106,11 +106,9 @@ impl Road<'_> {
             Decision::AskConsent(Box::new(self.question(destination, question)))
         };
         let before = self.app.store.read().await?.consent(&visitor.user.id, &client.id).await?;
-        let is_answered = self
-            .interaction
-            .shown
-            .as_ref()
-            .is_some_and(|shown| shown.covers(&visitor.session.id, &effective, &claims, &resource));
+        let is_answered = self.interaction.shown.as_ref().is_some_and(|shown| {
+            shown.covers(&visitor.session.id, &effective, &claims, &resource) && shown.redirect_uri == destination.redirect_uri
+        });
         let answer = self.answer.filter(|_| is_answered);
         match answer {
             Some(Answer::Deny) => {
@@ -122,11 +120,17 @@ impl Road<'_> {
             }
             Some(Answer::Allow) => {}
             None => {
+                // Where nobody vouches for the client, a consent that is remembered could serve somebody else: whoever changed
+                // the registration or the document since, or another program on this device (RFC 8252 §8.6).
+                let policy = match client.origin {
+                    ClientOrigin::Operator => client.consent_policy,
+                    ClientOrigin::Registration | ClientOrigin::Document => ConsentPolicy::Always,
+                };
                 let is_covered = before
                     .as_ref()
                     .is_some_and(|consent| consent.covers(&effective, &claims, &resource));
                 let must_ask = request.prompt.consent
-                    || match client.consent_policy {
+                    || match policy {
                         ConsentPolicy::Always => true,
                         ConsentPolicy::Once => !is_covered,
                         ConsentPolicy::Skip => false,
@@ -218,6 +222,7 @@ impl Road<'_> {
             scope: effective.to_string(),
             claims,
             resource: resource.to_vec(),
+            redirect_uri: destination.redirect_uri.clone(),
         };
         let named = resource.iter().filter_map(|identifier| resources.find(identifier));
         ConsentQuestion {

@@ -14,6 +14,7 @@ use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientOrigin, ClientSettings};
 use crate::model::event::Actor;
 use crate::oauth::clients::{self, ClientError};
+use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::registration::{ClientMetadata, wrong};
 use crate::store::Tx;
 
@@ -152,7 +153,9 @@ async fn change(app: &App, tx: &mut Tx, client: Client, settings: ClientSettings
         // A refresh token that was stolen along with the registration token must not become usable by this.
         tx.revoke_grants_to(&client.id, app.now()).await?;
     }
-    let secret = (!client.is_public() && !had_secret).then(|| clients::new_secret(app));
+    // One that signs with keys of its own has none; one that makes MACs needs one that was kept for that.
+    let has_what_it_needs = had_secret && (client.auth_method != AuthMethod::ClientSecretJwt || client.sealed_secret.is_some());
+    let secret = (client.needs_secret() && !has_what_it_needs).then(|| clients::new_secret(app));
     if let Some(secret) = &secret {
         client = clients::set_secret_in(app, tx, client, secret, 0).await?;
     }

@@ -206,6 +206,71 @@ on_every_database! {
         assert_eq!(ask(theirs).await.status, 401);
     }
 
+    async fn what_administers_is_sent_to_no_resource(app: TestApp) {
+        two_resources(&app).await;
+        let client = app.confidential_client().await;
+        let mut settings = client.client.settings.clone();
+        settings.scope = Scope::parse("admin:write notes:read read").unwrap();
+        clients::change(&app.app, client.client.clone(), settings).await.unwrap();
+        let issued = async |more: &[(&str, &str)]| {
+            let answer = client.post("/token", &[&[("grant_type", "client_credentials")], more].concat()).await;
+            claims(answer.text("access_token"))
+        };
+        let all = issued(&[]).await;
+        assert_eq!((&all["aud"], &all["scope"]), (&json!([app.base]), &json!("admin:write read")));
+        let both = issued(&[("resource", NOTES), ("resource", app.base.as_str())]).await;
+        assert_eq!((&both["aud"], &both["scope"]), (&json!([NOTES, app.base]), &json!("notes:read read")));
+    }
+
+    async fn too_many_resources_cannot_be_meant(app: TestApp) {
+        app.user("alice").await;
+        let mut scope = String::from("openid");
+        for number in 0..11 {
+            let name = format!("own{number}");
+            app.define_scope(&name, &[]).await;
+            register(&app, &format!("https://r{number}.example"), |settings| settings.scope = Scope::parse(&name).unwrap()).await;
+            scope = format!("{scope} {name}");
+        }
+        let client = app.client(AuthMethod::None, |new| new.scope = Scope::parse(&scope).unwrap()).await;
+        let page = client.authorize(&Browser::new(), "alice", &[("scope", &scope)]).await;
+        assert_eq!(page.answer("error").as_deref(), Some("invalid_target"));
+    }
+
+    async fn a_client_that_nobody_vouches_for_is_asked_about_each_time(app: TestApp) {
+        app.user("alice").await;
+        app.define_scope("read", &[]).await;
+        register(&app, FILES, |settings| settings.access_token_lifetime = Some(86_400)).await;
+        let body = json!({ "redirect_uris": ["https://app.example/callback"], "token_endpoint_auth_method": "none" });
+        let registered = send(http().post(app.url("/register")).json(&body)).await;
+        let id = registered.text("client_id").to_owned();
+        let client = app.app.store.read().await.unwrap().client(&id).await.unwrap().unwrap();
+        let client = TestClient::new(&app, client, None);
+        let browser = Browser::new();
+        let asked = [("scope", "read"), ("resource", FILES)];
+        let first = client.authorize(&browser, "alice", &asked).await;
+        let tokens = client.redeem(&first.answer("code").unwrap()).await;
+        assert_eq!(tokens.body["expires_in"], 3600, "a resource gives such a client no longer life");
+        let again = browser.visit(&client.authorize_url(&asked)).await;
+        assert!(again.body.contains("name=\"decision\""), "{}", again.body);
+        let silent = browser.visit(&client.authorize_url(&[&asked[..], &[("prompt", "none")]].concat())).await;
+        assert_eq!(silent.answer("error").as_deref(), Some("consent_required"));
+    }
+
+    async fn an_answer_goes_where_the_page_said(app: TestApp) {
+        app.user("alice").await;
+        let client = app.client(AuthMethod::None, |new| new.scope = Scope::parse("read").unwrap()).await;
+        let browser = Browser::new();
+        let page = browser.visit(&client.authorize_url(&[("scope", "read"), ("redirect_uri", "")])).await;
+        let page = browser.sign_in(&page, "alice", "alice").await;
+        assert!(page.body.contains("app.example"), "{}", page.body);
+        let mut settings = client.client.settings.clone();
+        settings.redirect_uris = vec!["https://thief.example/callback".to_owned()];
+        clients::change(&app.app, client.client.clone(), settings).await.unwrap();
+        let page = browser.decide(&page, "allow").await;
+        assert_eq!(page.answer("code"), None);
+        assert!(page.body.contains("name=\"decision\"") && page.body.contains("thief.example"), "asked again: {}", page.body);
+    }
+
     async fn consent_is_for_the_resource_too(app: TestApp) {
         two_resources(&app).await;
         app.user("alice").await;
