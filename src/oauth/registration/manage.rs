@@ -152,7 +152,9 @@ async fn change(app: &App, tx: &mut Tx, client: Client, settings: ClientSettings
         // A refresh token that was stolen along with the registration token must not become usable by this.
         tx.revoke_grants_to(&client.id, app.now()).await?;
     }
-    let secret = (!client.is_public() && !had_secret).then(|| clients::new_secret(app));
+    // One that signs with keys of its own has none.
+    let needs_secret = client.auth_method.as_str().starts_with("client_secret");
+    let secret = (needs_secret && !had_secret).then(|| clients::new_secret(app));
     if let Some(secret) = &secret {
         client = clients::set_secret_in(app, tx, client, secret, 0).await?;
     }

@@ -30,7 +30,7 @@ async fn a_token_is_made_shown_once_and_deleted() {
     assert_eq!(listed[0].expires_at, desk.app.app.now() + 3600);
     let page = desk.get("/admin/initial-access-tokens").await;
     assert!(
-        words(&page).contains("CI 3 in 1 hour") && !page.body.contains("ghi_"),
+        words(&page).contains("CI Clients left 3 Expires in 1 hour") && !page.body.contains("ghi_"),
         "{}",
         words(&page)
     );
