@@ -120,21 +120,10 @@ impl Road<'_> {
             }
             Some(Answer::Allow) => {}
             None => {
-                // Where nobody vouches for the client, a consent that is remembered could serve somebody else: whoever changed
-                // the registration or the document since, or another program on this device (RFC 8252 §8.6).
-                let policy = match client.origin {
-                    ClientOrigin::Operator => client.consent_policy,
-                    ClientOrigin::Registration | ClientOrigin::Document => ConsentPolicy::Always,
-                };
                 let is_covered = before
                     .as_ref()
                     .is_some_and(|consent| consent.covers(&effective, &claims, &resource));
-                let must_ask = request.prompt.consent
-                    || match policy {
-                        ConsentPolicy::Always => true,
-                        ConsentPolicy::Once => !is_covered,
-                        ConsentPolicy::Skip => false,
-                    };
+                let must_ask = request.prompt.consent || needs_consent(client, is_covered);
                 if must_ask && request.prompt.none {
                     return Ok(Err((
                         destination,
@@ -342,6 +331,17 @@ fn releasable_claims(request: &AuthorizationRequest, catalog: &ScopeCatalog, cli
         .filter(|name| *name != "sub" && reachable.contains(name))
         .map(str::to_owned)
         .collect()
+}
+
+/// Whether the person is asked, by the client's policy. Where nobody vouches for the client they always are: a consent that
+/// is remembered could serve somebody else, whoever changed the registration or the document since, or another program
+/// on this device (RFC 8252 §8.6).
+fn needs_consent(client: &Client, is_covered: bool) -> bool {
+    match (client.origin, client.consent_policy) {
+        (ClientOrigin::Registration | ClientOrigin::Document, _) | (_, ConsentPolicy::Always) => true,
+        (ClientOrigin::Operator, ConsentPolicy::Once) => !is_covered,
+        (ClientOrigin::Operator, ConsentPolicy::Skip) => false,
+    }
 }
 
 /// What the person has allowed so far, and what they allow now.

@@ -160,8 +160,11 @@ pub fn check_identifier(app: &App, identifier: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn checked(mut settings: ResourceSettings) -> Result<ResourceSettings, ResourceError> {
-    settings.name = settings.name.trim().to_owned();
+fn checked(settings: ResourceSettings) -> Result<ResourceSettings, ResourceError> {
+    let settings = ResourceSettings {
+        name: settings.name.trim().to_owned(),
+        ..settings
+    };
     match problems(&settings).into_iter().next() {
         None => Ok(settings),
         Some(problem) => Err(ResourceError::Invalid(problem)),

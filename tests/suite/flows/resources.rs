@@ -21,7 +21,7 @@ async fn two_resources(app: &TestApp) {
         app.define_scope(name, &[]).await;
     }
     register(app, NOTES, |settings| {
-        settings.scope = Scope::parse("notes:read notes:write").unwrap()
+        settings.scope = Scope::parse("notes:read notes:write").unwrap();
     })
     .await;
     register(app, FILES, |_| {}).await;
