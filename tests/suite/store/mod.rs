@@ -64,7 +64,7 @@ on_every_database! {
         tx.record(refused.clone()).await.unwrap();
         tx.insert_grant(&revoked).await.unwrap();
         app.advance(1);
-        for _ in 0..5100 {
+        for _ in 0..2600 {
             tx.record(app.app.event(EventKind::SignedIn)).await.unwrap();
             tx.insert_grant(&Grant { code_consumed_at: Some(now), ..grant(&app, now + 60) }).await.unwrap();
         }
@@ -78,7 +78,7 @@ on_every_database! {
         assert_eq!((older.events.as_slice(), older.reached), ([refused.clone()].as_slice(), None));
         assert_eq!(connection.events(&filter, None, 10).await.unwrap(), [refused]);
         let exact = EventFilter { outcome: None, ..filter };
-        assert_eq!(connection.events(&exact, None, 6000).await.unwrap().len(), 5101);
+        assert_eq!(connection.events(&exact, None, 3000).await.unwrap().len(), 2601);
 
         for (user_id, client_id) in [(None, None), (Some("user"), None), (None, Some("Client")), (Some("user"), Some("Client"))] {
             let with = |is_active| GrantsWith { user_id, client_id, is_active };
@@ -86,8 +86,8 @@ on_every_database! {
             assert!(nearby.grants.is_empty());
             let older = connection.grants_nearby(with(Some(false)), &nearby.reached.unwrap(), now, 10).await.unwrap();
             assert_eq!((older.grants.as_slice(), older.reached), ([revoked.clone()].as_slice(), None));
-            let all = connection.grants_nearby(with(None), "z", now, 6000).await.unwrap();
-            assert_eq!((all.grants.len(), all.reached), (5101, None));
+            let all = connection.grants_nearby(with(None), "z", now, 3000).await.unwrap();
+            assert_eq!((all.grants.len(), all.reached), (2601, None));
             let active = connection.grants_nearby(with(Some(true)), "z", now, 10).await.unwrap();
             assert!(active.grants.len() == 10 && active.reached.is_none());
             let others = GrantsWith { user_id: user_id.map(|_| "other"), client_id: client_id.map(|_| "other"), is_active: Some(true) };

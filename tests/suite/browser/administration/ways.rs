@@ -81,6 +81,8 @@ async fn needs_no_javascript() {
     chrome.fill("Name", "Whiteboard").await;
     chrome.press("Save").await;
     chrome.see("Saved.").await;
+    chrome.press("Disable …").await;
+    chrome.see("Disable this client?").await;
     chrome.press("Disable").await;
     chrome.see("Disabled: nothing works with it any more.").await;
     chrome.press("Delete …").await;
