@@ -1,0 +1,93 @@
+//! Settings that are secrets: not shown, not repeated, read from files.
+
+use gatehouse::config::registry::SETTINGS;
+
+use super::{SECRET, given, shown};
+
+#[test]
+fn secrets_are_not_shown() {
+    let config = given("")
+        .env("APP_SECRET", SECRET)
+        .env("ADMIN_TOKEN", "hunter2-hunter2-hunter2")
+        .env(
+            "DATABASE_URL",
+            "postgres://gate:hunter2@db.example/gate?password=hunter2&sslmode=require",
+        )
+        .load();
+    let everything = SETTINGS
+        .iter()
+        .map(|setting| (setting.show)(&config))
+        .chain([format!("{config:?}")])
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(!everything.contains(SECRET) && !everything.contains("hunter2"), "{everything}");
+    assert_eq!(shown(&config, "app_secret"), "REDACTED");
+    assert_eq!(shown(&config, "admin_token"), "REDACTED");
+    assert!(shown(&config, "database_url").contains("db.example"));
+    assert!(shown(&config, "database_url").contains("sslmode=require"));
+}
+
+#[test]
+fn a_refused_secret_is_not_repeated() {
+    for (name, value) in [
+        ("APP_SECRET", "hunter2"),
+        ("ADMIN_TOKEN", "hunter2"),
+        ("DATABASE_URL", "postgres://gate:hunter2@db.example:99999/gate"),
+        ("DATABASE_URL", "postgres://gate:hunter2@db.example"),
+        ("DATABASE_URL", "oracle://gate:hunter2@db.example/gate"),
+    ] {
+        let problem = given("").env(name, value).problem();
+        assert!(problem.starts_with(name) && !problem.contains("hunter2"), "{problem}");
+    }
+    let broken = given("app_secret = \"hunter2\nworkers = 1").problem();
+    assert!(broken.contains("is not valid TOML") && !broken.contains("hunter2"), "{broken}");
+}
+
+#[test]
+fn secrets_can_be_read_from_files() {
+    let given = given("");
+    let path = given.file("secret", &format!("{SECRET}\r\n"));
+    let config = given.env("APP_SECRET_FILE", path.to_str().unwrap()).load();
+    let secret = config
+        .app_secret
+        .as_ref()
+        .map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned());
+    assert_eq!(secret.as_deref(), Some(SECRET));
+    // The file is shown in its place.
+    assert_eq!(shown(&config, "app_secret"), "");
+    assert_eq!(shown(&config, "app_secret_file"), path.to_str().unwrap());
+}
+
+/// The file of a weaker source is no longer in force, and is not shown.
+#[test]
+fn a_secret_in_the_environment_replaces_the_file_of_a_weaker_source() {
+    let mut given = given("");
+    let path = given.file("secret", "another secret, also longer than 32 characters");
+    given.sources.file = Some(given.file(
+        "with_file.toml",
+        &format!("app_secret_file = {path:?}\nadmin_token_file = {path:?}"),
+    ));
+    let config = given.env("APP_SECRET", SECRET).env("ADMIN_TOKEN", SECRET).load();
+    let exposed = |secret: &Option<secrecy::SecretString>| {
+        secret
+            .as_ref()
+            .map(|secret| secrecy::ExposeSecret::expose_secret(secret).to_owned())
+    };
+    for (key, secret) in [("app_secret", &config.app_secret), ("admin_token", &config.admin_token)] {
+        assert_eq!(exposed(secret).as_deref(), Some(SECRET));
+        assert_eq!(
+            (shown(&config, key).as_str(), shown(&config, &format!("{key}_file")).as_str()),
+            ("REDACTED", "")
+        );
+    }
+}
+
+#[test]
+fn a_secret_file_that_is_missing_or_short_is_reported() {
+    let missing = given("").env("ADMIN_TOKEN_FILE", "/nonexistent/token").problem();
+    assert!(missing.starts_with("ADMIN_TOKEN_FILE: cannot read /nonexistent/token"), "{missing}");
+    let given = given("");
+    let path = given.file("short", "hunter2\n");
+    let short = given.env("ADMIN_TOKEN_FILE", path.to_str().unwrap()).problem();
+    assert_eq!(short, "ADMIN_TOKEN_FILE: must have at least 16 characters");
+}
