@@ -55,6 +55,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The way out.
     pub fetch: Fetch,
+    /// The way out for public keys of clients: strangers who name slow documents do not keep these waiting.
+    pub key_fetch: Fetch,
     /// Public keys of clients, as they were fetched.
     pub key_sets: KeySets,
     /// Time.
@@ -87,6 +89,7 @@ impl App {
             secrets,
             keys,
             passwords,
+            key_fetch: fetch.apart(),
             fetch,
             key_sets: KeySets::default(),
             clock,

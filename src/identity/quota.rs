@@ -39,6 +39,25 @@ const CHANGES_OF_CLIENT: Rule = Rule {
     window: 600,
 };
 
+/// Clients that became known by their documents, by requests from one place.
+const DOCUMENTS_OF_NETWORK: Rule = Rule {
+    name: "documents of a network",
+    limit: 20,
+    window: 600,
+};
+/// Clients that became known by documents of one host.
+const DOCUMENTS_OF_HOST: Rule = Rule {
+    name: "documents of a host",
+    limit: 100,
+    window: 3600,
+};
+/// Clients that became known by their documents in all: names of hosts cost nobody anything.
+const DOCUMENTS: Rule = Rule {
+    name: "documents",
+    limit: 1000,
+    window: 3600,
+};
+
 /// The counters that something is counted by.
 pub struct Quota {
     counters: Vec<Counter>,
@@ -69,6 +88,19 @@ impl Quota {
     pub fn of_change(app: &App, client_id: &str) -> Self {
         Self {
             counters: vec![Counter::new(app, &CHANGES_OF_CLIENT, client_id)],
+        }
+    }
+
+    /// Of a client that becomes known by its document at `host`, because somebody at `address` asked for it.
+    #[must_use]
+    pub fn of_document(app: &App, host: &str, address: Option<&str>) -> Self {
+        let network = network_of(address.unwrap_or_default());
+        Self {
+            counters: vec![
+                Counter::new(app, &DOCUMENTS_OF_NETWORK, &network),
+                Counter::new(app, &DOCUMENTS_OF_HOST, host),
+                Counter::new(app, &DOCUMENTS, ""),
+            ],
         }
     }
 

@@ -78,7 +78,7 @@ async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result
         return Err("none are registered".to_owned());
     };
     let wanted = (assertion.kid.as_deref(), assertion.algorithm);
-    let read = app.key_sets.with_key(&app.fetch, uri, wanted, app.now()).await;
+    let read = app.key_sets.with_key(&app.key_fetch, uri, wanted, app.now()).await;
     read.map_err(|error| error.to_string())
 }
 

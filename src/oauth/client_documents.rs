@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
+use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Actor, EventKind};
 use crate::model::scope::ScopeCatalog;
@@ -32,8 +33,6 @@ const STALE: Seconds = 86_400;
 const FAILURES: [(&str, i64); 2] = [("document", 10), ("documents of", 60)];
 /// The time in which failures are counted, and for which the target is left alone, in seconds.
 const MINUTE: Seconds = 60;
-/// How many documents of one host may become known in an hour: each is a row.
-const NEW_ONES: (i64, Seconds) = (100, 3600);
 
 /// How long the row of a client is kept that nobody uses, after its document has expired, in seconds.
 const IDLE: Seconds = 7 * 86_400;
@@ -85,7 +84,7 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
     if let Some(client) = known.clone().filter(|_| now < expires_at) {
         return Ok(Found::Known(Box::new(client)));
     }
-    let problem = match read(app, &url).await? {
+    let problem = match read(app, &url, known.is_some()).await? {
         Ok((document, lifetime)) => match keep(app, &url, document, now + lifetime).await? {
             Ok(client) => return Ok(Found::Known(Box::new(client))),
             Err(problem) => problem,
@@ -100,8 +99,8 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
 }
 
 /// Fetches and reads a document; for how many seconds it holds.
-async fn read(app: &App, url: &DocumentUrl) -> Result<Result<(ClientDocument, Seconds), String>, Fault> {
-    let counters = counters(url);
+async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(ClientDocument, Seconds), String>, Fault> {
+    let counters = counters(url, is_known);
     let now = app.now();
     {
         let mut connection = app.store.read().await?;
@@ -111,14 +110,18 @@ async fn read(app: &App, url: &DocumentUrl) -> Result<Result<(ClientDocument, Se
             }
         }
     }
+    let mut counts = true;
     let outcome = match app.fetch.json(url.as_str(), MAX_BYTES).await {
         Ok(fetched) => ClientDocument::parse(url, &fetched.body).map(|document| {
             let lifetime = fetched.freshness.unwrap_or(USUAL_LIFETIME).clamp(LIFETIME.0, LIFETIME.1);
             (document, lifetime)
         }),
-        Err(error) => Err(error.to_string()),
+        Err(error) => {
+            counts = error.reached_out();
+            Err(error.to_string())
+        }
     };
-    if outcome.is_err() {
+    if outcome.is_err() && counts {
         let mut tx = app.store.begin().await?;
         for (id, limit) in &counters {
             let counter = tx.count_attempt(id, now, now + MINUTE).await?;
@@ -131,12 +134,14 @@ async fn read(app: &App, url: &DocumentUrl) -> Result<Result<(ClientDocument, Se
     Ok(outcome)
 }
 
-/// The counters of failures of a document and of its host, in an order that is the same for everybody.
-fn counters(url: &DocumentUrl) -> Vec<(String, i64)> {
+/// The counters of failures of a document and, as long as its client is not known, of its host, in an order that is the
+/// same for everybody. Strangers can make any number of documents of a host fail; those that are known do not suffer.
+fn counters(url: &DocumentUrl, is_known: bool) -> Vec<(String, i64)> {
     let subjects = [url.as_str(), url.host_name()];
     let mut counters: Vec<(String, i64)> = FAILURES
         .iter()
         .zip(subjects)
+        .take(if is_known { 1 } else { 2 })
         .map(|((name, limit), subject)| (counter(name, subject), *limit))
         .collect();
     counters.sort();
@@ -159,11 +164,12 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
     let now = app.now();
     let kept = match before {
         None => {
-            let counter = tx
-                .count_attempt(&counter("new documents of", url.host_name()), now, now + NEW_ONES.1)
-                .await?;
-            if counter.failures > NEW_ONES.0 {
-                return Ok(Err("too many documents of this host became known in the last hour".to_owned()));
+            // Each is a row that a stranger makes.
+            let quota = Quota::of_document(app, url.host_name(), app.context().address.as_deref());
+            if let Some(seconds) = quota.spend(&mut tx, now).await? {
+                return Ok(Err(format!(
+                    "too many new documents became known; there is room again in {seconds} seconds"
+                )));
             }
             let client = new_client(app, url, settings, expires_at, now);
             if tx.insert_client(&client).await? {
@@ -191,6 +197,10 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
                 ..client.clone()
             };
             if tx.update_client(&changed).await? {
+                if client.auth_method != changed.auth_method {
+                    // A refresh token that was stolen must not become usable by this.
+                    tx.revoke_grants_to(&client.id, now).await?;
+                }
                 let event = app.event(EventKind::ClientChanged).by(Actor::System).client(&client.id);
                 let event = event
                     .detail("before", json!(client.settings))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
 
@@ -66,6 +66,8 @@ pub enum FetchError {
     Connection(String),
     /// It took too long
     Slow,
+    /// Too much is being fetched already: nobody was asked
+    Busy,
     /// It was not 200; a redirect is not followed
     Status(u16),
     /// It is not JSON by its type
@@ -84,6 +86,7 @@ impl fmt::Display for FetchError {
             Self::Name(problem) => write!(f, "the host has no address: {problem}"),
             Self::Connection(problem) => write!(f, "no connection: {problem}"),
             Self::Slow => f.write_str("it took too long"),
+            Self::Busy => f.write_str("too much is being fetched at the moment"),
             Self::Status(status) => write!(f, "the answer has status {status}"),
             Self::ContentType => f.write_str("the answer is not JSON by its Content-Type"),
             Self::Encoding => f.write_str("the answer is packed, which was not asked for"),
@@ -93,6 +96,14 @@ impl fmt::Display for FetchError {
 }
 
 impl std::error::Error for FetchError {}
+
+impl FetchError {
+    /// Whether anybody outside was asked. What ends here is no failure of the host, and costs nobody anything.
+    #[must_use]
+    pub fn reached_out(&self) -> bool {
+        !matches!(self, Self::Url(_) | Self::Special(..) | Self::Busy)
+    }
+}
 
 type Flight = Shared<BoxFuture<'static, Result<Arc<Fetched>, FetchError>>>;
 
@@ -122,6 +133,18 @@ impl Fetch {
             turns: Arc::new(Semaphore::new(rules.at_once)),
             flights: Mutex::default(),
         })))
+    }
+
+    /// The same way out with turns of its own, so that what is wanted here waits for nothing that is wanted there.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self(Arc::new(Inner {
+            rules: self.0.rules,
+            resolver: self.0.resolver.clone(),
+            tls: self.0.tls.clone(),
+            turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
+            flights: Mutex::default(),
+        }))
     }
 
     /// The JSON document at a URL, of at most `limit` bytes.
@@ -192,14 +215,17 @@ impl Inner {
     }
 
     async fn fetch(inner: &Arc<Self>, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
-        tokio::time::timeout(inner.rules.patience, Self::fetch_patiently(inner, url, limit))
+        // The time in the line is not the host's.
+        let in_line = tokio::time::timeout(inner.rules.patience / 2, Arc::clone(&inner.turns).acquire_owned());
+        let Ok(Ok(turn)) = in_line.await else {
+            return Err(FetchError::Busy);
+        };
+        tokio::time::timeout(inner.rules.patience, Self::fetch_patiently(inner, url, limit, Arc::new(turn)))
             .await
             .unwrap_or(Err(FetchError::Slow))
     }
 
-    async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
-        let turn = Arc::clone(&inner.turns).acquire_owned().await.map_err(|_| FetchError::Slow)?;
-        let turn = Arc::new(turn);
+    async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize, turn: Arc<OwnedSemaphorePermit>) -> Result<Fetched, FetchError> {
         let addresses = match url.host() {
             Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
             Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],

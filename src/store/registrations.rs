@@ -81,7 +81,7 @@ impl Connection {
     }
 
     /// Up to `limit` clients that registered themselves before `until`, the oldest first, after the one of this age
-    /// and id.
+    /// and id; without those that an operator lets act for themselves, whose use leaves no row.
     ///
     /// # Errors
     /// When the database fails.
@@ -95,7 +95,7 @@ impl Connection {
             "SELECT id, created_at, is_disabled, ",
             used!(),
             " FROM clients WHERE origin = 'registration' AND created_at >= $1 AND (created_at > $2 OR id > $3) AND created_at <= $4 \
-               ORDER BY created_at, id LIMIT $5"
+               AND may_introspect = 0 AND grant_types NOT LIKE '%client_credentials%' ORDER BY created_at, id LIMIT $5"
         ))
         .bind(after.0)
         .bind(after.0)
@@ -121,6 +121,7 @@ impl Connection {
     pub async fn unused_of_mark(&mut self, mark: &str, until: Timestamp, limit: u16) -> Result<Vec<String>, Fault> {
         self.query(sql!(
             "SELECT id FROM clients WHERE registration_mark = $1 AND created_at <= $2 AND is_disabled = 0 \
+               AND may_introspect = 0 AND grant_types NOT LIKE '%client_credentials%' \
                AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client_id = clients.id) \
                AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.client_id = clients.id) ORDER BY created_at LIMIT $3"
         ))

@@ -67,7 +67,8 @@ pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog) -> Offer {
 }
 
 /// What a client is offered that replaces its registration: what a new one is, and what an operator gave it since.
-/// What an operator decides stays as it is.
+/// What an operator took from its scope and grant types it can ask for again, as a new client can: who wants less for
+/// such clients says so in `registration_scope`, or turns the client off.
 pub fn offer_to(client: &Client, live: &Config, catalog: &ScopeCatalog) -> Offer {
     let offer = offer_to_new(live, catalog);
     let mut grant_types = offer.grant_types;

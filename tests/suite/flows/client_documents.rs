@@ -244,6 +244,64 @@ on_every_database! {
             assert_eq!(begin(&other).await.status, 400);
         }
         assert_eq!(elsewhere.connections(), 10 + 1 + 60);
+        // Those that are known do not suffer from what strangers do to their host.
+        app.advance(3600);
+        for number in 0..70 {
+            other.client.id = elsewhere.url(&format!("/missing/{number}"));
+            begin(&other).await;
+        }
+        assert_eq!(begin(&client).await.status, 200);
+        assert_eq!(elsewhere.connections(), 10 + 1 + 60 + 60 + 1);
+    }
+
+    async fn one_place_makes_a_few_new_clients_known(app: TestApp) {
+        let elsewhere = Elsewhere::start().await;
+        let mut client = client(&app, &elsewhere);
+        let mut statuses = Vec::new();
+        for number in 0..22 {
+            let path = format!("/{number}.json");
+            let mut document = document(&elsewhere);
+            document["client_id"] = json!(elsewhere.url(&path));
+            elsewhere.serve(&path, Served::json(&document));
+            client.client.id = elsewhere.url(&path);
+            statuses.push(begin(&client).await.status.as_u16());
+        }
+        assert_eq!((&statuses[..20], &statuses[20..]), (&[200; 20][..], &[400, 400][..]));
+        assert!(row(&app, client.id()).await.is_none(), "nothing was written");
+        client.client.id = elsewhere.url("/0.json");
+        assert_eq!(begin(&client).await.status, 200, "those that are known are not counted");
+        app.advance(600);
+        client.client.id = elsewhere.url("/21.json");
+        assert_eq!(begin(&client).await.status, 200, "there is room again");
+    }
+
+    async fn who_stops_proving_loses_what_it_had(app: TestApp) {
+        let elsewhere = Elsewhere::start().await;
+        let key = ClientKey::new(SigningAlgorithm::Es256);
+        let mut document = document(&elsewhere);
+        document["token_endpoint_auth_method"] = json!("private_key_jwt");
+        document["jwks"] = json!({ "keys": [key.jwk] });
+        elsewhere.serve(PATH, Served::json(&document));
+        app.user("alice").await;
+        let client = client(&app, &elsewhere);
+        let code = client.code("alice", &[("scope", "openid offline_access")]).await;
+        let assertion = key.sign("ES256", &claims(&app, client.id()));
+        let mut form = fields(&assertion).to_vec();
+        form.extend([
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", client.redirect_uri.as_str()),
+            ("code_verifier", VERIFIER),
+        ]);
+        let tokens = send(http().post(app.url("/token")).form(&form)).await;
+        assert_eq!(tokens.status, 200, "{}", tokens.body);
+        document["token_endpoint_auth_method"] = json!("none");
+        document.as_object_mut().unwrap().remove("jwks");
+        elsewhere.serve(PATH, Served::json(&document));
+        app.advance(3601);
+        assert_eq!(begin(&client).await.status, 200);
+        let stolen = client.refresh(tokens.text("refresh_token")).await;
+        assert_eq!((stolen.status, stolen.error()), (400, "invalid_grant"), "a stolen refresh token stays useless");
     }
 
     async fn whoever_had_tokens_may_refresh_them_for_a_day(app: TestApp) {

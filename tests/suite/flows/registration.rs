@@ -13,6 +13,7 @@ use gatehouse::model::event::{Actor, EventFilter, EventKind};
 use gatehouse::oauth::clients;
 use gatehouse::oauth::initial_access_tokens::{self, NewToken};
 use gatehouse::protocol::scope::Scope;
+use gatehouse::protocol::token_request::GrantType;
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -315,6 +316,11 @@ on_every_database! {
         let mut disabled = row(&app, off.text("client_id")).await.unwrap().settings;
         disabled.is_disabled = true;
         clients::change(&app.app, row(&app, off.text("client_id")).await.unwrap(), disabled).await.unwrap();
+        // What an operator lets act for itself leaves no grant when it does.
+        let acting = registered(&app, &json!({ "redirect_uris": ["https://app.example/callback"] })).await;
+        let mut settings = row(&app, acting.text("client_id")).await.unwrap().settings;
+        settings.grant_types.push(GrantType::ClientCredentials);
+        clients::change(&app.app, row(&app, acting.text("client_id")).await.unwrap(), settings).await.unwrap();
         let granted = registered(&app, &agent()).await;
         let client = client_of(&app, &granted).await;
         let tokens = client.tokens("alice", &[("scope", "openid offline_access")]).await;
@@ -337,7 +343,7 @@ on_every_database! {
         assert!(!there(&allowed).await && there(&granted).await);
         app.advance(21 * 86_400);
         assert_eq!(reap().await, 1, "its grant has ended");
-        assert!(!there(&granted).await && there(&off).await);
+        assert!(!there(&granted).await && there(&off).await && there(&acting).await);
         assert!(row(&app, by_operator.id()).await.is_some());
         let deleted = events(&app, EventKind::ClientDeleted).await;
         assert_eq!(deleted.len(), 3);

@@ -406,7 +406,9 @@ async fn nobody_waits_for_ever() {
         elsewhere.connections() - before
     };
     let (outcomes, so_many) = tokio::join!(futures_util::future::join_all(crowd), watch);
-    assert!(outcomes.iter().all(|outcome| *outcome == Err(FetchError::Slow)));
+    let of = |expected: FetchError| outcomes.iter().filter(|outcome| **outcome == Err(expected.clone())).count();
+    // Who never got out is told so: it is no fault of the host.
+    assert_eq!((of(FetchError::Slow), of(FetchError::Busy)), (4, 16), "{outcomes:?}");
     assert!(so_many <= 4, "so many at once, and no more: {so_many}");
     elsewhere.serve("/good", good);
     tokio::time::sleep(patience).await;

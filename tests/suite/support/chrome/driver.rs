@@ -87,6 +87,8 @@ impl Driver {
             "browserName": "chrome",
             "goog:chromeOptions": { "binary": tools::chromium(), "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
+            // A machine that does other things too needs more than the usual half minute for axe-core on a long page.
+            "timeouts": { "script": 300_000 },
         });
         serde_json::from_value(wanted).expect("an object")
     }
