@@ -81,6 +81,7 @@ export async function run(sdk, host, door) {
   let client;
   let transport;
   const connect = async () => {
+    await transport?.close(); // or its stream goes on waiting
     transport = new StreamableHTTPClientTransport(new URL(SERVER), { authProvider: host });
     client = new Client({ name: 'tests', version: '1.0.0' });
     await client.connect(transport);

@@ -21,6 +21,7 @@ mod architecture;
 mod audit;
 mod browser;
 mod cli;
+mod clients;
 mod declaration;
 mod docs;
 mod examples;

@@ -23,6 +23,11 @@ pub fn schemathesis() -> PathBuf {
     tool("TEST_SCHEMATHESIS", "target/tools/bin/schemathesis")
 }
 
+/// The folder with the packages of npm and PyPI that tests of other people's programs need.
+pub fn clients() -> PathBuf {
+    tool("TEST_CLIENTS", "target/tools/clients")
+}
+
 /// An environment variable that is for the tests and not for the program.
 #[allow(clippy::disallowed_methods, reason = "the program's settings are not read here")]
 pub fn variable(name: &str) -> Option<String> {
