@@ -1,8 +1,8 @@
 //! Programs that others wrote, beside a real `gatehouse`: MCP clients with the official libraries, the conformance
 //! suite of the protocol, and the resource servers of `docs/protect-an-api/`.
 //!
-//! They need packages of npm and PyPI, which `tests/tools` puts into `target/tools/clients`. Where neither
-//! answers, `tests/run` leaves these tests out and counts them as skipped.
+//! They need libraries for Node and Python, which `tests/tools` puts into `target/tools/clients`. Where those cannot be
+//! had, `tests/run` leaves these tests out and counts them as skipped.
 
 mod conformance;
 mod five_minutes;

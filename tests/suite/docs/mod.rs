@@ -1,6 +1,7 @@
 //! The documentation against the code that it describes, and against itself.
 
 mod links;
+mod mcp_clients;
 mod operations;
 
 use std::path::Path;

@@ -23,7 +23,7 @@ pub fn schemathesis() -> PathBuf {
     tool("TEST_SCHEMATHESIS", "target/tools/bin/schemathesis")
 }
 
-/// The folder with the packages of npm and PyPI that tests of other people's programs need.
+/// The folder with the libraries of other people's programs, for Node and for Python.
 pub fn clients() -> PathBuf {
     tool("TEST_CLIENTS", "target/tools/clients")
 }
