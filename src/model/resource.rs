@@ -79,6 +79,14 @@ impl ResourceCatalog {
         self.0.iter().filter(has_own).filter(|resource| resource.admits(client))
     }
 
+    /// A scope with all the others of every resource that one of its scopes belongs to.
+    #[must_use]
+    pub fn completed(&self, scope: &Scope) -> Scope {
+        let is_meant = |resource: &&Resource| resource.scope.iter().any(|token| scope.contains(token));
+        let meant = self.0.iter().filter(is_meant);
+        meant.fold(scope.clone(), |all, resource| all.union(&resource.scope))
+    }
+
     /// What of `scope` a token for these audiences may carry: nothing that belongs to resources that are not
     /// among them.
     #[must_use]

@@ -7,7 +7,16 @@ use std::path::{Component, Path, PathBuf};
 fn pages() -> BTreeMap<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = BTreeMap::new();
-    for folder in ["", "docs", "docs/decisions", "examples", "examples/todo", "examples/camera"] {
+    for folder in [
+        "",
+        "docs",
+        "docs/decisions",
+        "examples",
+        "examples/todo",
+        "examples/camera",
+        "examples/mcp_client",
+        "examples/mcp_server",
+    ] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|ending| ending == "md") {
