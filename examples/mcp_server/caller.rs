@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::keys::Keys;
 use crate::shared::introspection::{CheckError, Introspection};
+use crate::shared::provider::told;
+use crate::tokens::{TokenError, Tokens};
 
 /// Whose token came with a request, and what it permits.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub enum Check {
     /// By asking the issuer (RFC 7662)
     Introspection(Box<Introspection>),
     /// By the issuer's keys (RFC 9068)
-    Keys(Box<Keys>),
+    Keys(Box<Tokens>),
 }
 
 impl Check {
@@ -42,7 +43,16 @@ impl Check {
                     scope: token.scope.clone(),
                 })
             }
-            Self::Keys(keys) => keys.check(token).await,
+            Self::Keys(keys) => match keys.verify(token).await {
+                Ok(token) => Ok(Caller {
+                    scope: token.scope.split_ascii_whitespace().map(str::to_owned).collect(),
+                    subject: token.sub,
+                    username: None,
+                    client_id: Some(token.client_id),
+                }),
+                Err(TokenError::Invalid) => Err(CheckError::NotActive),
+                Err(TokenError::KeysUnavailable(error)) => Err(CheckError::Unavailable(told(&error))),
+            },
         }
     }
 }

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! request ──▶ guard.rs: whose token is it, and may it do that? ──▶ rmcp ──▶ server.rs ──▶ notes.rs
-//!                │ introspection (shared/introspection.rs), or the issuer's keys (keys.rs)
+//!                │ introspection (shared/introspection.rs), or the issuer's keys (../protected_api/tokens.rs)
 //! ```
 //!
 //! `tools.rs` says what each tool takes. See `README.md`.
 
 mod caller;
 mod guard;
-mod keys;
 mod notes;
 mod server;
 #[path = "../shared/mod.rs"]
 mod shared;
+#[path = "../protected_api/tokens.rs"]
+#[allow(dead_code, reason = "scopes are looked at in guard.rs")]
+mod tokens;
 mod tools;
 
 use std::process::ExitCode;
@@ -30,12 +32,12 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 
 use caller::Check;
 use guard::Guard;
-use keys::Keys;
 use notes::Notes;
 use server::NotesServer;
 use shared::flags::{Flags, variable, variable_or};
 use shared::introspection::Introspection;
 use shared::issuer::Issuer;
+use tokens::Tokens;
 
 /// How the resource and its client come to be.
 const HOW: &str = "Where the server runs, with MCP_SERVER_SECRET in the environment:\n  \
@@ -84,7 +86,7 @@ async fn run(line: CommandLine) -> Result<(), String> {
     let metadata = issuer.resource_metadata(&resource).await;
     let metadata = metadata.map_err(|problem| format!("{problem}. {HOW}"))?;
     let check = match line.check {
-        CheckBy::Keys => Check::Keys(Box::new(Keys::fetch(&issuer, resource).await?)),
+        CheckBy::Keys => Check::Keys(Box::new(Tokens::discover(issuer.name(), &resource).await?)),
         CheckBy::Introspection => Check::Introspection(Box::new(introspection(&issuer, resource, &line).await?)),
     };
     // Where clients look for it (RFC 9728 §3.1): the path of the resource comes last.

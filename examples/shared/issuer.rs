@@ -23,7 +23,6 @@ pub struct Issuer {
 struct Metadata {
     issuer: String,
     introspection_endpoint: Option<Url>,
-    jwks_uri: Option<Url>,
 }
 
 impl Issuer {
@@ -62,17 +61,6 @@ impl Issuer {
     pub fn introspection_endpoint(&self) -> Result<Url, String> {
         let endpoint = self.metadata.introspection_endpoint.clone();
         endpoint.ok_or_else(|| format!("{} does not introspect tokens", self.name()))
-    }
-
-    /// Where its keys are (RFC 7517).
-    ///
-    /// # Errors
-    /// When it publishes none.
-    pub fn jwks_uri(&self) -> Result<Url, String> {
-        self.metadata
-            .jwks_uri
-            .clone()
-            .ok_or_else(|| format!("{} publishes no keys", self.name()))
     }
 
     /// What clients are to be told about a resource (RFC 9728): the issuer makes that document for the resources

@@ -7,6 +7,7 @@ mod camera;
 mod camera_api;
 mod mcp_client;
 mod mcp_server;
+mod protected_api;
 mod sessions;
 mod todo;
 
