@@ -79,10 +79,11 @@ impl ResourceCatalog {
         self.0.iter().filter(has_own).filter(|resource| resource.admits(client))
     }
 
-    /// A scope with all the others of every resource that one of its scopes belongs to.
+    /// A scope with all the others of every resource that one of its scopes belongs to; not of resources that are
+    /// for some clients only.
     #[must_use]
     pub fn completed(&self, scope: &Scope) -> Scope {
-        let is_meant = |resource: &&Resource| resource.scope.iter().any(|token| scope.contains(token));
+        let is_meant = |resource: &&Resource| resource.clients.is_none() && resource.scope.iter().any(|token| scope.contains(token));
         let meant = self.0.iter().filter(is_meant);
         meant.fold(scope.clone(), |all, resource| all.union(&resource.scope))
     }
