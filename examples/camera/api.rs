@@ -11,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::introspection::{CheckError, Introspection};
 use crate::optics::{Direction, Position};
+use crate::shared::introspection::{CheckError, Introspection};
 use crate::{CONTROL, VIEW, picture};
 
 /// The camera.

@@ -6,7 +6,6 @@
 
 mod api;
 mod api_client;
-mod introspection;
 mod optics;
 mod pages;
 mod picture;
@@ -22,9 +21,10 @@ use clap::Parser;
 
 use api::Camera;
 use api_client::ApiClient;
-use introspection::Introspection;
 use optics::Position;
 use shared::flags::{Flags, variable, variable_or};
+use shared::introspection::Introspection;
+use shared::issuer::Issuer;
 use shared::sessions::Sessions;
 use shared::site::{self, Site};
 use shared::{serve, you};
@@ -50,6 +50,9 @@ struct CommandLine {
     /// The client that is the API [variable: `CAMERA_API_ID`]
     #[arg(long, value_name = "ID", default_value_t = variable_or("CAMERA_API_ID", "camera-api"))]
     api_id: String,
+    /// The API's identifier at the issuer: tokens for anything else are refused [variable: `CAMERA_RESOURCE`]
+    #[arg(long, value_name = "URL", default_value_t = variable_or("CAMERA_RESOURCE", "http://localhost:3000/api"))]
+    resource: String,
     /// How many seconds the API believes what the issuer said about a token, at most 10
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=10))]
     believe: u64,
@@ -72,7 +75,9 @@ fn secret(name: &str) -> Result<String, String> {
 async fn run(line: CommandLine) -> Result<(), String> {
     let (web_secret, api_secret) = (secret("CAMERA_WEB_SECRET")?, secret("CAMERA_API_SECRET")?);
     let party = serve::relying_party(&line.flags, &line.web_id, Some(web_secret), HOW).await?;
-    let introspection = Introspection::new(&party, &line.api_id, api_secret, Duration::from_secs(line.believe))?;
+    let issuer = Issuer::discover(&line.flags.issuer).await?;
+    let believe = Duration::from_secs(line.believe);
+    let introspection = Introspection::new(&issuer, line.resource, &line.api_id, api_secret, believe)?;
     introspection
         .check_registration()
         .await

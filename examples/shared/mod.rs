@@ -1,12 +1,15 @@
-//! What every example that signs people in has in common: the relying party, sessions by cookie, the
-//! pages around a sign-in, and the flags.
+//! What the examples have in common: the relying party, sessions by cookie, the pages around a sign-in, what
+//! guards an API, and the flags.
 //!
 //! `site.rs` has the three addresses of a sign-in (`/login`, `/callback`, `/logout`). It keeps people
-//! in `sessions.rs`, and `relying_party.rs` is what talks to the issuer.
+//! in `sessions.rs`, and `relying_party.rs` is what talks to the issuer. An API has `issuer.rs` and
+//! `introspection.rs` instead.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
 pub mod flags;
+pub mod introspection;
+pub mod issuer;
 pub mod page;
 pub mod provider;
 pub mod relying_party;

@@ -16,12 +16,9 @@ use serde::{Deserialize, Serialize};
 
 /// Endpoints that the metadata names and `openidconnect` does not read by itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of RFC 8414 §2")]
 pub struct FurtherEndpoints {
     /// RFC 7009
     pub revocation_endpoint: Option<Url>,
-    /// RFC 7662
-    pub introspection_endpoint: Option<Url>,
     /// OpenID Connect RP-Initiated Logout 1.0
     pub end_session_endpoint: Option<Url>,
 }

@@ -8,7 +8,6 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use openidconnect::core::{CoreAuthenticationFlow, CoreErrorResponseType, CoreIdTokenClaims, CoreTokenResponse, CoreUserInfoClaims};
 use openidconnect::{
@@ -18,11 +17,9 @@ use openidconnect::{
 };
 use serde::Deserialize;
 
+use super::issuer;
 use super::provider::{Provider, Registration, told};
 use super::signed_in::{SignedIn, Tokens};
-
-/// How long the issuer may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The application, ready to sign people in.
 pub struct RelyingParty {
@@ -78,18 +75,7 @@ impl RelyingParty {
     /// # Errors
     /// What is wrong, and what to do about it.
     pub async fn discover(registration: Registration) -> Result<Self, String> {
-        let issuer = &registration.issuer;
-        if !issuer.starts_with("http://") {
-            return Err(format!(
-                "{issuer} is not an http:// address, and the examples are built without TLS: see examples/README.md"
-            ));
-        }
-        // Redirects are not followed: they could lead secrets elsewhere.
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| told(&error))?;
+        let http = issuer::client(&registration.issuer)?;
         let provider = Provider::discover(&registration, &http).await?;
         Ok(Self {
             registration,
@@ -235,11 +221,6 @@ impl RelyingParty {
     pub fn sign_out_url(&self) -> String {
         let named = self.provider().further.end_session_endpoint.as_ref().map(Url::to_string);
         named.unwrap_or_else(|| format!("{}/logout", self.registration.issuer))
-    }
-
-    /// Where tokens are introspected, if the issuer does that.
-    pub fn introspection_url(&self) -> Option<Url> {
-        self.provider().further.introspection_endpoint.clone()
     }
 
     /// The issuer.

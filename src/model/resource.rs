@@ -79,6 +79,15 @@ impl ResourceCatalog {
         self.0.iter().filter(has_own).filter(|resource| resource.admits(client))
     }
 
+    /// A scope with all the others of every resource that one of its scopes belongs to; not of resources that are
+    /// for some clients only.
+    #[must_use]
+    pub fn completed(&self, scope: &Scope) -> Scope {
+        let is_meant = |resource: &&Resource| resource.clients.is_none() && resource.scope.iter().any(|token| scope.contains(token));
+        let meant = self.0.iter().filter(is_meant);
+        meant.fold(scope.clone(), |all, resource| all.union(&resource.scope))
+    }
+
     /// What of `scope` a token for these audiences may carry: nothing that belongs to resources that are not
     /// among them.
     #[must_use]

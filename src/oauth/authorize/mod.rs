@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! client and redirect URI ──▶ rest of the request ──▶ who is there ──▶ scope ──▶ consent ──▶ code
-//!     └ Reject                    └ Respond(error)       ├ SignIn                  └ AskConsent
-//!                                                        └ SelectAccount
+//!     └ Reject                    ├ Respond(error)       ├ SignIn                  └ AskConsent
+//!                                 └ Leave(error)         └ SelectAccount
 //! ```
 
 mod consent;
@@ -15,12 +15,14 @@ mod visitor;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::config::RegistrationPolicy;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientOrigin};
 use crate::protocol::authorization_request::{AuthorizationRequest, ResponseMode, ResponseTarget, Target};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
 use crate::protocol::parameters::Parameters;
+use crate::protocol::redirect_uri::{is_local, with_query};
 use crate::protocol::token_request::GrantType;
 
 use super::client_documents::{self, Found, Purpose};
@@ -41,6 +43,22 @@ pub struct AuthorizationResponse {
     pub parameters: Vec<(&'static str, String)>,
     /// The client's name, for the page that sends a form
     pub client_name: String,
+}
+
+impl AuthorizationResponse {
+    /// Where the answer leads that is in the query.
+    #[must_use]
+    pub fn location(&self) -> String {
+        let parameters: Vec<(&str, &str)> = self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        with_query(&self.redirect_uri, &parameters)
+    }
+
+    /// A parameter of the answer.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let mut found = self.parameters.iter().filter(|(key, _)| *key == name);
+        found.next().map(|(_, value)| value.as_str())
+    }
 }
 
 /// What a consent page shows.
@@ -89,6 +107,8 @@ pub enum Decision {
     Reject(Refusal),
     /// Tell the client, by way of the browser.
     Respond(AuthorizationResponse),
+    /// Tell the client, if the person wants to go where that leads.
+    Leave(AuthorizationResponse),
     /// The person has to sign in.
     SignIn {
         /// The state to continue with
@@ -184,7 +204,13 @@ impl Road<'_> {
             Ok(Ok(decision)) => Ok(decision),
             Ok(Err((destination, refusal))) => {
                 tracing::info!(event = "authorization_refused", client = destination.client.id, error = %refusal.code, detail = refusal.detail, "{}", refusal.description);
-                Ok(Decision::Respond(self.respond_error(&destination, &refusal)))
+                let response = self.respond_error(&destination, &refusal);
+                let leads_astray = self.answer.is_none() && self.leads_astray(&destination);
+                Ok(if leads_astray {
+                    Decision::Leave(response)
+                } else {
+                    Decision::Respond(response)
+                })
             }
             Err(fault) => Err(fault),
         }
@@ -274,6 +300,17 @@ impl Road<'_> {
                 self.consent(destination, asked, &catalog, &resources, visitor).await
             }
         }
+    }
+
+    /// Whether anybody could have made this client, to lead people who trust our address to theirs: a request with a
+    /// fault would send them there without a question (RFC 9700 §4.11.2).
+    fn leads_astray(&self, destination: &Destination) -> bool {
+        let made_by_anybody = match destination.client.origin {
+            ClientOrigin::Operator => false,
+            ClientOrigin::Registration => self.app.live().registration_policy() == RegistrationPolicy::Open,
+            ClientOrigin::Document => true,
+        };
+        made_by_anybody && !is_local(&destination.redirect_uri)
     }
 
     fn respond(&self, destination: &Destination, mut parameters: Vec<(&'static str, String)>) -> AuthorizationResponse {

@@ -62,10 +62,13 @@ pub async fn replace(app: &App, client_id: &str, presented: Option<&str>, body: 
     if let Some(seconds) = exceeded {
         return too_many(app, seconds, Some(&client.id)).await.map(Err);
     }
-    let catalog = app.store.read().await?.scopes().await?;
+    let (catalog, resources) = {
+        let mut connection = app.store.read().await?;
+        (connection.scopes().await?, connection.resources().await?)
+    };
     let wanted = ClientMetadata::parse(body).and_then(|metadata| {
         check_identity(app, &client, &metadata)?;
-        let settings = policy::settings(&metadata, policy::offer_to(&client, &live, &catalog))?;
+        let settings = policy::settings(&metadata, policy::offer_to(&client, &live, &catalog, resources))?;
         Ok((settings, metadata.about))
     });
     let (settings, about) = match wanted {

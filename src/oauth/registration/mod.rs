@@ -101,8 +101,11 @@ pub async fn register(app: &App, presented: Option<&str>, body: &[u8]) -> Result
         Ok(metadata) => metadata,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    let catalog = app.store.read().await?.scopes().await?;
-    let settings = match policy::settings(&metadata, policy::offer_to_new(&app.live(), &catalog)) {
+    let offer = {
+        let mut connection = app.store.read().await?;
+        policy::offer_to_new(&app.live(), &connection.scopes().await?, connection.resources().await?)
+    };
+    let settings = match policy::settings(&metadata, offer) {
         Ok(settings) => settings,
         Err(refusal) => return Ok(Err(refusal.into())),
     };

@@ -4,6 +4,7 @@
 use crate::base::invalid::Invalid;
 use crate::config::Config;
 use crate::model::client::{Client, ClientKind, ClientSettings, ConsentPolicy};
+use crate::model::resource::ResourceCatalog;
 use crate::model::scope::ScopeCatalog;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::claims::ADMIN_SCOPES;
@@ -24,6 +25,8 @@ pub struct Offer {
     pub usual_scope: Scope,
     /// The most that it may ask for
     pub scope: Scope,
+    /// The resources that scopes belong to
+    pub resources: ResourceCatalog,
     /// What it may redeem at the token endpoint
     pub grant_types: Vec<GrantType>,
     /// Everything that it has no say in
@@ -50,11 +53,12 @@ pub fn available_scope(live: &Config, catalog: &ScopeCatalog) -> Scope {
 }
 
 /// What a new client is offered.
-pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog) -> Offer {
+pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog, resources: ResourceCatalog) -> Offer {
     let available = available_scope(live, catalog);
     Offer {
         usual_scope: available.clone(),
         scope: available,
+        resources,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         base: ClientSettings {
             consent_policy: ConsentPolicy::Once,
@@ -69,8 +73,8 @@ pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog) -> Offer {
 /// What a client is offered that replaces its registration: what a new one is, and what an operator gave it since.
 /// What an operator took from its scope and grant types it can ask for again, as a new client can: who wants less for
 /// such clients says so in `registration_scope`, or turns the client off.
-pub fn offer_to(client: &Client, live: &Config, catalog: &ScopeCatalog) -> Offer {
-    let offer = offer_to_new(live, catalog);
+pub fn offer_to(client: &Client, live: &Config, catalog: &ScopeCatalog, resources: ResourceCatalog) -> Offer {
+    let offer = offer_to_new(live, catalog, resources);
     let mut grant_types = offer.grant_types;
     grant_types.extend(
         client
@@ -107,7 +111,13 @@ pub fn settings(metadata: &ClientMetadata, offer: Offer) -> Result<ClientSetting
     }
     let scope = match &metadata.scope {
         None => offer.usual_scope,
-        Some(asked) => asked.intersection(&offer.scope),
+        // MCP clients register for what the first refusal of a resource names, and keep the registration when another
+        // asks for more (RFC 6750 §3.1). So who may ask for one scope of a resource may ask for its others; what
+        // a token permits is for the person to say, each time.
+        Some(asked) => offer
+            .resources
+            .completed(&asked.intersection(&offer.scope))
+            .intersection(&offer.scope),
     };
     if scope.is_empty() {
         return Err(wrong("scope", "none of these scopes is for clients that register themselves"));

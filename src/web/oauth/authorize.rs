@@ -9,7 +9,6 @@ use crate::identity::form_token::BrowserId;
 use crate::oauth::authorize::{self, AuthorizationResponse, Decision};
 use crate::oauth::interaction::Interaction;
 use crate::protocol::authorization_request::ResponseMode;
-use crate::protocol::redirect_uri::with_query;
 
 use crate::web::call::Call;
 use crate::web::cookies;
@@ -72,6 +71,7 @@ pub fn carry_out(app: &App, decision: Decision) -> Result<HttpResponse, Error> {
     match decision {
         Decision::Reject(refusal) => Err(Error::RejectedAuthorization(refusal)),
         Decision::Respond(response) => respond(app, &response),
+        Decision::Leave(response) => pages::leave::render(app, &response),
         Decision::SignIn { interaction, .. } => to_page(app, "/login", &interaction),
         Decision::SelectAccount { interaction, .. } => to_page(app, "/select-account", &interaction),
         // Only the page itself can say that something was shown.
@@ -95,11 +95,7 @@ fn to_page(app: &App, path: &str, interaction: &Interaction) -> Result<HttpRespo
 /// password to the client (RFC 9700 §4.12).
 fn respond(app: &App, response: &AuthorizationResponse) -> Result<HttpResponse, Error> {
     match response.mode {
-        ResponseMode::Query => {
-            let parameters: Vec<(&str, &str)> = response.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let location = with_query(&response.redirect_uri, &parameters);
-            Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
-        }
+        ResponseMode::Query => Ok(HttpResponse::SeeOther().insert_header((LOCATION, response.location())).finish()),
         ResponseMode::FormPost => pages::form_post::render(app, response),
     }
 }

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod error;
 pub mod form_post;
 pub mod home;
+pub mod leave;
 pub mod login;
 pub mod logout;
 pub mod next;

@@ -93,6 +93,11 @@ async fn consent_page_of_a_client_with_a_document() {
         chrome.see("Allow Pocket Assistant to use your account?").await;
         chrome.see("Not verified.").await;
         chrome.inspect().await;
+        if path == "/far.json" {
+            chrome.open(&client.authorize_url(&[("scope", "unheard-of")])).await;
+            chrome.see("Never enter the password of your account there.").await;
+            chrome.inspect().await;
+        }
     }
     chrome.see("Any program on this device could pretend to be this app.").await;
     chrome.press("Allow").await;

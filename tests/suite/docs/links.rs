@@ -11,10 +11,12 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "",
         "docs",
         "docs/decisions",
-        "docs/protect-an-api",
+"docs/protect-an-api",
         "examples",
         "examples/todo",
         "examples/camera",
+        "examples/mcp_client",
+        "examples/mcp_server",
     ] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();

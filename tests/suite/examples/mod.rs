@@ -5,6 +5,9 @@
 
 mod camera;
 mod camera_api;
+mod mcp_client;
+mod mcp_server;
+mod protected_api;
 mod sessions;
 mod todo;
 
@@ -20,6 +23,9 @@ pub const CAMERA_SECRETS: [(&str, &str); 3] = [
     ("CAMERA_API_SECRET", "the-secret-of-the-api-of-the-camera-ours"),
     ("CAMERA_PASSWORD", "look-but-knock-first"),
 ];
+
+/// The secret with which the MCP server introspects.
+const MCP_SECRET: &str = "the-secret-of-the-mcp-server-of-the-tests";
 
 /// An installation with a server, and an example beside it.
 pub struct Stage {
@@ -44,9 +50,27 @@ impl Stage {
         Self::of(sandbox, "camera")
     }
 
+    /// The MCP server, with its declaration and the people who may do this and that.
+    pub fn mcp_server(sandbox: Sandbox, flags: &[&str]) -> Self {
+        let sandbox = sandbox.with("MCP_SERVER_SECRET", MCP_SECRET);
+        let port = free_port();
+        let declaration = std::fs::read_to_string(example("mcp_server/gatehouse.yaml")).expect("a declaration");
+        let declaration = declaration.replace("localhost:3000", &format!("localhost:{port}"));
+        sandbox.write("mcp_server.yaml", &declaration);
+        let path = sandbox.file("mcp_server.yaml").display().to_string();
+        sandbox.run(&["apply", "-f", &path]).done();
+        sandbox.run(&["seed", "--profile", "mcp"]).done();
+        let server = sandbox.serve();
+        Self::beside(sandbox, server, |sandbox| start_at(sandbox, "mcp_server", port, flags))
+    }
+
     fn of(sandbox: Sandbox, name: &str) -> Self {
         let server = sandbox.serve();
-        let (example, base) = start(&sandbox, name);
+        Self::beside(sandbox, server, |sandbox| start(sandbox, name))
+    }
+
+    fn beside(sandbox: Sandbox, server: Server, start: impl FnOnce(&Sandbox) -> (Server, String)) -> Self {
+        let (example, base) = start(&sandbox);
         example.await_connection();
         Self {
             sandbox,
@@ -101,16 +125,25 @@ fn with_secrets(sandbox: Sandbox) -> Sandbox {
 
 /// Applies the camera's declaration.
 fn apply_camera(sandbox: &Sandbox) {
-    let declaration = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/camera/gatehouse.yaml");
+    let declaration = example("camera/gatehouse.yaml");
     sandbox.run(&["apply", "-f", &declaration.display().to_string()]).done();
+}
+
+/// A file of the examples.
+fn example(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
 }
 
 /// Starts an example on a free port, with the issuer of a sandbox; it, and where browsers find it.
 fn start(sandbox: &Sandbox, name: &str) -> (Server, String) {
-    let port = free_port();
+    start_at(sandbox, name, free_port(), &[])
+}
+
+/// The same on a port that was chosen already, with further flags.
+fn start_at(sandbox: &Sandbox, name: &str, port: u16, flags: &[&str]) -> (Server, String) {
     let listen = format!("localhost:{port}");
     let mut command = sandbox.program(&binary(name).display().to_string());
-    command.args(["--issuer", &sandbox.issuer(), "--listen", &listen]);
+    command.args(["--issuer", &sandbox.issuer(), "--listen", &listen]).args(flags);
     let example = Server::start(command, SocketAddr::from(([127, 0, 0, 1], port)));
     (example, format!("http://{listen}"))
 }

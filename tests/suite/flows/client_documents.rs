@@ -7,6 +7,7 @@ use gatehouse::oauth::client_documents::{self, Found, Purpose};
 use gatehouse::oauth::clients;
 use serde_json::{Value, json};
 
+use super::registration;
 use crate::support::assertion::{ClientKey, claims, fields};
 use crate::support::browser::http;
 use crate::support::client::{TestClient, VERIFIER, send};
@@ -75,6 +76,43 @@ async fn begin(client: &TestClient) -> Page {
 }
 
 on_every_database! {
+    async fn a_fault_leads_nobody_away(app: TestApp) {
+        let elsewhere = Elsewhere::start().await;
+        elsewhere.serve(PATH, Served::json(&document(&elsewhere)));
+        let described = client(&app, &elsewhere);
+        let answer = registration::registered(&app, &json!({
+            "client_name": "Registered App", "redirect_uris": ["https://app.example/callback"], "token_endpoint_auth_method": "none",
+        })).await;
+        let mut registered = registration::client_of(&app, &answer).await;
+        "https://app.example/callback".clone_into(&mut registered.redirect_uri);
+        let browser = Browser::new();
+        for client in [&described, &registered] {
+            for fault in [&[("prompt", "none")][..], &[("scope", "unheard-of")], &[("code_challenge", ""), ("code_challenge_method", "")]] {
+                for mode in ["query", "form_post"] {
+                    let page = browser.get(&client.authorize_url(&[fault, &[("response_mode", mode)]].concat())).await;
+                    assert_eq!((page.status.as_u16(), page.location()), (200, None), "{fault:?} {mode}");
+                    assert!(page.body.contains("Never enter the password") && page.body.contains("app.example"), "{}", page.body);
+                    let leads_on = if mode == "query" { "href=\"https://app.example/callback?error=" } else { "name=\"error\"" };
+                    assert!(page.body.contains(leads_on) && page.body.contains("the state") != (mode == "query"), "{mode}: {}", page.body);
+                }
+            }
+            // A program on the device of the person is no address that they could take for ours.
+            if client.id() == described.id() {
+                let here = client.authorize_url(&[("prompt", "none"), ("redirect_uri", "http://127.0.0.1:5000/callback")]);
+                assert_eq!(browser.get(&here).await.answer("error").as_deref(), Some("login_required"));
+            }
+        }
+        // Who needs a token to register is known to somebody.
+        registration::set(&app, "registration", "token").await;
+        let page = browser.get(&registered.authorize_url(&[("prompt", "none")])).await;
+        assert_eq!(page.answer("error").as_deref(), Some("login_required"));
+        // The person's own no is sent without a question.
+        app.user("alice").await;
+        let page = browser.visit(&described.authorize_url(&[])).await;
+        let page = browser.sign_in(&page, "alice", "alice").await;
+        assert_eq!(browser.decide(&page, "deny").await.answer("error").as_deref(), Some("access_denied"));
+    }
+
     async fn a_document_is_enough(app: TestApp) {
         let elsewhere = Elsewhere::start().await;
         elsewhere.serve(PATH, Served::json(&document(&elsewhere)));
@@ -82,7 +120,7 @@ on_every_database! {
         app.define_scope("read", &[]).await;
         let client = client(&app, &elsewhere);
         let page = Browser::new().visit(&client.authorize_url(&[("code_challenge", ""), ("code_challenge_method", "")])).await;
-        assert_eq!(page.answer("error").as_deref(), Some("invalid_request"), "PKCE is needed: {}", page.body);
+        assert!(page.body.contains("code_challenge is required"), "PKCE is needed: {}", page.body);
         let other = TestClient { client: some_client(&elsewhere.url("/other.json")), ..client.clone() };
         assert_eq!(other.redeem("ghc_x").await.error(), "invalid_client", "nobody is asked for one who has nothing");
         let tokens = client.tokens("alice", &[("scope", "openid read offline_access admin:read")]).await;

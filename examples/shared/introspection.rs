@@ -15,8 +15,8 @@ use openidconnect::{
     TokenIntrospectionResponse, reqwest,
 };
 
-use crate::shared::provider::told;
-use crate::shared::relying_party::RelyingParty;
+use super::issuer::Issuer;
+use super::provider::told;
 
 /// How many tokens are remembered.
 const MAX_REMEMBERED: usize = 1_000;
@@ -27,16 +27,23 @@ type Client = CoreClient<EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNo
 pub struct Introspection {
     client: Client,
     http: reqwest::Client,
+    resource: String,
     believe: Duration,
     remembered: Mutex<Remembered>,
 }
 
-/// By the digest of each token: what it permits, and until when that is believed.
+/// By the digest of each token: whose it is and what it permits, and until when that is believed.
 type Remembered = HashMap<Vec<u8>, (Arc<ActiveToken>, Instant)>;
 
-/// A token that is good now.
+/// A token that is good now, and for this resource.
 #[derive(Debug)]
 pub struct ActiveToken {
+    /// Whose it is: a person, or the client itself
+    pub subject: String,
+    /// The person's name at the issuer; `None` when a client acts for itself
+    pub username: Option<String>,
+    /// Which client was given it
+    pub client_id: Option<String>,
     /// What it permits
     pub scope: BTreeSet<String>,
 }
@@ -44,29 +51,28 @@ pub struct ActiveToken {
 /// Why a token opens nothing.
 #[derive(Debug)]
 pub enum CheckError {
-    /// It is unknown, expired or revoked, or no access token at all
+    /// It is unknown, expired or revoked, is for another resource, or no access token at all
     NotActive,
     /// The issuer does not answer; what cannot be checked is refused
     Unavailable(String),
 }
 
 impl Introspection {
-    /// A client of the issuer that may introspect. Nothing is believed for longer than `believe`.
+    /// A client of the issuer that may introspect, for one resource: a token for another one is worth nothing
+    /// (RFC 8707 §3). Nothing is believed for longer than `believe`.
     ///
     /// # Errors
     /// When the issuer does not introspect.
-    pub fn new(party: &RelyingParty, client_id: &str, secret: String, believe: Duration) -> Result<Self, String> {
-        let issuer = party.issuer();
-        let endpoint = party
-            .introspection_url()
-            .ok_or_else(|| format!("{issuer} does not introspect tokens"))?;
-        let issuer = IssuerUrl::new(issuer.to_owned()).map_err(|error| told(&error))?;
-        let client = CoreClient::new(ClientId::new(client_id.to_owned()), issuer, JsonWebKeySet::default())
+    pub fn new(issuer: &Issuer, resource: String, client_id: &str, secret: String, believe: Duration) -> Result<Self, String> {
+        let endpoint = issuer.introspection_endpoint()?;
+        let name = IssuerUrl::new(issuer.name().to_owned()).map_err(|error| told(&error))?;
+        let client = CoreClient::new(ClientId::new(client_id.to_owned()), name, JsonWebKeySet::default())
             .set_client_secret(ClientSecret::new(secret))
             .set_introspection_url(IntrospectionUrl::from_url(endpoint));
         Ok(Self {
             client,
-            http: party.http().clone(),
+            http: issuer.http().clone(),
+            resource,
             believe,
             remembered: Mutex::default(),
         })
@@ -100,9 +106,18 @@ impl Introspection {
         if !answer.active() || answer.token_type().is_none() {
             return Err(CheckError::NotActive);
         }
+        let is_for_us = answer.aud().is_some_and(|audience| audience.contains(&self.resource));
+        let Some(subject) = answer.sub().filter(|_| is_for_us) else {
+            return Err(CheckError::NotActive);
+        };
         let scope = answer.scopes().into_iter().flatten().map(|scope| scope.to_string()).collect();
         let remaining = answer.exp().and_then(|exp| (exp - Utc::now()).to_std().ok()).unwrap_or_default();
-        let active = Arc::new(ActiveToken { scope });
+        let active = Arc::new(ActiveToken {
+            subject: subject.to_owned(),
+            username: answer.username().map(ToOwned::to_owned),
+            client_id: answer.client_id().map(|id| id.to_string()),
+            scope,
+        });
         self.remember(name, Arc::clone(&active), asked_at + self.believe.min(remaining));
         Ok(active)
     }

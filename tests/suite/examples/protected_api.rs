@@ -1,0 +1,150 @@
+//! The programs of `docs/protect-an-api/rust.md`: what they answer to whom, and that the page shows them as they are.
+
+use std::net::SocketAddr;
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Stage, binary, example};
+use crate::cli::person::{Application, CALLBACK, PASSWORD, Person, text};
+use crate::support::browser::http;
+use crate::support::process::{Sandbox, Server, free_port};
+
+#[test]
+fn the_page_shows_the_programs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protect-an-api/rust.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    for file in ["tokens.rs", "guard.rs", "actix.rs", "axum.rs"] {
+        let program = std::fs::read_to_string(example("protected_api").join(file)).expect("a program");
+        assert!(page.contains(&format!("```rust\n{program}```\n")), "the page has another {file}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_actix() {
+    tokens_open_what_they_should("protected_api_actix").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_axum() {
+    tokens_open_what_they_should("protected_api_axum").await;
+}
+
+/// An API with a server beside it, and somebody with a client for it.
+fn stage(program: &str) -> (Stage, Application, Person) {
+    let (sandbox, port) = (Sandbox::new(), free_port());
+    let listen = format!("localhost:{port}");
+    let base = format!("http://{listen}");
+    for scope in ["notes:read", "notes:write"] {
+        sandbox.run(&["scope", "add", scope, "--description", "Notes"]).done();
+    }
+    let scope = ["--scope", "notes:read notes:write"];
+    let resource = ["resource", "add", &base, "--name", "Notes"];
+    sandbox.run(&[&resource[..], &scope[..]].concat()).done();
+    let client = [
+        "client",
+        "add",
+        "Agent",
+        "--id",
+        "agent",
+        "--kind",
+        "native",
+        "--redirect-uri",
+        CALLBACK,
+    ];
+    let scope = ["--scope", "openid profile offline_access notes:read notes:write"];
+    sandbox.run(&[&client[..], &scope[..]].concat()).done();
+    sandbox.run_with_input(&["user", "add", "eve", "--password-stdin"], PASSWORD).done();
+
+    let (server, issuer) = (sandbox.serve(), sandbox.issuer());
+    let mut command = sandbox.program(&binary(program).display().to_string());
+    command.args([&issuer, &listen]);
+    let example = Server::start(command, SocketAddr::from(([127, 0, 0, 1], port)));
+    example.await_connection();
+    let stage = Stage {
+        sandbox,
+        server,
+        example,
+        base,
+    };
+    (stage, Application::public(&issuer, "agent"), Person::new(&issuer, "eve", PASSWORD))
+}
+
+/// Status, challenge and JSON of an answer.
+async fn answer(request: RequestBuilder) -> (StatusCode, String, Value) {
+    let answer = request.send().await.expect("an answer");
+    let challenge = answer.headers().get("www-authenticate");
+    let challenge = challenge.map_or("", |value| value.to_str().expect("text")).to_owned();
+    (answer.status(), challenge, answer.json().await.unwrap_or_default())
+}
+
+async fn tokens_open_what_they_should(program: &str) {
+    let (mut stage, application, person) = stage(program);
+    let http = http();
+    let url = stage.url("/notes");
+    let (read, write) = (|| http.get(&url), || http.post(&url).json(&json!({ "text": "milk" })));
+    let metadata = stage.url("/.well-known/oauth-protected-resource");
+    let challenge = |start: &str| format!("Bearer {start}resource_metadata=\"{metadata}\"");
+    let tokens = async |scope: &str| {
+        let code = person.authorize("agent", scope).await.expect("a code");
+        let (status, tokens) = application.redeem(&code).await.expect("an answer");
+        assert_eq!(status, StatusCode::OK, "{tokens}");
+        tokens
+    };
+
+    let (status, _, told) = answer(http.get(&metadata)).await;
+    let issuer = stage.sandbox.issuer();
+    assert_eq!(
+        (status, &told["resource"], &told["authorization_servers"]),
+        (StatusCode::OK, &json!(stage.base), &json!([issuer]))
+    );
+    for request in [
+        read(),
+        read().basic_auth("eve", Some(PASSWORD)),
+        read().header("authorization", "Bearer"),
+    ] {
+        let (status, told, _) = answer(request).await;
+        assert_eq!((status, told), (StatusCode::UNAUTHORIZED, challenge("scope=\"notes:read\", ")));
+    }
+
+    let narrow = tokens("notes:read").await;
+    let token = text(&narrow, "access_token");
+    let (status, told, body) = answer(read().bearer_auth(&token)).await;
+    assert_eq!((status, &body["by"]), (StatusCode::OK, &json!("agent")), "{told} {body}");
+    let (status, told, _) = answer(write().bearer_auth(&token)).await;
+    let expected = challenge("error=\"insufficient_scope\", scope=\"notes:write\", ");
+    assert_eq!((status, told), (StatusCode::FORBIDDEN, expected));
+    let wide = text(&tokens("notes:read notes:write").await, "access_token");
+    assert_eq!(answer(write().bearer_auth(&wide)).await.0, StatusCode::OK);
+
+    let elsewhere = tokens("openid profile").await;
+    let forged = forged(&token);
+    for (name, wrong) in [
+        ("another resource's", text(&elsewhere, "access_token")),
+        ("an ID token", text(&elsewhere, "id_token")),
+        ("a refresh token", text(&narrow, "refresh_token")),
+        (
+            "another's signature",
+            format!("{}.{}", token.rsplit_once('.').expect("a JWT").0, "A".repeat(342)),
+        ),
+        ("no signature", forged),
+        ("nothing like it", "x".to_owned()),
+    ] {
+        let (status, told, _) = answer(read().bearer_auth(&wrong)).await;
+        assert_eq!(
+            (status, told),
+            (StatusCode::UNAUTHORIZED, challenge("error=\"invalid_token\", ")),
+            "{name}"
+        );
+    }
+    // Keys that are not known are asked for, but not each time.
+    stage.server.kill();
+    assert_eq!(answer(read().bearer_auth(&token)).await.0, StatusCode::OK, "nobody is asked");
+}
+
+/// The token with the algorithm `none`.
+fn forged(token: &str) -> String {
+    let header = gatehouse::base::encoding::base64url(br#"{"alg":"none","typ":"at+jwt","kid":"x"}"#);
+    let claims = token.split('.').nth(1).expect("claims");
+    format!("{header}.{claims}.")
+}
