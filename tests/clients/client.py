@@ -96,15 +96,15 @@ async def main() -> None:
 
         tools = await client.list_tools()
         tell("tools", tools=sorted(tool.name for tool in tools.tools))
-        await call("get_user_profile")
+        await call("read_data")
         memory.tell("authorized")
 
         # The library refreshes once the time is over for which the token was issued.
         await asyncio.sleep(max(0, memory.kept_at + memory.tokens.expires_in + 1 - time.time()))
-        await call("read_data")
+        await call("get_user_profile")
         memory.tell("refreshed")
 
-        await call("write_data", text="hello")
+        await call("write_data", title="greeting", text="hello")
         memory.tell("stepped_up")
         await call("read_data")
     tell("done")

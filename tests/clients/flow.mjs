@@ -107,22 +107,22 @@ export async function run(sdk, host, door) {
   await persist(connect);
   const { tools } = await persist(() => client.listTools());
   tell('tools', { tools: tools.map((tool) => tool.name).sort() });
-  await persist(() => call('get_user_profile'));
+  await persist(() => call('read_data'));
   host.tell('authorized');
 
   // As if it had run out: the server refuses it, and the library has to refresh.
   host.kept.tokens = { ...host.kept.tokens, access_token: `${host.kept.tokens.access_token}x` };
-  await call('read_data');
+  await call('get_user_profile');
   host.tell('refreshed');
 
   await persist(async () => {
     try {
-      await call('write_data', { text: 'hello' });
+      await call('write_data', { title: 'greeting', text: 'hello' });
     } catch (error) {
       if (!sdk.widen || error instanceof UnauthorizedError) throw error;
       tell('refused', { message: error.message });
       await sdk.widen(error);
-      await call('write_data', { text: 'hello' });
+      await call('write_data', { title: 'greeting', text: 'hello' });
     }
   });
   host.tell('stepped_up');

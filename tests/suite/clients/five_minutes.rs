@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use super::{PYTHON_SERVER, Story};
-use crate::support::process::{BINARY, Sandbox};
+use crate::support::process::{BINARY, Sandbox, free_port};
 
 /// The blocks after `<!-- run -->`, each with what stands there.
 fn blocks(page: &str) -> Vec<String> {
@@ -36,7 +36,9 @@ async fn five_minutes_are_enough() {
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let sandbox = sandbox.with("PATH", &path).with("GATEHOUSE_LISTEN", &address);
     let _gatehouse = sandbox.serve();
-    let (_server, resource) = PYTHON_SERVER.serve(&sandbox, &[]);
+    let port = free_port();
+    let resource = PYTHON_SERVER.resource(port);
+    let _server = PYTHON_SERVER.serve(&sandbox, port, ("", ""));
     let page = page
         .replace("http://127.0.0.1:8000", &sandbox.issuer())
         .replace("http://127.0.0.1:9000", resource.trim_end_matches("/mcp"));

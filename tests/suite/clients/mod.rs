@@ -18,26 +18,35 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::examples::binary;
 use crate::support::Browser;
 use crate::support::browser::http;
 use crate::support::client::VERIFIER;
 use crate::support::process::{Sandbox, Server, free_port};
 use crate::support::tools;
 
-/// A program of a page in `docs/protect-an-api/`.
+/// A resource server.
 #[derive(Clone, Copy)]
 pub struct Program {
-    page: &'static str,
+    /// The page in `docs/protect-an-api/` that it stands on; none for one of `examples/`
+    page: Option<&'static str>,
     file: &'static str,
     /// The path of its identifier
     path: &'static str,
+    /// What is read there, after somebody wrote "hello"
+    pub data: &'static str,
     /// A module that it imports, and the one that it shall import instead
     instead: Option<(&'static str, &'static str)>,
 }
 
 /// The MCP server that the clients talk to.
-pub const SERVER: Program = TYPESCRIPT_SERVER;
+pub const SERVER: Program = EXAMPLE;
 
+const EXAMPLE: Program = Program {
+    page: None,
+    data: "hello",
+    ..Program::new("", "mcp_server", "/mcp")
+};
 pub const PYTHON_API: Program = Program::new("python.md", "api.py", "");
 pub const PYTHON_SERVER: Program = Program::new("python.md", "server.py", "/mcp");
 pub const TYPESCRIPT_API: Program = Program::new("typescript.md", "api.ts", "");
@@ -46,9 +55,10 @@ pub const TYPESCRIPT_SERVER: Program = Program::new("typescript.md", "server.ts"
 impl Program {
     const fn new(page: &'static str, file: &'static str, path: &'static str) -> Self {
         Self {
-            page,
+            page: Some(page),
             file,
             path,
+            data: "one, two, three",
             instead: None,
         }
     }
@@ -61,27 +71,41 @@ impl Program {
         }
     }
 
-    /// Starts it on a free port, with the issuer of a sandbox and more variables; it, and its identifier.
-    pub fn serve(self, sandbox: &Sandbox, variables: &[(&str, &str)]) -> (Server, String) {
-        unpack(sandbox, self.page);
-        if let Some((module, other)) = self.instead {
-            let text = std::fs::read_to_string(sandbox.file(self.file)).expect("the program");
-            let import = format!("from {module} import");
-            assert!(text.contains(&import), "{text}");
-            sandbox.write(self.file, &text.replace(&import, &format!("from {other} import")));
-        }
-        let port = free_port();
-        let resource = format!("http://127.0.0.1:{port}{}", self.path);
-        let mut command = interpreter(sandbox, self.file);
-        command.envs([
-            ("ISSUER", sandbox.issuer()),
-            ("RESOURCE", resource.clone()),
-            ("PORT", port.to_string()),
-        ]);
-        command.envs(variables.iter().copied());
+    /// Its identifier, at a port.
+    pub fn resource(self, port: u16) -> String {
+        let host = if self.page.is_some() { "127.0.0.1" } else { "localhost" };
+        format!("http://{host}:{port}{}", self.path)
+    }
+
+    /// Starts it at a port, with the issuer of a sandbox and the client by which it introspects.
+    pub fn serve(self, sandbox: &Sandbox, port: u16, (id, secret): (&str, &str)) -> Server {
+        let command = if let Some(page) = self.page {
+            unpack(sandbox, page);
+            self.replace_module(sandbox);
+            let mut command = interpreter(sandbox, self.file);
+            command.envs([("ISSUER", sandbox.issuer()), ("RESOURCE", self.resource(port))]);
+            command
+                .env("PORT", port.to_string())
+                .env("CLIENT_ID", id)
+                .env("CLIENT_SECRET", secret);
+            command
+        } else {
+            let mut command = sandbox.program(&binary(self.file).display().to_string());
+            command.args(["--issuer", &sandbox.issuer(), "--listen", &format!("localhost:{port}")]);
+            command.env("MCP_SERVER_ID", id).env("MCP_SERVER_SECRET", secret);
+            command
+        };
         let server = Server::start(command, SocketAddr::from(([127, 0, 0, 1], port)));
         server.await_connection();
-        (server, resource)
+        server
+    }
+
+    fn replace_module(self, sandbox: &Sandbox) {
+        let Some((module, other)) = self.instead else { return };
+        let text = std::fs::read_to_string(sandbox.file(self.file)).expect("the program");
+        let import = format!("from {module} import");
+        assert!(text.contains(&import), "{text}");
+        sandbox.write(self.file, &text.replace(&import, &format!("from {other} import")));
     }
 }
 
@@ -89,6 +113,8 @@ impl Program {
 pub struct Stage {
     pub sandbox: Sandbox,
     pub resource: String,
+    /// What is read there in the end
+    pub data: &'static str,
     /// Who may introspect
     pub api: (String, String),
     _gatehouse: Server,
@@ -107,12 +133,15 @@ impl Stage {
             .run(&["client", "add", "API", "--kind", "service", "--id", "api", "--json"])
             .json();
         let api = ("api".to_owned(), service["client_secret"].as_str().expect("a secret").to_owned());
-        let (server, resource) = program.serve(&sandbox, &[("CLIENT_ID", &api.0), ("CLIENT_SECRET", &api.1)]);
+        let port = free_port();
+        let resource = program.resource(port);
         let settings = ["--name", "Data", "--scope", "read write", "--token-lifetime", lifetime];
         sandbox.run(&[&["resource", "add", &resource], &settings[..]].concat()).done();
+        let server = program.serve(&sandbox, port, (&api.0, &api.1));
         Self {
             sandbox,
             resource,
+            data: program.data,
             api,
             _gatehouse: gatehouse,
             _server: server,

@@ -11,7 +11,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "",
         "docs",
         "docs/decisions",
-"docs/protect-an-api",
+        "docs/protect-an-api",
         "examples",
         "examples/todo",
         "examples/camera",

@@ -224,7 +224,7 @@ async fn no_message_slips_past_the_guard() {
     let long = message("public_info", &json!({ "x": "y".repeat(70_000) }));
     assert_eq!(answer(agent.post(long)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     let get = agent.http.get(agent.stage.url("/mcp")).header("accept", "text/event-stream");
-    assert_eq!(answer(get).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer(get).await.0, StatusCode::METHOD_NOT_ALLOWED);
     for (name, value) in [("host", "evil.example"), ("origin", "https://evil.example")] {
         let (status, ..) = answer(agent.call("public_info").header(name, value)).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{name}");

@@ -149,7 +149,7 @@ fn start_at(sandbox: &Sandbox, name: &str, port: u16, flags: &[&str]) -> (Server
 }
 
 /// Where cargo puts an example: beside the binary.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let folder = Path::new(BINARY).parent().expect("a folder").join("examples");
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
