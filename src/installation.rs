@@ -115,15 +115,20 @@ async fn resolve_secret(config: &Config, store: &Store, random: &Random) -> Resu
         return Err(OpenError::Refused("APP_SECRET is not set".to_owned()));
     };
     let file = secret_file(database);
-    match read_secret(&file)? {
-        Some(secret) => Ok(secret),
-        None if store.read().await?.setting(Setting::SecretCheck).await?.is_some() => Err(OpenError::Refused(format!(
+    if let Some(secret) = read_secret(&file)? {
+        return Ok(secret);
+    }
+    if store.read().await?.setting(Setting::SecretCheck).await?.is_none() {
+        return create_secret(&file, random);
+    }
+    // Another process may have made both since: first the file, then what is in the database.
+    read_secret(&file)?.ok_or_else(|| {
+        OpenError::Refused(format!(
             "{} is missing, and {} was made with the secret that was in it: restore the file, or set APP_SECRET",
             file.display(),
             database.display()
-        ))),
-        None => create_secret(&file, random),
-    }
+        ))
+    })
 }
 
 fn read_secret(file: &Path) -> Result<Option<SecretString>, OpenError> {

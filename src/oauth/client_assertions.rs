@@ -7,7 +7,8 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientOrigin};
+use crate::outside::Wanted;
 use crate::protocol::client_assertion::{ClientAssertion, LEEWAY};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::jwks::{AssertionAlgorithm, KeyMaterial, KeySet, PublicKey};
@@ -77,8 +78,13 @@ async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result
     let Some(uri) = &client.jwks_uri else {
         return Err("none are registered".to_owned());
     };
-    let wanted = (assertion.kid.as_deref(), assertion.algorithm);
-    let read = app.key_sets.with_key(&app.key_fetch, uri, wanted, app.now()).await;
+    let wanted = Wanted {
+        url: uri,
+        kid: assertion.kid.as_deref(),
+        algorithm: assertion.algorithm,
+        is_vouched_for: client.origin == ClientOrigin::Operator,
+    };
+    let read = app.key_sets.with_key(&app.key_fetch, wanted, app.now()).await;
     read.map_err(|error| error.to_string())
 }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use url::Url;
+
 use crate::base::clock::{Seconds, Timestamp};
 use crate::protocol::jwks::{AssertionAlgorithm, KeySet};
 
@@ -19,6 +21,24 @@ const UNKNOWN_KEY_INTERVAL: Seconds = 60;
 const FAILURE_INTERVAL: Seconds = 10;
 /// The most key sets that are kept.
 const MOST: usize = 1000;
+/// How often keys of one host are read in a while for clients that nobody vouches for: whoever can describe a client
+/// can name somebody else's host.
+const READS_OF_HOST: u32 = 30;
+/// That while, in seconds.
+const WINDOW: Seconds = 60;
+
+/// Which keys are wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Where they are
+    pub url: &'a str,
+    /// The name of the key that made a signature, if it said one
+    pub kid: Option<&'a str>,
+    /// What it was made with
+    pub algorithm: AssertionAlgorithm,
+    /// An operator made the client
+    pub is_vouched_for: bool,
+}
 
 /// Why there are no keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +47,8 @@ pub enum KeySetError {
     Fetch(FetchError),
     /// What was fetched is no key set
     Content(String),
+    /// Keys of this host were read too often
+    TooOften,
 }
 
 impl fmt::Display for KeySetError {
@@ -34,6 +56,7 @@ impl fmt::Display for KeySetError {
         match self {
             Self::Fetch(error) => error.fmt(f),
             Self::Content(problem) => f.write_str(problem),
+            Self::TooOften => f.write_str("too many keys of this host were read in the last minute"),
         }
     }
 }
@@ -42,11 +65,16 @@ impl fmt::Display for KeySetError {
 struct Kept {
     outcome: Result<Arc<KeySet>, KeySetError>,
     read_at: Timestamp,
+    is_vouched_for: bool,
 }
 
 /// The key sets that this node has read.
 #[derive(Debug, Default)]
-pub struct KeySets(Mutex<HashMap<String, Kept>>);
+pub struct KeySets {
+    kept: Mutex<HashMap<String, Kept>>,
+    /// By host: since when its reads are counted, and how many there were
+    reads: Mutex<HashMap<String, (Timestamp, u32)>>,
+}
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,18 +89,13 @@ impl KeySets {
     /// # Errors
     /// When it cannot be read. What was read longer ago than its time is not used again: a key may have been
     /// withdrawn.
-    pub async fn with_key(
-        &self,
-        fetch: &Fetch,
-        url: &str,
-        (kid, algorithm): (Option<&str>, AssertionAlgorithm),
-        now: Timestamp,
-    ) -> Result<Arc<KeySet>, KeySetError> {
+    pub async fn with_key(&self, fetch: &Fetch, wanted: Wanted<'_>, now: Timestamp) -> Result<Arc<KeySet>, KeySetError> {
+        let url = wanted.url;
         if let Some(kept) = self.kept(url) {
             let age = now - kept.read_at;
             match &kept.outcome {
                 Ok(keys) => {
-                    let has_key = keys.candidates(kid, algorithm).next().is_some();
+                    let has_key = keys.candidates(wanted.kid, wanted.algorithm).next().is_some();
                     if age < UNKNOWN_KEY_INTERVAL || has_key && age < LIFETIME {
                         return Ok(Arc::clone(keys));
                     }
@@ -81,32 +104,54 @@ impl KeySets {
                 Err(_) => {}
             }
         }
+        if !wanted.is_vouched_for && !self.may_read(url, now) {
+            return self.usable(url, now).unwrap_or(Err(KeySetError::TooOften));
+        }
         let outcome = read(fetch, url).await;
         if let Err(error) = &outcome {
             tracing::warn!(event = "keys_not_fetched", url, "the keys of a client could not be read: {error}");
             // Anybody can ask for a key that is not there. What was read and still holds is not lost by that.
-            let usable = self.kept(url).filter(|kept| kept.outcome.is_ok() && now - kept.read_at < LIFETIME);
-            if let Some(kept) = usable {
-                return kept.outcome;
+            if let Some(usable) = self.usable(url, now) {
+                return usable;
             }
         }
         let kept = Kept {
             outcome: outcome.clone(),
             read_at: now,
+            is_vouched_for: wanted.is_vouched_for,
         };
         self.keep(url, kept);
         outcome
     }
 
     fn kept(&self, url: &str) -> Option<Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
+    fn usable(&self, url: &str, now: Timestamp) -> Option<Result<Arc<KeySet>, KeySetError>> {
+        let kept = self.kept(url).filter(|kept| now - kept.read_at < LIFETIME)?;
+        kept.outcome.is_ok().then_some(kept.outcome)
+    }
+
+    /// Counts a read of a host, unless there were too many.
+    fn may_read(&self, url: &str, now: Timestamp) -> bool {
+        let host = Url::parse(url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default();
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        reads.retain(|_, (since, _)| now - *since < WINDOW);
+        let (_, count) = reads.entry(host).or_insert((now, 0));
+        *count = count.saturating_add(1);
+        *count <= READS_OF_HOST
     }
 
     fn keep(&self, url: &str, kept: Kept) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST && !all.contains_key(url) {
-            let oldest = all.iter().min_by_key(|(_, kept)| kept.read_at).map(|(url, _)| url.clone());
-            if let Some(oldest) = oldest {
+            // Whoever describes a thousand clients drives out no key of those that an operator made.
+            let oldest = all.iter().min_by_key(|(_, kept)| (kept.is_vouched_for, kept.read_at));
+            if let Some(oldest) = oldest.map(|(url, _)| url.clone()) {
                 all.remove(&oldest);
             }
         }

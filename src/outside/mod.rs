@@ -19,5 +19,5 @@ pub mod resolver;
 mod wire;
 
 pub use fetch::{Fetch, FetchError, Fetched, Rules};
-pub use key_sets::KeySets;
+pub use key_sets::{KeySets, Wanted};
 pub use resolver::Resolver;

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::outside::address::special_use;
-use gatehouse::outside::{Fetch, FetchError, Resolver, Rules};
+use gatehouse::outside::{Fetch, FetchError, KeySets, Resolver, Rules, Wanted};
 use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::jwks::AssertionAlgorithm;
 use gatehouse::protocol::token_request::GrantType;
 use serde_json::{Value, json};
 
@@ -430,6 +431,39 @@ async fn many_who_want_the_same_ask_once() {
     assert_eq!(elsewhere.connections(), 1);
     fetch.json(&url, LIMIT).await.unwrap();
     assert_eq!(elsewhere.connections(), 2, "nothing is kept here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_one_host_are_read_only_so_often_for_strangers() {
+    let elsewhere = Elsewhere::start().await;
+    let fetch = way_out(true, Duration::from_secs(5), Resolver::system());
+    let key_sets = KeySets::default();
+    let read = async |number: usize, is_vouched_for: bool, now: i64| {
+        let path = format!("/keys/{number}");
+        elsewhere.serve(&path, Served::json(&json!({ "keys": [] })));
+        let url = elsewhere.url(&path);
+        let wanted = Wanted {
+            url: &url,
+            kid: None,
+            algorithm: AssertionAlgorithm::Es256,
+            is_vouched_for,
+        };
+        key_sets.with_key(&fetch, wanted, now).await.is_ok()
+    };
+    for number in 0..30 {
+        assert!(read(number, false, 1_000).await, "{number}");
+    }
+    assert!(
+        !read(30, false, 1_010).await,
+        "whoever describes clients does not make us flood a host"
+    );
+    assert_eq!(elsewhere.connections(), 30);
+    assert!(read(0, false, 1_059).await, "what is kept is good");
+    assert!(
+        read(31, true, 1_059).await,
+        "who was registered by an operator does not suffer for it"
+    );
+    assert!(read(30, false, 1_061).await, "and nobody does for long");
 }
 
 #[tokio::test(flavor = "multi_thread")]
