@@ -14,9 +14,12 @@ use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
 use crate::model::statistic::Counters;
-use crate::outside::{Fetch, KeySets};
+use crate::outside::{Fetch, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
+
+/// How many documents of unknown clients are fetched at once because one network asks for them.
+const FETCHES_OF_NETWORK: usize = 4;
 
 /// The application, on behalf of one request. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -53,10 +56,14 @@ pub struct Parts {
     pub keys: KeyRing,
     /// Password hashing.
     pub passwords: Passwords,
-    /// The way out.
+    /// The way out for strangers: documents of clients that are not known yet.
     pub fetch: Fetch,
-    /// The way out for public keys of clients: strangers who name slow documents do not keep these waiting.
-    pub key_fetch: Fetch,
+    /// What of it one network may have at once.
+    pub fetch_shares: Shares,
+    /// The way out for clients that are known, but that nobody vouches for: strangers do not keep these waiting.
+    pub known_fetch: Fetch,
+    /// The way out for clients that an operator made: nobody else keeps these waiting.
+    pub operator_fetch: Fetch,
     /// Public keys of clients, as they were fetched.
     pub key_sets: KeySets,
     /// Time.
@@ -89,7 +96,9 @@ impl App {
             secrets,
             keys,
             passwords,
-            key_fetch: fetch.apart(),
+            known_fetch: fetch.apart(),
+            operator_fetch: fetch.apart(),
+            fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,
             key_sets: KeySets::default(),
             clock,

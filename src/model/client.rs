@@ -203,7 +203,7 @@ impl ClientSettings {
             } else {
                 vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
             },
-            scope: Scope::parse(scope).unwrap_or_default(),
+            scope: Scope::stored(scope).unwrap_or_default(),
             consent_policy: ConsentPolicy::Once,
             access_token_format: AccessTokenFormat::Jwt,
             signing_algorithm: SigningAlgorithm::Rs256,

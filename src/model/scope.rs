@@ -80,6 +80,20 @@ impl Deref for ScopeDefinition {
 pub struct ScopeCatalog(pub Vec<ScopeDefinition>);
 
 impl ScopeCatalog {
+    /// All scopes together, however many there are.
+    #[must_use]
+    pub fn whole(&self) -> Scope {
+        self.those(|_| true)
+    }
+
+    /// The scopes that are chosen, together.
+    #[must_use]
+    pub fn those(&self, chosen: impl Fn(&ScopeDefinition) -> bool) -> Scope {
+        let names = self.0.iter().filter(|scope| chosen(scope)).map(|scope| scope.name.as_str());
+        // Names of scopes are scope tokens.
+        Scope::stored(&names.collect::<Vec<_>>().join(" ")).unwrap_or_default()
+    }
+
     /// The definition of a scope token.
     #[must_use]
     pub fn definition(&self, name: &str) -> Option<&ScopeDefinition> {

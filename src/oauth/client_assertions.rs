@@ -78,13 +78,15 @@ async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result
     let Some(uri) = &client.jwks_uri else {
         return Err("none are registered".to_owned());
     };
+    let is_vouched_for = client.origin == ClientOrigin::Operator;
     let wanted = Wanted {
         url: uri,
         kid: assertion.kid.as_deref(),
         algorithm: assertion.algorithm,
-        is_vouched_for: client.origin == ClientOrigin::Operator,
+        is_vouched_for,
     };
-    let read = app.key_sets.with_key(&app.key_fetch, wanted, app.now()).await;
+    let fetch = if is_vouched_for { &app.operator_fetch } else { &app.known_fetch };
+    let read = app.key_sets.with_key(fetch, wanted, app.now()).await;
     read.map_err(|error| error.to_string())
 }
 

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
+use crate::base::network::network_of;
 use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Actor, EventKind};
@@ -28,9 +29,13 @@ const USUAL_LIFETIME: Seconds = 3600;
 /// For how long a client that cannot be read any more may go on authenticating, in seconds.
 const STALE: Seconds = 86_400;
 
-/// How often one document, and all documents of one host, may fail in a minute before nobody is sent there for the
-/// next minute: whoever sends us somewhere must not be able to do so without end.
-const FAILURES: [(&str, i64); 2] = [("document", 10), ("documents of", 60)];
+/// How often one document may fail in a minute before nobody is sent there for the next minute.
+const FAILURES_OF_DOCUMENT: i64 = 10;
+/// How often documents of unknown clients may fail that one network asks for, before it is sent nowhere for the next
+/// minute: whoever sends us somewhere must not be able to do so without end.
+const FAILURES_OF_NETWORK: i64 = 20;
+/// The same of one host, whoever asks. Much more, or one network could keep everybody from its documents.
+const FAILURES_OF_HOST: i64 = 300;
 /// The time in which failures are counted, and for which the target is left alone, in seconds.
 const MINUTE: Seconds = 60;
 
@@ -87,7 +92,12 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
     let problem = match read(app, &url, known.is_some()).await? {
         Ok((document, lifetime)) => match keep(app, &url, document, now + lifetime).await? {
             Ok(client) => return Ok(Found::Known(Box::new(client))),
-            Err(problem) => problem,
+            Err(problem) => {
+                // What cannot be kept was fetched for nothing, and would be again.
+                let network = network_of(app.context().address.as_deref().unwrap_or_default());
+                count_failure(app, &counters(&url, &network, known.is_some()), now).await?;
+                problem
+            }
         },
         Err(problem) => problem,
     };
@@ -100,7 +110,8 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
 
 /// Fetches and reads a document; for how many seconds it holds.
 async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(ClientDocument, Seconds), String>, Fault> {
-    let counters = counters(url, is_known);
+    let network = network_of(app.context().address.as_deref().unwrap_or_default());
+    let counters = counters(url, &network, is_known);
     let now = app.now();
     {
         let mut connection = app.store.read().await?;
@@ -110,8 +121,17 @@ async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(Cl
             }
         }
     }
+    if !is_known && new_ones(app, url).exceeded_for(&mut app.store.read().await?, now).await?.is_some() {
+        return Ok(Err("too many new documents became known in the last minutes".to_owned()));
+    }
+    // One network does not take all the turns that strangers have; it learns of that as of any other failure.
+    let share = if is_known { None } else { app.fetch_shares.take(&network) };
+    if !is_known && share.is_none() {
+        return Ok(Err("too much is being fetched for this network".to_owned()));
+    }
+    let fetch = if is_known { &app.known_fetch } else { &app.fetch };
     let mut counts = true;
-    let outcome = match app.fetch.json(url.as_str(), MAX_BYTES).await {
+    let outcome = match fetch.json(url.as_str(), MAX_BYTES).await {
         Ok(fetched) => ClientDocument::parse(url, &fetched.body).map(|document| {
             let lifetime = fetched.freshness.unwrap_or(USUAL_LIFETIME).clamp(LIFETIME.0, LIFETIME.1);
             (document, lifetime)
@@ -121,29 +141,39 @@ async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(Cl
             Err(error.to_string())
         }
     };
+    drop(share);
     if outcome.is_err() && counts {
-        let mut tx = app.store.begin().await?;
-        for (id, limit) in &counters {
-            let counter = tx.count_attempt(id, now, now + MINUTE).await?;
-            if counter.failures >= *limit {
-                tx.block_attempts(id, now + MINUTE, now + MINUTE).await?;
-            }
-        }
-        tx.commit().await?;
+        count_failure(app, &counters, now).await?;
     }
     Ok(outcome)
 }
 
-/// The counters of failures of a document and, as long as its client is not known, of its host, in an order that is the
-/// same for everybody. Strangers can make any number of documents of a host fail; those that are known do not suffer.
-fn counters(url: &DocumentUrl, is_known: bool) -> Vec<(String, i64)> {
-    let subjects = [url.as_str(), url.host_name()];
-    let mut counters: Vec<(String, i64)> = FAILURES
-        .iter()
-        .zip(subjects)
-        .take(if is_known { 1 } else { 2 })
-        .map(|((name, limit), subject)| (counter(name, subject), *limit))
-        .collect();
+/// Counts a failure by all of its counters.
+async fn count_failure(app: &App, counters: &[(String, i64)], now: Timestamp) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    for (id, limit) in counters {
+        let counter = tx.count_attempt(id, now, now + MINUTE).await?;
+        if counter.failures >= *limit {
+            tx.block_attempts(id, now + MINUTE, now + MINUTE).await?;
+        }
+    }
+    tx.commit().await
+}
+
+/// The quota of clients that become known.
+fn new_ones(app: &App, url: &DocumentUrl) -> Quota {
+    Quota::of_document(app, url.host_name(), app.context().address.as_deref())
+}
+
+/// The counters of failures of a document and, as long as its client is not known, of who asks for it and of its host,
+/// in an order that is the same for everybody. Strangers can make any number of documents of a host fail; those that are
+/// known do not suffer.
+fn counters(url: &DocumentUrl, network: &str, is_known: bool) -> Vec<(String, i64)> {
+    let mut counters = vec![(counter("document", url.as_str()), FAILURES_OF_DOCUMENT)];
+    if !is_known {
+        counters.push((counter("documents asked for by", network), FAILURES_OF_NETWORK));
+        counters.push((counter("documents of", url.host_name()), FAILURES_OF_HOST));
+    }
     counters.sort();
     counters
 }
@@ -165,8 +195,7 @@ async fn keep(app: &App, url: &DocumentUrl, document: ClientDocument, expires_at
     let kept = match before {
         None => {
             // Each is a row that a stranger makes.
-            let quota = Quota::of_document(app, url.host_name(), app.context().address.as_deref());
-            if let Some(seconds) = quota.spend(&mut tx, now).await? {
+            if let Some(seconds) = new_ones(app, url).spend(&mut tx, now).await? {
                 return Ok(Err(format!(
                     "too many new documents became known; there is room again in {seconds} seconds"
                 )));
@@ -248,7 +277,7 @@ pub async fn remove_idle(app: &App) -> Result<u64, Fault> {
 fn described(app: &App, catalog: &ScopeCatalog, before: Option<&Client>, document: ClientDocument) -> ClientSettings {
     let decided = before.map_or_else(
         || ClientSettings {
-            consent_policy: ConsentPolicy::Once,
+            consent_policy: ConsentPolicy::Always,
             ..ClientSettings::of_kind(ClientKind::Mcp)
         },
         |client| client.settings.clone(),
@@ -274,10 +303,8 @@ fn described(app: &App, catalog: &ScopeCatalog, before: Option<&Client>, documen
 /// administration.
 fn scope(app: &App, catalog: &ScopeCatalog) -> Scope {
     let is_administration = |name: &str| ADMIN_SCOPES.iter().any(|(scope, _)| *scope == name);
-    let defined = catalog.0.iter().map(|scope| scope.name.as_str()).collect::<Vec<_>>().join(" ");
-    let defined = Scope::parse(&defined).unwrap_or_default();
     let limit = app.live().client_document_scope.clone();
-    let allowed = if limit.is_empty() { defined } else { limit };
+    let allowed = if limit.is_empty() { catalog.whole() } else { limit };
     allowed.filter(|name| !is_administration(name))
 }
 

@@ -116,7 +116,7 @@ impl Shown {
     /// Whether a request asks for nothing beyond what was shown, in the same session.
     #[must_use]
     pub fn covers(&self, session_id: &str, scope: &Scope, claims: &[String], resource: &[String]) -> bool {
-        let shown = Scope::parse(&self.scope).unwrap_or_default();
+        let shown = Scope::stored(&self.scope).unwrap_or_default();
         self.session_id == session_id
             && scope.is_subset(&shown)
             && claims.iter().all(|claim| self.claims.contains(claim))

@@ -136,7 +136,7 @@ pub(super) fn authorize(
     let authorization::Output::Ok { pre_grant, .. } = machine.advance(negotiated) else {
         return Err(unexpected());
     };
-    Ok(Scope::parse(&pre_grant.scope.to_string()).map(|granted| effective.intersection(&granted)))
+    Ok(Scope::stored(&pre_grant.scope.to_string()).map(|granted| effective.intersection(&granted)))
 }
 
 // ── authorization code ───────────────────────────────────────────────────────────────────────────
@@ -223,7 +223,7 @@ impl CodeRedemption {
         let scope = match self.0.advance(accesstoken::Input::Extended {
             access_extensions: Extensions::new(),
         }) {
-            accesstoken::Output::Issue { grant } => Scope::parse(&grant.scope.to_string()),
+            accesstoken::Output::Issue { grant } => Scope::stored(&grant.scope.to_string()),
             _ => return Err(unexpected()),
         };
         // The machine keeps scopes in a set; the order in which they were granted is ours to keep.
@@ -327,7 +327,7 @@ pub(super) fn refresh(
         grant: Some(Box::new(recovered)),
     };
     let granted = match machine.advance(input) {
-        refresh::Output::Refresh { grant, .. } => Scope::parse(&grant.scope.to_string()),
+        refresh::Output::Refresh { grant, .. } => Scope::stored(&grant.scope.to_string()),
         // The machine has one answer for a wrong client, an ended grant and a wider scope.
         _ if is_alive && client_id == grant.client_id => Err(Refusal::new(ErrorCode::InvalidScope, "the scope exceeds what was granted")),
         _ => Err(invalid_grant("the refresh token has ended or was issued to another client")),
@@ -416,7 +416,7 @@ pub(super) fn client_credentials(client_id: &str, issuer: &str, requested: Optio
         scope: oxide_scope(effective)?,
     };
     match machine.advance(client_credentials::Input::Negotiated { pre_grant }) {
-        client_credentials::Output::Ok { pre_grant, .. } => Scope::parse(&pre_grant.scope.to_string())
+        client_credentials::Output::Ok { pre_grant, .. } => Scope::stored(&pre_grant.scope.to_string())
             .map(|granted| effective.intersection(&granted))
             .map_err(|_| unexpected()),
         _ => Err(unexpected()),

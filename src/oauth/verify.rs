@@ -56,7 +56,7 @@ pub async fn access_token_for_anybody(app: &App, token: &str) -> Result<Option<L
     if !state.is_alive() {
         return Ok(None);
     }
-    let Ok(scope) = Scope::parse(&claims.scope) else {
+    let Ok(scope) = Scope::stored(&claims.scope) else {
         return Ok(None);
     };
     Ok(Some(LiveToken { claims, scope }))

@@ -25,7 +25,8 @@ use super::wire;
 pub struct Rules {
     /// Whether this machine itself may be asked, and without TLS: only where the issuer is on it, too
     pub is_loopback_allowed: bool,
-    /// How long everything together may take: waiting, names, connection, headers and body
+    /// How long everything together may take: names, connection, headers and body; and half of it again for the time
+    /// in the line before that
     pub patience: Duration,
     /// How many requests run at once on this node
     pub at_once: usize,
@@ -98,10 +99,11 @@ impl fmt::Display for FetchError {
 impl std::error::Error for FetchError {}
 
 impl FetchError {
-    /// Whether anybody outside was asked. What ends here is no failure of the host, and costs nobody anything.
+    /// Whether anybody outside was asked, if only for a name. What ends here is no failure of the host, and costs nobody
+    /// anything.
     #[must_use]
     pub fn reached_out(&self) -> bool {
-        !matches!(self, Self::Url(_) | Self::Special(..) | Self::Busy)
+        !matches!(self, Self::Url(_) | Self::Busy)
     }
 }
 

@@ -16,8 +16,10 @@ pub mod fetch;
 pub mod freshness;
 pub mod key_sets;
 pub mod resolver;
+pub mod shares;
 mod wire;
 
 pub use fetch::{Fetch, FetchError, Fetched, Rules};
 pub use key_sets::{KeySets, Wanted};
 pub use resolver::Resolver;
+pub use shares::Shares;

@@ -7,9 +7,10 @@ use super::issuer::is_loopback;
 /// The longest redirect URI, in bytes.
 pub const MAX_LENGTH: usize = 2048;
 
-/// Schemes that a browser would run, open as a file, or that carry no authority of an app; and
-/// `localhost`, which is what `localhost:3000/cb` says when `http://` was forgotten.
-const FORBIDDEN_SCHEMES: [&str; 24] = [
+/// Schemes that a browser would run, open as a file, or that carry no authority of an app; those that belong to programs
+/// everybody has, which go wherever the rest of the address says; and `localhost`, which is what `localhost:3000/cb`
+/// says when `http://` was forgotten.
+const FORBIDDEN_SCHEMES: [&str; 54] = [
     "javascript",
     "data",
     "file",
@@ -34,6 +35,53 @@ const FORBIDDEN_SCHEMES: [&str; 24] = [
     "x-javascript",
     "vnd.ms.radio",
     "localhost",
+    "livescript",
+    "mocha",
+    "vbs",
+    "feed",
+    "feeds",
+    "smb",
+    "afp",
+    "nfs",
+    "ldap",
+    "ldaps",
+    "sms",
+    "smsto",
+    "mms",
+    "sip",
+    "sips",
+    "rtsp",
+    "ssh",
+    "telnet",
+    "sftp",
+    "ftps",
+    "gopher",
+    "news",
+    "nntp",
+    "irc",
+    "magnet",
+    "webcal",
+    "market",
+    "resource",
+    "help",
+    "rlogin",
+];
+
+/// How the schemes begin by which browsers and stores open an address of the web.
+const FORBIDDEN_BEGINNINGS: [&str; 13] = [
+    "ms-",
+    "x-safari",
+    "x-web-search",
+    "microsoft-edge",
+    "googlechrome",
+    "firefox",
+    "opera-",
+    "touch-http",
+    "brave",
+    "duckduckgo",
+    "ddg",
+    "itms",
+    "web+",
 ];
 
 /// Checks a redirect URI for registration.
@@ -71,7 +119,9 @@ pub fn validate(text: &str) -> Result<(), String> {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
         "http" => Err("http is only allowed for 127.0.0.1, [::1] and localhost: use https".to_owned()),
-        scheme if FORBIDDEN_SCHEMES.contains(&scheme) || scheme.starts_with("ms-") => Err(format!("the scheme {scheme}: is not allowed")),
+        scheme if FORBIDDEN_SCHEMES.contains(&scheme) || FORBIDDEN_BEGINNINGS.iter().any(|begin| scheme.starts_with(begin)) => {
+            Err(format!("the scheme {scheme}: is not allowed"))
+        }
         _ => Ok(()),
     }
 }
@@ -133,13 +183,29 @@ pub fn is_local(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| is_loopback(&url) || !matches!(url.scheme(), "http" | "https"))
 }
 
+/// Whether the redirect goes to a loopback host: to a program that listens on the device of the person.
+#[must_use]
+pub fn is_to_loopback(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| is_loopback(&url))
+}
+
 /// The source expression that lets a Content-Security-Policy name this target: an origin or a scheme.
 /// Its grammar (CSP Level 3 §2.3.1) has no IPv6 addresses, so those are named by their scheme.
 #[must_use]
 pub fn csp_source(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let scheme = url.scheme();
-    let has_origin = matches!(scheme, "http" | "https") && !matches!(url.host(), Some(Host::Ipv6(_)));
+    // Nor has it room for the odd characters that a host may have.
+    let is_plain = |host: &str| {
+        host.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+    };
+    let is_named = match url.host() {
+        Some(Host::Domain(host)) => is_plain(host),
+        Some(Host::Ipv4(_)) => true,
+        Some(Host::Ipv6(_)) | None => false,
+    };
+    let has_origin = matches!(scheme, "http" | "https") && is_named;
     Some(if has_origin {
         url.origin().ascii_serialization()
     } else {

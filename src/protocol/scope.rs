@@ -21,6 +21,19 @@ impl Scope {
     /// # Errors
     /// `invalid_scope` for characters outside `scope-token`, too long tokens or too many of them.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
+        Self::of_at_most(MAX_TOKENS, text)
+    }
+
+    /// Reads a scope that was written down before, of any number of tokens: what is there may be the union of what came
+    /// in several requests.
+    ///
+    /// # Errors
+    /// `invalid_scope` for characters outside `scope-token` and too long tokens.
+    pub fn stored(text: &str) -> Result<Self, Refusal> {
+        Self::of_at_most(usize::MAX, text)
+    }
+
+    fn of_at_most(limit: usize, text: &str) -> Result<Self, Refusal> {
         let mut tokens: Vec<String> = Vec::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
             if !is_scope_token(token) {
@@ -32,7 +45,7 @@ impl Scope {
             if !tokens.iter().any(|known| known == token) {
                 tokens.push(token.to_owned());
             }
-            if tokens.len() > MAX_TOKENS {
+            if tokens.len() > limit {
                 return Err(Refusal::new(ErrorCode::InvalidScope, "too many scopes"));
             }
         }

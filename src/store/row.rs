@@ -41,7 +41,7 @@ impl Row<'_> {
     }
 
     pub(super) fn scope(&self, at: usize) -> Result<Scope, Fault> {
-        Scope::parse(&self.text(at)?).map_err(|refusal| unreadable(refusal.description))
+        Scope::stored(&self.text(at)?).map_err(|refusal| unreadable(refusal.description))
     }
 
     /// A text that names one of a closed set of values.

@@ -44,7 +44,7 @@ fn user(row: Row<'_>) -> Result<User, Fault> {
             extra_claims: row.json::<Map<String, Value>>(6)?,
             roles: row.json(7)?,
             allowed_scope: allowed_scope
-                .map(|scope| Scope::parse(&scope).map_err(|refusal| unreadable(refusal.description)))
+                .map(|scope| Scope::stored(&scope).map_err(|refusal| unreadable(refusal.description)))
                 .transpose()?,
             is_disabled: row.flag(9)?,
         },

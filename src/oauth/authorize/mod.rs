@@ -15,14 +15,13 @@ mod visitor;
 
 use crate::app::App;
 use crate::base::fault::Fault;
-use crate::config::RegistrationPolicy;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ClientOrigin};
 use crate::protocol::authorization_request::{AuthorizationRequest, ResponseMode, ResponseTarget, Target};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
 use crate::protocol::parameters::Parameters;
-use crate::protocol::redirect_uri::{is_local, with_query};
+use crate::protocol::redirect_uri::{is_to_loopback, with_query};
 use crate::protocol::token_request::GrantType;
 
 use super::client_documents::{self, Found, Purpose};
@@ -56,8 +55,8 @@ impl AuthorizationResponse {
     /// A parameter of the answer.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        let mut found = self.parameters.iter().filter(|(key, _)| *key == name);
-        found.next().map(|(_, value)| value.as_str())
+        let found = self.parameters.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -205,8 +204,8 @@ impl Road<'_> {
             Ok(Err((destination, refusal))) => {
                 tracing::info!(event = "authorization_refused", client = destination.client.id, error = %refusal.code, detail = refusal.detail, "{}", refusal.description);
                 let response = self.respond_error(&destination, &refusal);
-                let leads_astray = self.answer.is_none() && self.leads_astray(&destination);
-                Ok(if leads_astray {
+                let needs_a_question = self.answer.is_none() && leads_astray(&destination);
+                Ok(if needs_a_question {
                     Decision::Leave(response)
                 } else {
                     Decision::Respond(response)
@@ -302,17 +301,6 @@ impl Road<'_> {
         }
     }
 
-    /// Whether anybody could have made this client, to lead people who trust our address to theirs: a request with a
-    /// fault would send them there without a question (RFC 9700 §4.11.2).
-    fn leads_astray(&self, destination: &Destination) -> bool {
-        let made_by_anybody = match destination.client.origin {
-            ClientOrigin::Operator => false,
-            ClientOrigin::Registration => self.app.live().registration_policy() == RegistrationPolicy::Open,
-            ClientOrigin::Document => true,
-        };
-        made_by_anybody && !is_local(&destination.redirect_uri)
-    }
-
     fn respond(&self, destination: &Destination, mut parameters: Vec<(&'static str, String)>) -> AuthorizationResponse {
         if let Some(state) = &destination.response.state {
             parameters.push(("state", state.clone()));
@@ -335,6 +323,12 @@ impl Road<'_> {
             ],
         )
     }
+}
+
+/// Whether anybody could have made this client, to lead people who trust our address to theirs: a request with a fault
+/// would send them there without a question (RFC 9700 §4.11.2). What listens on their own device is no such address.
+fn leads_astray(destination: &Destination) -> bool {
+    destination.client.origin != ClientOrigin::Operator && !is_to_loopback(&destination.redirect_uri)
 }
 
 /// Rules about the client that the request alone cannot know.

@@ -51,7 +51,9 @@ const TOKEN_PREFIX: &str = "ghm_";
 pub enum Denied {
     /// The operator has turned registration off
     Off,
-    /// A token is needed
+    /// An initial access token is needed
+    NoInitialToken,
+    /// The token of the registration is needed
     NoToken,
     /// An operator has turned this client off
     Disabled,
@@ -78,11 +80,21 @@ impl From<Refusal> for Denied {
 /// When the database fails.
 pub async fn register(app: &App, presented: Option<&str>, body: &[u8]) -> Result<Result<Value, Denied>, Fault> {
     let token = match app.live().registration_policy() {
-        RegistrationPolicy::Off => return Ok(Err(Denied::Off)),
+        RegistrationPolicy::Off => {
+            tracing::info!(
+                event = "registration_refused",
+                "a client wanted to register, and registration is off"
+            );
+            return Ok(Err(Denied::Off));
+        }
         RegistrationPolicy::Open => None,
         RegistrationPolicy::Token => {
             let Some(presented) = presented else {
-                return Ok(Err(Denied::NoToken));
+                tracing::info!(
+                    event = "registration_refused",
+                    "a client wanted to register without an initial access token, and registration is token"
+                );
+                return Ok(Err(Denied::NoInitialToken));
             };
             match initial_access_tokens::find(app, presented).await? {
                 Some(token) if token.is_usable(app.now()) => Some(token),

@@ -40,16 +40,10 @@ pub fn available_scope(live: &Config, catalog: &ScopeCatalog) -> Scope {
         Some(chosen) => chosen.contains(name),
         None => is_for_all,
     };
-    let names = catalog.0.iter().filter(|scope| {
+    catalog.those(|scope| {
         let name = scope.name.as_str();
         ALWAYS.contains(&name) || (!is_administration(name) && is_offered(name, scope.roles.is_empty()))
-    });
-    let names: Vec<&str> = names.map(|scope| scope.name.as_str()).collect();
-    // The names of scopes are scope tokens; with more of them than a scope may have, nothing would be left.
-    names
-        .into_iter()
-        .filter_map(|name| Scope::parse(name).ok())
-        .fold(Scope::default(), |all, one| all.union(&one))
+    })
 }
 
 /// What a new client is offered.
@@ -61,7 +55,7 @@ pub fn offer_to_new(live: &Config, catalog: &ScopeCatalog, resources: ResourceCa
         resources,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         base: ClientSettings {
-            consent_policy: ConsentPolicy::Once,
+            consent_policy: ConsentPolicy::Always,
             requires_pkce: true,
             may_introspect: false,
             access_token_lifetime: Some(live.registration.access_token_lifetime),

@@ -27,6 +27,8 @@ pub enum Error {
     RejectedAuthorization(Refusal),
     /// A protected resource was asked for without a token (RFC 6750 §3.1: no error code then).
     NoToken,
+    /// A client wants to register without the token that it takes here.
+    NoInitialToken,
     /// Our fault.
     Fault(Fault),
     /// A form that we did not serve to this browser, or long ago.
@@ -159,6 +161,13 @@ fn answer(error: &Error) -> Answer {
             &refusal.description,
             "This request cannot be answered",
             Some(ASK_THE_APP),
+        ),
+        Error::NoInitialToken => Answer::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidToken,
+            "clients register here with an initial access token, which the operator of this server makes",
+            "An initial access token is required",
+            None,
         ),
         Error::NoToken => Answer::new(
             StatusCode::UNAUTHORIZED,
@@ -437,7 +446,7 @@ fn challenge(app: &App, error: &Error) -> Option<String> {
     let realm = app.issuer.as_str();
     let refusal = match error {
         Error::Refusal(refusal) => refusal,
-        Error::NoToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
+        Error::NoToken | Error::NoInitialToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
             return Some(format!("Bearer realm=\"{realm}\""));
         }
         _ => return None,

@@ -12,6 +12,7 @@ impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Off => Self::RegistrationOff,
+            Denied::NoInitialToken => Self::NoInitialToken,
             Denied::NoToken => Self::NoToken,
             Denied::Disabled => Self::ClientDisabled,
             Denied::Throttled(seconds) => Self::Throttled(seconds),

@@ -8,7 +8,7 @@ use crate::identity::form_token::Form;
 use crate::model::client::{Client, ClientOrigin};
 use crate::oauth::authorize::{self, Answer, Decision};
 use crate::protocol::error::invalid_request;
-use crate::protocol::redirect_uri::{display_host, is_local};
+use crate::protocol::redirect_uri::{display_host, is_local, is_to_loopback};
 use crate::web::call::Call;
 use crate::web::error::Error;
 use crate::web::oauth::authorize::{carry_out, opened};
@@ -25,6 +25,8 @@ struct ConsentPage {
     username: String,
     redirect_host: String,
     redirect_is_local: bool,
+    /// It listens there; otherwise it is opened by a scheme of its own
+    redirect_is_loopback: bool,
     /// Who vouches for it, when no operator does
     voucher: Voucher,
     /// Whether every answer stays on the device of the person
@@ -75,6 +77,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         username: visitor.map(|visitor| visitor.user.settings.username).unwrap_or_default(),
         redirect_host: display_host(&question.redirect_uri),
         redirect_is_local: is_local(&question.redirect_uri),
+        redirect_is_loopback: is_to_loopback(&question.redirect_uri),
         voucher: Voucher::of(&question.client),
         is_local_only: question.client.redirect_uris.iter().all(|uri| is_local(uri)),
         scopes: question.scopes,

@@ -156,7 +156,7 @@ on_every_database! {
         let created = events(&app, EventKind::ClientCreated).await;
         assert_eq!((created[0].detail["origin"].as_str(), created[0].address.as_deref()), (Some("registration"), Some("127.0.0.1")));
         let row = row(&app, client.id()).await.unwrap();
-        assert_eq!((row.origin, row.consent_policy), (ClientOrigin::Registration, ConsentPolicy::Once));
+        assert_eq!((row.origin, row.consent_policy), (ClientOrigin::Registration, ConsentPolicy::Always));
         assert!(row.requires_pkce && !row.may_introspect);
         let event = created[0].to_json().to_string();
         assert!(!event.contains("127.0.0.1:41000") && !event.contains(answer.text("registration_access_token")));

@@ -79,6 +79,14 @@ fn what_may_not_be_registered_and_why() {
         ("ftp://app.example/cb", "the scheme ftp: is not allowed"),
         ("wss://app.example/cb", "the scheme wss: is not allowed"),
         ("localhost:3000/cb", "the scheme localhost: is not allowed"),
+        // These open an address of the web, whosever that is.
+        ("x-safari-https://evil.example/", "the scheme x-safari-https: is not allowed"),
+        ("microsoft-edge:https://evil.example/", "the scheme microsoft-edge: is not allowed"),
+        ("googlechromes://evil.example/", "the scheme googlechromes: is not allowed"),
+        ("firefox://open-url?url=https://evil.example", "the scheme firefox: is not allowed"),
+        ("feed:javascript:alert(1)", "the scheme feed: is not allowed"),
+        ("itms-services://?action=x", "the scheme itms-services: is not allowed"),
+        ("smb://evil.example/x", "the scheme smb: is not allowed"),
     ] {
         match validate(uri) {
             Ok(()) => panic!("{uri:?} was accepted"),
@@ -206,6 +214,9 @@ fn a_content_security_policy_names_an_origin_or_a_scheme() {
     assert_eq!(csp_source("http://127.0.0.1:8080/cb").as_deref(), Some("http://127.0.0.1:8080"));
     assert_eq!(csp_source("com.example.app:/cb").as_deref(), Some("com.example.app:"));
     assert_eq!(csp_source("nonsense"), None);
+    // Such a host would begin another directive, or another policy.
+    assert_eq!(csp_source("https://evil.example;sandbox/cb").as_deref(), Some("https:"));
+    assert_eq!(csp_source("https://evil,sandbox/cb").as_deref(), Some("https:"));
 }
 
 /// RFC 6749 §3.1.2: a query component must be retained when parameters are added.

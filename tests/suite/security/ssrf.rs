@@ -438,9 +438,10 @@ async fn keys_of_one_host_are_read_only_so_often_for_strangers() {
     let elsewhere = Elsewhere::start().await;
     let fetch = way_out(true, Duration::from_secs(5), Resolver::system());
     let key_sets = KeySets::default();
+    let key = ClientKey::new(SigningAlgorithm::Es256);
     let read = async |number: usize, is_vouched_for: bool, now: i64| {
         let path = format!("/keys/{number}");
-        elsewhere.serve(&path, Served::json(&json!({ "keys": [] })));
+        elsewhere.serve(&path, Served::json(&json!({ "keys": [key.jwk] })));
         let url = elsewhere.url(&path);
         let wanted = Wanted {
             url: &url,
