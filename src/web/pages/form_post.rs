@@ -36,9 +36,7 @@ pub fn render(app: &App, response: &AuthorizationResponse) -> Result<HttpRespons
         client_name: response.client_name.clone(),
     };
     let target = csp_source(&response.redirect_uri).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action https: {target}; base-uri 'none'; frame-ancestors 'none'"
-    );
+    let policy = super::content_policy("", "'self'", &format!("https: {target}"));
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CONTENT_SECURITY_POLICY, policy));
     super::render(answer, &page, None)

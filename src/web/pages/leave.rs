@@ -36,10 +36,11 @@ pub fn render(app: &App, response: &AuthorizationResponse) -> Result<HttpRespons
         problem: response.parameter("error_description").unwrap_or_default(),
         location: (response.mode == ResponseMode::Query).then(|| response.location()),
     };
-    let target = csp_source(&response.redirect_uri).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action https: {target}; base-uri 'none'; frame-ancestors 'none'"
-    );
+    let target = match response.mode {
+        ResponseMode::Query => "'none'".to_owned(),
+        ResponseMode::FormPost => format!("https: {}", csp_source(&response.redirect_uri).unwrap_or_default()),
+    };
+    let policy = super::content_policy("", "'none'", &target);
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CONTENT_SECURITY_POLICY, policy));
     super::render(answer, &page, None)

@@ -113,6 +113,13 @@ pub(in crate::web) fn ok(template: &impl Template, cookie: Option<Cookie<'static
     render(HttpResponse::Ok(), template, cookie)
 }
 
+/// A content policy as [`CONTENT_POLICY`], with further images, other scripts and other targets of forms.
+fn content_policy(images: &str, scripts: &str, form_targets: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' {images}; script-src {scripts}; form-action {form_targets}; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
 /// A page whose form may end in a redirect to the client, and which may show the client's logo.
 ///
 /// Browsers apply `form-action` to redirects after a form, too, and to the redirects after those:
@@ -129,9 +136,7 @@ fn client_page(
     let logo = client.and_then(shown_logo).and_then(csp_source).unwrap_or_default();
     let target = redirect_uri.and_then(csp_source).unwrap_or_default();
     let https = if redirect_uri.is_some() { "https:" } else { "" };
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' {logo}; script-src 'none'; form-action 'self' {https} {target}; base-uri 'none'; frame-ancestors 'none'"
-    );
+    let policy = content_policy(&logo, "'none'", &format!("'self' {https} {target}"));
     response.insert_header((CONTENT_SECURITY_POLICY, policy));
     render(response, template, form.cookie)
 }
