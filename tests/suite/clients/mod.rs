@@ -37,7 +37,8 @@ pub enum Program {
 /// A program of a page in `docs/protect-an-api/`.
 #[derive(Clone, Copy)]
 pub struct Page {
-    page: &'static str,
+    /// The name of the page
+    name: &'static str,
     file: &'static str,
     /// The path of its identifier
     path: &'static str,
@@ -51,9 +52,9 @@ pub const TYPESCRIPT_API: Program = Program::page("typescript.md", "api.ts", "")
 pub const TYPESCRIPT_SERVER: Program = Program::page("typescript.md", "server.ts", "/mcp");
 
 impl Program {
-    const fn page(page: &'static str, file: &'static str, path: &'static str) -> Self {
+    const fn page(name: &'static str, file: &'static str, path: &'static str) -> Self {
         Self::Page(Page {
-            page,
+            name,
             file,
             path,
             change: None,
@@ -114,7 +115,7 @@ impl Program {
 impl Page {
     /// Writes the programs of its page into a sandbox: the blocks whose first line names their file.
     fn unpack(self, sandbox: &Sandbox) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protect-an-api").join(self.page);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protect-an-api").join(self.name);
         let text = std::fs::read_to_string(path).expect("the page is there");
         for block in text.split("\n```").skip(1).step_by(2) {
             let (_, code) = block.split_once('\n').expect("a block");
