@@ -1,4 +1,5 @@
-//! The first part of `docs/mcp.md`, executed as it stands: the commands, the program of the other page, and a client.
+//! The first part of `docs/mcp.md` in its order: the marked commands as they stand, the program of the other page, and a
+//! client.
 
 use std::os::unix::fs::symlink;
 
@@ -38,7 +39,6 @@ async fn five_minutes_are_enough() {
     let _gatehouse = sandbox.serve();
     let port = free_port();
     let resource = PYTHON_SERVER.resource(port);
-    let _server = PYTHON_SERVER.serve(&sandbox, port, ("", ""));
     let page = page
         .replace("http://127.0.0.1:8000", &sandbox.issuer())
         .replace("http://127.0.0.1:9000", resource.trim_end_matches("/mcp"));
@@ -46,6 +46,7 @@ async fn five_minutes_are_enough() {
     assert_eq!(blocks.len(), 3, "{blocks:?}");
 
     run(&sandbox, &blocks[0]);
+    let _server = PYTHON_SERVER.serve(&sandbox, port, ("", ""));
     let said = run(&sandbox, &blocks[1]);
     let link = format!("resource_metadata=\"{}/.well-known", resource.trim_end_matches("/mcp"));
     assert!(said.contains(&link), "{said}");

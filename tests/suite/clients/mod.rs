@@ -8,6 +8,7 @@ mod conformance;
 mod five_minutes;
 mod flows;
 mod programs;
+mod versions;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -18,94 +19,118 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::cli::person::{Application, CALLBACK, Person, authorization_url, parameter};
 use crate::examples::binary;
 use crate::support::Browser;
-use crate::support::browser::http;
-use crate::support::client::VERIFIER;
 use crate::support::process::{Sandbox, Server, free_port};
 use crate::support::tools;
 
 /// A resource server.
 #[derive(Clone, Copy)]
-pub struct Program {
-    /// The page in `docs/protect-an-api/` that it stands on; none for one of `examples/`
-    page: Option<&'static str>,
+pub enum Program {
+    /// One of a page
+    Page(Page),
+    /// The MCP server of `examples/`
+    Example,
+}
+
+/// A program of a page in `docs/protect-an-api/`.
+#[derive(Clone, Copy)]
+pub struct Page {
+    /// The name of the page
+    name: &'static str,
     file: &'static str,
     /// The path of its identifier
     path: &'static str,
-    /// What is read there, after somebody wrote "hello"
-    pub data: &'static str,
-    /// A module that it imports, and the one that it shall import instead
-    instead: Option<(&'static str, &'static str)>,
+    /// What is changed in it: a text, and what stands there instead
+    change: Option<(&'static str, &'static str)>,
 }
 
-/// The MCP server that the clients talk to.
-pub const SERVER: Program = EXAMPLE;
-
-const EXAMPLE: Program = Program {
-    page: None,
-    data: "hello",
-    ..Program::new("", "mcp_server", "/mcp")
-};
-pub const PYTHON_API: Program = Program::new("python.md", "api.py", "");
-pub const PYTHON_SERVER: Program = Program::new("python.md", "server.py", "/mcp");
-pub const TYPESCRIPT_API: Program = Program::new("typescript.md", "api.ts", "");
-pub const TYPESCRIPT_SERVER: Program = Program::new("typescript.md", "server.ts", "/mcp");
+pub const PYTHON_API: Program = Program::page("python.md", "api.py", "");
+pub const PYTHON_SERVER: Program = Program::page("python.md", "server.py", "/mcp");
+pub const TYPESCRIPT_API: Program = Program::page("typescript.md", "api.ts", "");
+pub const TYPESCRIPT_SERVER: Program = Program::page("typescript.md", "server.ts", "/mcp");
 
 impl Program {
-    const fn new(page: &'static str, file: &'static str, path: &'static str) -> Self {
-        Self {
-            page: Some(page),
+    const fn page(name: &'static str, file: &'static str, path: &'static str) -> Self {
+        Self::Page(Page {
+            name,
             file,
             path,
-            data: "one, two, three",
-            instead: None,
-        }
+            change: None,
+        })
     }
 
-    /// The same, with another module.
-    pub const fn with(self, module: &'static str, other: &'static str) -> Self {
-        Self {
-            instead: Some((module, other)),
-            ..self
+    /// The same, with another text at one place.
+    pub fn with(self, text: &'static str, other: &'static str) -> Self {
+        let Self::Page(page) = self else { panic!("no page") };
+        Self::Page(Page {
+            change: Some((text, other)),
+            ..page
+        })
+    }
+
+    /// What is read there, after somebody wrote "hello".
+    pub fn data(self) -> &'static str {
+        match self {
+            Self::Page(_) => "one, two, three",
+            Self::Example => "hello",
         }
     }
 
     /// Its identifier, at a port.
     pub fn resource(self, port: u16) -> String {
-        let host = if self.page.is_some() { "127.0.0.1" } else { "localhost" };
-        format!("http://{host}:{port}{}", self.path)
+        match self {
+            Self::Page(page) => format!("http://127.0.0.1:{port}{}", page.path),
+            Self::Example => format!("http://localhost:{port}/mcp"),
+        }
     }
 
     /// Starts it at a port, with the issuer of a sandbox and the client by which it introspects.
     pub fn serve(self, sandbox: &Sandbox, port: u16, (id, secret): (&str, &str)) -> Server {
-        let command = if let Some(page) = self.page {
-            unpack(sandbox, page);
-            self.replace_module(sandbox);
-            let mut command = interpreter(sandbox, self.file);
-            command.envs([("ISSUER", sandbox.issuer()), ("RESOURCE", self.resource(port))]);
-            command
-                .env("PORT", port.to_string())
-                .env("CLIENT_ID", id)
-                .env("CLIENT_SECRET", secret);
-            command
-        } else {
-            let mut command = sandbox.program(&binary(self.file).display().to_string());
-            command.args(["--issuer", &sandbox.issuer(), "--listen", &format!("localhost:{port}")]);
-            command.env("MCP_SERVER_ID", id).env("MCP_SERVER_SECRET", secret);
-            command
+        let command = match self {
+            Self::Page(page) => {
+                page.unpack(sandbox);
+                let mut command = interpreter(sandbox, page.file);
+                command.envs([("ISSUER", sandbox.issuer()), ("RESOURCE", self.resource(port))]);
+                command
+                    .env("PORT", port.to_string())
+                    .env("CLIENT_ID", id)
+                    .env("CLIENT_SECRET", secret);
+                command
+            }
+            Self::Example => {
+                let mut command = sandbox.program(&binary("mcp_server").display().to_string());
+                command.args(["--issuer", &sandbox.issuer(), "--listen", &format!("localhost:{port}")]);
+                command.env("MCP_SERVER_ID", id).env("MCP_SERVER_SECRET", secret);
+                command
+            }
         };
         let server = Server::start(command, SocketAddr::from(([127, 0, 0, 1], port)));
         server.await_connection();
         server
     }
+}
 
-    fn replace_module(self, sandbox: &Sandbox) {
-        let Some((module, other)) = self.instead else { return };
-        let text = std::fs::read_to_string(sandbox.file(self.file)).expect("the program");
-        let import = format!("from {module} import");
-        assert!(text.contains(&import), "{text}");
-        sandbox.write(self.file, &text.replace(&import, &format!("from {other} import")));
+impl Page {
+    /// Writes the programs of its page into a sandbox: the blocks whose first line names their file.
+    fn unpack(self, sandbox: &Sandbox) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protect-an-api").join(self.name);
+        let text = std::fs::read_to_string(path).expect("the page is there");
+        for block in text.split("\n```").skip(1).step_by(2) {
+            let (_, code) = block.split_once('\n').expect("a block");
+            let first = code.lines().next().unwrap_or_default();
+            if let Some((name, _)) = first.trim_start_matches(['#', '/', ' ']).split_once(": ") {
+                sandbox.write(name, &format!("{code}\n"));
+            }
+        }
+        // TypeScript without a build; each file is a module.
+        sandbox.write("package.json", &json!({ "private": true, "type": "module" }).to_string());
+        if let Some((text, other)) = self.change {
+            let program = std::fs::read_to_string(sandbox.file(self.file)).expect("the program");
+            assert!(program.contains(text), "{program}");
+            sandbox.write(self.file, &program.replace(text, other));
+        }
     }
 }
 
@@ -116,15 +141,15 @@ pub struct Stage {
     /// What is read there in the end
     pub data: &'static str,
     /// Who may introspect
-    pub api: (String, String),
-    _gatehouse: Server,
+    api: Application,
+    gatehouse: Option<Server>,
     _server: Server,
 }
 
 impl Stage {
     /// Starts both; `lifetime` is that of access tokens, in seconds.
     pub fn new(sandbox: Sandbox, program: Program, lifetime: &str) -> Self {
-        let gatehouse = sandbox.serve();
+        let gatehouse = Some(sandbox.serve());
         sandbox.run(&["seed"]).done();
         for (scope, text) in [("read", "Read the data"), ("write", "Change the data")] {
             sandbox.run(&["scope", "add", scope, "--description", text]).done();
@@ -132,27 +157,35 @@ impl Stage {
         let service = sandbox
             .run(&["client", "add", "API", "--kind", "service", "--id", "api", "--json"])
             .json();
-        let api = ("api".to_owned(), service["client_secret"].as_str().expect("a secret").to_owned());
+        let secret = service["client_secret"].as_str().expect("a secret");
         let port = free_port();
         let resource = program.resource(port);
         let settings = ["--name", "Data", "--scope", "read write", "--token-lifetime", lifetime];
         sandbox.run(&[&["resource", "add", &resource], &settings[..]].concat()).done();
-        let server = program.serve(&sandbox, port, (&api.0, &api.1));
+        let server = program.serve(&sandbox, port, ("api", secret));
         Self {
-            sandbox,
             resource,
-            data: program.data,
-            api,
-            _gatehouse: gatehouse,
+            data: program.data(),
+            api: Application::confidential(&sandbox.issuer(), "api", secret),
+            sandbox,
+            gatehouse,
             _server: server,
         }
     }
 
     /// What introspection says of a token.
     pub async fn introspect(&self, token: &str) -> Value {
-        let request = http().post(format!("{}/introspect", self.sandbox.issuer()));
-        let request = request.basic_auth(&self.api.0, Some(&self.api.1)).form(&[("token", token)]);
-        request.send().await.expect("an answer").json().await.expect("JSON")
+        let answer = self.api.post("/introspect", &[("token", token)]).await;
+        answer.expect("an answer").1
+    }
+
+    /// Gatehouse is gone, until it is started.
+    pub fn stop_gatehouse(&mut self) {
+        self.gatehouse = None;
+    }
+
+    pub fn start_gatehouse(&mut self) {
+        self.gatehouse = Some(self.sandbox.serve());
     }
 
     /// Events of a kind, as the audit log has them.
@@ -163,51 +196,18 @@ impl Stage {
 
     /// Tokens that alice lets a client of this test have.
     pub async fn tokens(&self, scope: &str, resource: &str) -> Value {
-        let redirect_uri = "http://127.0.0.1/callback";
+        let issuer = self.sandbox.issuer();
         let id = format!("tester-{}", free_port());
-        let add = [
-            "client",
-            "add",
-            "Tester",
-            "--kind",
-            "native",
-            "--redirect-uri",
-            redirect_uri,
-            "--id",
-        ];
-        let rest = [&id[..], "--scope", "openid profile offline_access read write"];
+        let add = ["client", "add", "Tester", "--kind", "native", "--redirect-uri", CALLBACK];
+        let rest = ["--id", &id, "--scope", "openid profile offline_access read write"];
         self.sandbox.run(&[&add[..], &rest[..]].concat()).done();
-        let challenge = gatehouse::protocol::pkce::CodeChallenge::of(VERIFIER);
-        let mut url = url::Url::parse(&self.sandbox.issuer())
-            .expect("a URL")
-            .join("/authorize")
-            .expect("a URL");
-        url.query_pairs_mut().extend_pairs([
-            ("response_type", "code"),
-            ("client_id", &id),
-            ("redirect_uri", redirect_uri),
-            ("scope", scope),
-            ("resource", resource),
-            ("code_challenge", challenge.as_str()),
-            ("code_challenge_method", "S256"),
-        ]);
-        let (location, _) = allow(&Browser::new(), url.as_str(), "alice").await;
-        let location = url::Url::parse(&location).expect("a URL");
-        let code = location
-            .query_pairs()
-            .find(|(name, _)| name == "code")
-            .expect("a code")
-            .1
-            .into_owned();
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", &id),
-            ("code", &code),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", VERIFIER),
-        ];
-        let request = http().post(format!("{}/token", self.sandbox.issuer())).form(&form);
-        request.send().await.expect("an answer").json().await.expect("JSON")
+        let mut url = url::Url::parse(&authorization_url(&issuer, &id, scope)).expect("a URL");
+        url.query_pairs_mut().append_pair("resource", resource);
+        let person = Person::new(&issuer, "alice", "alice");
+        let callback = person.follow(url.as_str()).await.expect("an answer");
+        let code = parameter(&callback, "code").expect("a code");
+        let answer = Application::public(&issuer, &id).redeem(&code).await;
+        answer.expect("tokens").1
     }
 }
 
@@ -282,21 +282,6 @@ pub async fn allow(browser: &Browser, url: &str, password: &str) -> (String, Str
     let asked = page.body.clone();
     let page = browser.decide(&page, "allow").await;
     (page.location().expect("an answer for the client"), asked)
-}
-
-/// Writes the programs of a page into a sandbox: the blocks whose first line names their file.
-fn unpack(sandbox: &Sandbox, page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/protect-an-api").join(page);
-    let text = std::fs::read_to_string(path).expect("the page is there");
-    for block in text.split("\n```").skip(1).step_by(2) {
-        let (_, code) = block.split_once('\n').expect("a block");
-        let first = code.lines().next().unwrap_or_default();
-        if let Some((name, _)) = first.trim_start_matches(['#', '/', ' ']).split_once(": ") {
-            sandbox.write(name, &format!("{code}\n"));
-        }
-    }
-    // TypeScript without a build; each file is a module.
-    sandbox.write("package.json", &json!({ "private": true, "type": "module" }).to_string());
 }
 
 /// What runs a program that lies in a sandbox: Node or Python, with their packages.
