@@ -132,7 +132,7 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
 
 /// Why a body was not read to its end.
 fn unread(error: axum::Error) -> Refusal {
-    let is_too_long = error.source().is_some_and(|cause| cause.is::<LengthLimitError>());
+    let is_too_long = matches!(error.source(), Some(cause) if cause.is::<LengthLimitError>());
     if is_too_long { Refusal::TooLarge } else { Refusal::NoMessage }
 }
 

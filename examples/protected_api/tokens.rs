@@ -105,7 +105,7 @@ impl Verifier {
         };
         Ok(Self {
             pause: Duration::from_secs(10),
-            max_age: Duration::from_secs(300),
+            max_age: Duration::from_mins(5),
             issuer: metadata.issuer,
             resource: resource.to_owned(),
             keys: Arc::new(Keys {
