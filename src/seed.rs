@@ -62,6 +62,9 @@ pub struct SeededClient {
 pub struct Seeded {
     users: Vec<SeededUser>,
     clients: Vec<SeededClient>,
+    /// Of the users: who existed before, and now has the demo password and limits
+    #[serde(skip)]
+    pub replaced: Vec<&'static str>,
 }
 
 /// Makes the users and clients of a profile. Doing it again brings users back to their demo
@@ -110,13 +113,16 @@ pub async fn seed(app: &App, profile: Profile) -> Result<Seeded, Fault> {
             )
         }
     };
+    let mut replaced = Vec::new();
     for user in &users {
-        put_user(app, user).await?;
+        if put_user(app, user).await? {
+            replaced.push(user.username);
+        }
     }
     for client in &clients {
         put_client(app, client).await?;
     }
-    Ok(Seeded { users, clients })
+    Ok(Seeded { users, clients, replaced })
 }
 
 fn demo_web() -> SeededClient {
@@ -173,7 +179,8 @@ async fn define_mcp_scopes(app: &App) -> Result<(), Fault> {
     tx.commit().await
 }
 
-async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
+/// Makes a user; whether there was one of that name, who now has another password and other limits.
+async fn put_user(app: &App, seeded: &SeededUser) -> Result<bool, Fault> {
     let password = SecretString::from(seeded.password);
     let allowed_scope = seeded.allowed_scope.map(|scope| Scope::parse(scope).unwrap_or_default());
     let existing = app.store.read().await?.user_by_name(seeded.username).await?;
@@ -189,6 +196,7 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
         };
         return account::set_password(app, &user, &password)
             .await
+            .map(|()| true)
             .map_err(|error| fault(seeded.username, error));
     }
     let new = UserSettings {
@@ -200,7 +208,7 @@ async fn put_user(app: &App, seeded: &SeededUser) -> Result<(), Fault> {
         ..UserSettings::default()
     };
     match account::create(app, new, Some(&password)).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(false),
         Err(error) => Err(fault(seeded.username, error)),
     }
 }

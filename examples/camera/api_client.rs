@@ -7,7 +7,7 @@ use openidconnect::reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use crate::api::Move;
 use crate::optics::Direction;
-use crate::shared::provider::told;
+use crate::shared::error::told;
 
 /// The API, from outside.
 pub struct ApiClient {

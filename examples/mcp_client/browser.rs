@@ -12,7 +12,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use url::Url;
+use url::{Host, Url};
 
 /// How long a person may take.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -53,9 +53,12 @@ impl Browser {
     /// Has a person open a page of the issuer; the address that they come back with.
     ///
     /// # Errors
-    /// When they do not come back, or with a refusal.
+    /// When it is no page for a browser, when they do not come back, or with a refusal.
     pub async fn visit(&self, address: &str) -> Result<String, String> {
         let mut url = Url::parse(address).map_err(|error| format!("{address}: {error}"))?;
+        if !is_a_page(&url) {
+            return Err(format!("the server names {url} as the page to sign in at, which is not opened"));
+        }
         if let Some(username) = &self.username {
             name_the_person(&mut url, username);
         }
@@ -80,6 +83,17 @@ impl Browser {
             return Err(format!("the answer is no: {error} ({description})"));
         }
         Ok(answer.into())
+    }
+}
+
+/// Whether a browser may be sent there. The address comes from a server that nobody knows yet, and what opens pages
+/// also opens files and starts programs. Without https it stays on this machine (RFC 8252 §8.3).
+fn is_a_page(url: &Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https", Some(_)) | ("http", Some(Host::Domain("localhost"))) => true,
+        ("http", Some(Host::Ipv4(address))) => address.is_loopback(),
+        ("http", Some(Host::Ipv6(address))) => address.is_loopback(),
+        _ => false,
     }
 }
 

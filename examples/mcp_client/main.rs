@@ -21,8 +21,8 @@ use serde_json::Value;
 
 use access::Access;
 use browser::Browser;
-use report::{Outcome, Report};
-use server::Server;
+use report::{Outcome, Report, printable};
+use server::{Reception, Server};
 
 /// Calls every tool of an MCP server, as the person who signs in may, and shows which of them answer.
 #[derive(Debug, Parser)]
@@ -44,38 +44,28 @@ async fn main() -> ExitCode {
     match run(CommandLine::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("mcp_client: {problem}");
+            eprintln!("mcp_client: {}", printable(&problem));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn run(line: CommandLine) -> Result<(), String> {
-    // A stranger learns what there is, and from the first refusal where to get a token.
-    let stranger = Server::connect(&line.server).await?;
-    let tools = stranger.tools().await?;
-    let mut report = Report::new("Without a token");
-    let mut challenges = Vec::new();
-    for tool in &tools {
-        let outcome = stranger.call(tool).await?;
-        if let Outcome::NeedsToken { challenge } = &outcome {
-            challenges.push(challenge.clone());
+    let challenge = match Server::connect(&line.server).await? {
+        Reception::Open(server) => look_around(&server).await?,
+        Reception::NeedsToken { challenge } => {
+            println!("\nWithout a token nothing is told.");
+            Some(challenge)
         }
-        report.add(tool, outcome);
-    }
-    report.print();
-    // One that names a scope leads to a token for just that; others lead to one for all that there is.
-    let challenge = challenges
-        .iter()
-        .find(|challenge| challenge.contains("scope="))
-        .or(challenges.first());
+    };
     let Some(challenge) = challenge else {
         return Ok(());
     };
 
     let browser = Browser::listen(line.username, !line.no_browser).await?;
-    let access = Access::request(&line.server, challenge, browser).await?;
+    let access = Access::request(&line.server, &challenge, browser).await?;
     let server = Server::connect_with(&line.server, access.client()).await?;
+    let tools = server.tools().await?;
     let mut report = Report::new("With a token");
     for tool in &tools {
         let mut outcome = server.call(tool).await?;
@@ -83,13 +73,13 @@ async fn run(line: CommandLine) -> Result<(), String> {
             // More is asked for when it is needed, and what was granted before is kept.
             match access.ask_for_more(scope).await {
                 Ok(()) => outcome = server.call(tool).await?,
-                Err(problem) => println!("{problem}"),
+                Err(problem) => println!("{}", printable(&problem)),
             }
         }
         report.add(tool, outcome);
     }
     report.print();
-    println!("The token permits: {}", access.scopes().await.join(" "));
+    println!("The token permits: {}", printable(&access.scopes().await.join(" ")));
 
     access.refresh().await?;
     let mut report = Report::new("With the token of a refresh");
@@ -98,6 +88,24 @@ async fn run(line: CommandLine) -> Result<(), String> {
     }
     report.print();
     Ok(())
+}
+
+/// Calls every tool without a token. From the refusals a stranger learns where to get one: the challenge to go on
+/// with, if anything was refused.
+async fn look_around(server: &Server) -> Result<Option<String>, String> {
+    let mut report = Report::new("Without a token");
+    let mut challenges = Vec::new();
+    for tool in server.tools().await? {
+        let outcome = server.call(&tool).await?;
+        if let Outcome::NeedsToken { challenge } = &outcome {
+            challenges.push(challenge.clone());
+        }
+        report.add(&tool, outcome);
+    }
+    report.print();
+    // One that names a scope leads to a token for just that; others lead to one for all that there is.
+    let narrow = challenges.iter().find(|challenge| challenge.contains("scope="));
+    Ok(narrow.or(challenges.first()).cloned())
 }
 
 /// What the tools of the example server are called with.

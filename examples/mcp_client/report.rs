@@ -32,13 +32,13 @@ impl Report {
 
     /// A further line.
     pub fn add(&mut self, tool: &str, outcome: Outcome) {
-        self.lines.push((tool.to_owned(), outcome));
+        self.lines.push((printable(tool), outcome));
     }
 
     /// Prints it.
     pub fn print(&self) {
         println!("\n{}", self.heading);
-        let width = self.lines.iter().map(|(tool, _)| tool.len()).max().unwrap_or_default();
+        let width = self.lines.iter().map(|(tool, _)| tool.chars().count()).max().unwrap_or_default();
         for (tool, outcome) in &self.lines {
             let text = match outcome {
                 Outcome::Answer(value) => format!("✓  {value}"),
@@ -46,7 +46,15 @@ impl Report {
                 Outcome::NeedsToken { .. } => "–  needs a token".to_owned(),
                 Outcome::NeedsScope { scope } => format!("–  needs the scope {scope}, which was not granted"),
             };
-            println!("  {tool:width$}  {text}");
+            println!("  {tool:width$}  {}", printable(&text));
         }
     }
+}
+
+/// A text without what moves the cursor, speaks to the terminal, or turns the direction of writing: servers write
+/// what they like.
+pub fn printable(text: &str) -> String {
+    let is_harmless =
+        |c: &char| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(is_harmless).collect()
 }

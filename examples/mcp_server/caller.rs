@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::shared::introspection::{CheckError, Introspection};
-use crate::shared::provider::told;
-use crate::tokens::{TokenError, Tokens};
+use crate::tokens::{TokenError, Verifier};
 
 /// Whose token came with a request, and what it permits.
 #[derive(Clone, Debug)]
@@ -24,7 +23,7 @@ pub enum Check {
     /// By asking the issuer (RFC 7662)
     Introspection(Box<Introspection>),
     /// By the issuer's keys (RFC 9068)
-    Keys(Box<Tokens>),
+    Keys(Box<Verifier>),
 }
 
 impl Check {
@@ -43,7 +42,7 @@ impl Check {
                     scope: token.scope.clone(),
                 })
             }
-            Self::Keys(keys) => match keys.verify(token).await {
+            Self::Keys(verifier) => match verifier.verify(token).await {
                 Ok(token) => Ok(Caller {
                     scope: token.scope.split_ascii_whitespace().map(str::to_owned).collect(),
                     subject: token.sub,
@@ -51,7 +50,7 @@ impl Check {
                     client_id: Some(token.client_id),
                 }),
                 Err(TokenError::Invalid) => Err(CheckError::NotActive),
-                Err(TokenError::KeysUnavailable(error)) => Err(CheckError::Unavailable(told(&error))),
+                Err(TokenError::KeysUnavailable(reason)) => Err(CheckError::Unavailable(reason)),
             },
         }
     }

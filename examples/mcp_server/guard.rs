@@ -1,6 +1,7 @@
 //! What every request passes first: whose token is it, and may it do that? What it refuses it refuses as RFC 6750 §3
 //! and RFC 9728 §5.1 say, from which clients learn where to get a token and what it has to permit.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,6 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use serde_json::{Map, Value, json};
 
 use crate::caller::{Caller, Check};
@@ -26,14 +28,17 @@ const OPEN: [&str; 5] = ["initialize", "notifications/initialized", "ping", "ser
 pub struct Guard {
     check: Check,
     resource_metadata: String,
+    is_private: bool,
 }
 
 impl Guard {
-    /// A guard that checks tokens like this, and tells clients where the metadata is.
-    pub fn new(check: Check, resource_metadata: &str) -> Self {
+    /// A guard that checks tokens like this, and tells clients where the metadata is. A private one lets nobody say
+    /// anything without a token.
+    pub fn new(check: Check, resource_metadata: &str, is_private: bool) -> Self {
         Self {
             check,
             resource_metadata: resource_metadata.to_owned(),
+            is_private,
         }
     }
 
@@ -44,10 +49,10 @@ impl Guard {
         let Some(value) = values.next() else { return Ok(None) };
         let token = value.to_str().ok().and_then(|value| value.split_once(' '));
         let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && values.next().is_none());
-        let (_, token) = token.ok_or(Refusal::BadToken("invalid_request"))?;
+        let (_, token) = token.ok_or(Refusal::Malformed)?;
         match self.check.caller(token.trim()).await {
             Ok(caller) => Ok(Some(caller)),
-            Err(CheckError::NotActive) => Err(Refusal::BadToken("invalid_token")),
+            Err(CheckError::NotActive) => Err(Refusal::BadToken),
             Err(CheckError::Unavailable(reason)) => {
                 eprintln!("A token cannot be checked: {reason}");
                 Err(Refusal::Unavailable)
@@ -60,7 +65,10 @@ impl Guard {
         let (mut parts, body) = request.into_parts();
         let caller = self.caller(&parts.headers).await?;
         let body = if parts.method == Method::POST {
-            let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| Refusal::TooLarge)?;
+            if self.is_private {
+                permit(caller.as_ref(), Takes::Token)?;
+            }
+            let bytes = to_bytes(body, MAX_BODY).await.map_err(unread)?;
             let message: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|_| Refusal::NoMessage)?;
             permit(caller.as_ref(), takes(&message))?;
             // What was judged is what goes on: another reader could see another message in the same bytes, such as
@@ -82,7 +90,8 @@ impl Guard {
         let (status, error, scope) = match refusal {
             // Who has not tried yet is told no error (RFC 6750 §3.1).
             Refusal::NoToken(scope) => (StatusCode::UNAUTHORIZED, None, scope),
-            Refusal::BadToken(error) => (StatusCode::UNAUTHORIZED, Some(error), None),
+            Refusal::BadToken => (StatusCode::UNAUTHORIZED, Some("invalid_token"), None),
+            Refusal::Malformed => (StatusCode::BAD_REQUEST, Some("invalid_request"), None),
             Refusal::TooLittle(scope) => (StatusCode::FORBIDDEN, Some("insufficient_scope"), Some(scope)),
             Refusal::Unavailable => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Refusal::TooLarge => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
@@ -100,7 +109,9 @@ enum Refusal {
     /// A token is needed, which permits this
     NoToken(Option<&'static str>),
     /// The token is worth nothing here
-    BadToken(&'static str),
+    BadToken,
+    /// There is an `Authorization` header that is not one bearer token
+    Malformed,
     /// The token does not permit this
     TooLittle(&'static str),
     /// Nobody can say what the token is worth
@@ -117,6 +128,12 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
         Ok(request) => next.run(request).await,
         Err(refusal) => guard.answer(refusal),
     }
+}
+
+/// Why a body was not read to its end.
+fn unread(error: axum::Error) -> Refusal {
+    let is_too_long = matches!(error.source(), Some(cause) if cause.is::<LengthLimitError>());
+    if is_too_long { Refusal::TooLarge } else { Refusal::NoMessage }
 }
 
 /// Whether a caller may do what takes that.

@@ -3,10 +3,12 @@
 mod guard;
 mod tokens;
 
+use std::process::ExitCode;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use actix_web::web::{self, Data, Json};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, ResponseError};
+use actix_web::web::{self, Data, Json, Payload};
+use actix_web::{App, Error, FromRequest, HttpRequest, HttpResponse, HttpServer, ResponseError};
 use guard::{Guard, Refusal};
 use serde_json::{Value, json};
 
@@ -15,8 +17,10 @@ async fn read(guard: Data<Guard>, request: HttpRequest) -> Result<Json<Value>, R
     Ok(Json(json!({ "notes": [], "of": token.sub, "by": token.client_id })))
 }
 
-async fn write(guard: Data<Guard>, request: HttpRequest, note: Json<Value>) -> Result<Json<Value>, Refusal> {
+async fn write(guard: Data<Guard>, request: HttpRequest, body: Payload) -> Result<Json<Value>, Error> {
     let token = guard.permit(authorization(&request), "notes:write").await?;
+    // Not a parameter of this function: nothing is read from who may not write.
+    let note = Json::<Value>::from_request(&request, &mut body.into_inner()).await?;
     Ok(Json(json!({ "written": *note, "of": token.sub, "by": token.client_id })))
 }
 
@@ -51,22 +55,29 @@ impl ResponseError for Refusal {
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("protected_api_actix: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
     let issuer = arguments.next().unwrap_or_else(|| "http://127.0.0.1:8000".to_owned());
     let listen = arguments.next().unwrap_or_else(|| "localhost:3000".to_owned());
-    let guard = Guard::of(&issuer, &format!("http://{listen}"))
-        .await
-        .map_err(std::io::Error::other)?;
+    let guard = Guard::of(&issuer, &format!("http://{listen}")).await?;
     let guard = Data::new(guard);
-    HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         App::new()
             .app_data(guard.clone())
             .route("/notes", web::get().to(read))
             .route("/notes", web::post().to(write))
             .route("/.well-known/oauth-protected-resource", web::get().to(metadata))
-    })
-    .bind(listen)?
-    .run()
-    .await
+    });
+    let server = server.bind(&listen).map_err(|error| format!("{listen}: {error}"))?;
+    server.run().await.map_err(|error| error.to_string())
 }

@@ -3,12 +3,13 @@
 mod guard;
 mod tokens;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{self, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use guard::{Guard, Refusal};
@@ -19,8 +20,10 @@ async fn read(State(guard): State<Arc<Guard>>, headers: HeaderMap) -> Result<Jso
     Ok(Json(json!({ "notes": [], "of": token.sub, "by": token.client_id })))
 }
 
-async fn write(State(guard): State<Arc<Guard>>, headers: HeaderMap, Json(note): Json<Value>) -> Result<Json<Value>, Refusal> {
+async fn write(State(guard): State<Arc<Guard>>, headers: HeaderMap, request: Request) -> response::Result<Json<Value>> {
     let token = guard.permit(authorization(&headers), "notes:write").await?;
+    // Not a parameter of this function: nothing is read from who may not write.
+    let Json(note) = Json::<Value>::from_request(request, &()).await?;
     Ok(Json(json!({ "written": note, "of": token.sub, "by": token.client_id })))
 }
 
@@ -43,17 +46,26 @@ impl IntoResponse for Refusal {
 }
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("protected_api_axum: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
     let mut arguments = std::env::args().skip(1);
     let issuer = arguments.next().unwrap_or_else(|| "http://127.0.0.1:8000".to_owned());
     let listen = arguments.next().unwrap_or_else(|| "localhost:3000".to_owned());
-    let guard = Guard::of(&issuer, &format!("http://{listen}"))
-        .await
-        .map_err(std::io::Error::other)?;
+    let guard = Guard::of(&issuer, &format!("http://{listen}")).await?;
     let app = Router::new()
         .route("/notes", get(read).post(write))
         .route("/.well-known/oauth-protected-resource", get(metadata))
         .with_state(Arc::new(guard));
-    let listener = tokio::net::TcpListener::bind(listen).await?;
-    axum::serve(listener, app).await
+    let listener = tokio::net::TcpListener::bind(&listen).await;
+    let listener = listener.map_err(|error| format!("{listen}: {error}"))?;
+    axum::serve(listener, app).await.map_err(|error| error.to_string())
 }

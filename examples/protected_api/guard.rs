@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::tokens::{AccessToken, TokenError, Tokens};
+use crate::tokens::{AccessToken, TokenError, Verifier};
 
 /// The guard of an API.
 pub struct Guard {
-    tokens: Tokens,
+    verifier: Verifier,
     issuer: String,
     resource: String,
 }
@@ -24,7 +24,7 @@ impl Guard {
     /// The guard of the API that is registered at the issuer as `resource`.
     pub async fn of(issuer: &str, resource: &str) -> Result<Self, String> {
         Ok(Self {
-            tokens: Tokens::discover(issuer, resource).await?,
+            verifier: Verifier::discover(issuer, resource).await?,
             issuer: issuer.to_owned(),
             resource: resource.to_owned(),
         })
@@ -37,12 +37,12 @@ impl Guard {
         let Some((_, token)) = bearer else {
             return Err(self.refuse(401, &format!(r#"scope="{scope}", "#)));
         };
-        match self.tokens.verify(token.trim()).await {
+        match self.verifier.verify(token.trim()).await {
             Ok(token) if token.permits(scope) => Ok(token),
             Ok(_) => Err(self.refuse(403, &format!(r#"error="insufficient_scope", scope="{scope}", "#))),
             Err(TokenError::Invalid) => Err(self.refuse(401, r#"error="invalid_token", "#)),
-            Err(TokenError::KeysUnavailable(error)) => {
-                eprintln!("The issuer does not tell its keys: {error}");
+            Err(TokenError::KeysUnavailable(problem)) => {
+                eprintln!("A token cannot be checked: {problem}");
                 Err(Refusal {
                     status: 503,
                     challenge: None,

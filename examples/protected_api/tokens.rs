@@ -1,26 +1,52 @@
 //! Access tokens of an issuer, checked by its keys as RFC 9068 §4 says. Nobody is asked, so a token that was revoked
 //! is good until it expires.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use reqwest::redirect::Policy;
 use serde::Deserialize;
+use tokio::sync::Mutex;
 
 /// What the issuer may sign with. Never `none`, and nothing with a shared secret.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
-/// Keys that are not known are asked for no more often than this, or anybody could make us ask all the time.
-const PAUSE: Duration = Duration::from_secs(10);
+/// How long the issuer may take to answer; less than the pause, or one request after the other would wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The issuer's keys, and what tokens have to be for.
-pub struct Tokens {
-    http: reqwest::Client,
+/// Checks tokens: it has the issuer's keys, and knows what tokens have to be for.
+pub struct Verifier {
+    /// The issuer is asked no more often than this, or anybody could make us ask all the time with tokens of invented
+    /// keys
+    pub pause: Duration,
+    /// Keys that are older are asked for again, so that one that the issuer withdrew is soon good for nothing. While
+    /// the issuer does not answer, they stay.
+    pub max_age: Duration,
     issuer: String,
-    jwks_uri: String,
     resource: String,
-    known: RwLock<(JwkSet, Instant)>,
+    keys: Arc<Keys>,
+}
+
+/// The issuer's keys, and where they come from.
+struct Keys {
+    http: reqwest::Client,
+    jwks_uri: String,
+    known: RwLock<Known>,
+    /// Held by the one who asks; all others wait for the same answer
+    turn: Mutex<()>,
+}
+
+/// What is known of them.
+struct Known {
+    keys: JwkSet,
+    /// When the issuer was asked for these
+    as_of: Instant,
+    /// When it was asked last, whatever came of it
+    asked_at: Instant,
+    /// Why it did not tell them then
+    problem: Option<String>,
 }
 
 /// What a good token says.
@@ -48,7 +74,7 @@ pub enum TokenError {
     /// It is not an access token of the issuer, for this resource, that is good now
     Invalid,
     /// Its key is not known, and the issuer does not tell it
-    KeysUnavailable(reqwest::Error),
+    KeysUnavailable(String),
 }
 
 #[derive(Deserialize)]
@@ -57,24 +83,37 @@ struct Metadata {
     jwks_uri: String,
 }
 
-impl Tokens {
+impl Verifier {
     /// Asks the issuer for its metadata and keys. `resource` is our identifier at the issuer.
     pub async fn discover(issuer: &str, resource: &str) -> Result<Self, String> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
+        // Redirects are not followed: the keys come from where the issuer says, and from nowhere else.
+        let http = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).build();
         let http = http.map_err(|error| error.to_string())?;
         let address = format!("{issuer}/.well-known/openid-configuration");
-        let metadata: Metadata = ask(&http, &address).await.map_err(|error| error.to_string())?;
+        let metadata: Metadata = ask(&http, &address).await?;
         // Byte by byte: whoever answers with another name is another (RFC 8414 §3.3).
         if metadata.issuer != issuer {
             return Err(format!("{address} is the metadata of {}", metadata.issuer));
         }
-        let keys = ask(&http, &metadata.jwks_uri).await.map_err(|error| error.to_string())?;
+        let asked_at = Instant::now();
+        let keys = ask(&http, &metadata.jwks_uri).await?;
+        let known = Known {
+            keys,
+            as_of: asked_at,
+            asked_at,
+            problem: None,
+        };
         Ok(Self {
-            http,
+            pause: Duration::from_secs(10),
+            max_age: Duration::from_mins(5),
             issuer: metadata.issuer,
-            jwks_uri: metadata.jwks_uri,
             resource: resource.to_owned(),
-            known: RwLock::new((keys, Instant::now())),
+            keys: Arc::new(Keys {
+                http,
+                jwks_uri: metadata.jwks_uri,
+                known: RwLock::new(known),
+                turn: Mutex::new(()),
+            }),
         })
     }
 
@@ -106,22 +145,62 @@ impl Tokens {
     /// The key of that name. The issuer may have begun to sign with a new one, so it is asked for keys that are not
     /// known.
     async fn key(&self, kid: &str) -> Result<Jwk, TokenError> {
-        {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(key) = known.0.find(kid) {
-                return Ok(key.clone());
-            }
-            if known.1.elapsed() < PAUSE {
-                return Err(TokenError::Invalid);
-            }
+        if let Some(key) = self.keys.recall(kid, self.pause, self.max_age) {
+            return Ok(key);
         }
-        let fresh: JwkSet = ask(&self.http, &self.jwks_uri).await.map_err(TokenError::KeysUnavailable)?;
-        let key = fresh.find(kid).cloned();
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = (fresh, Instant::now());
-        key.ok_or(TokenError::Invalid)
+        // A task of its own: who hangs up ends theirs, and the answer would be lost to everybody.
+        let (keys, pause) = (Arc::clone(&self.keys), self.pause);
+        let asked = tokio::spawn(async move { keys.refresh(pause).await }).await;
+        asked.map_err(|error| TokenError::KeysUnavailable(error.to_string()))?;
+        self.keys.find(kid)
     }
 }
 
-async fn ask<T: serde::de::DeserializeOwned>(http: &reqwest::Client, address: &str) -> reqwest::Result<T> {
-    http.get(address).send().await?.error_for_status()?.json().await
+impl Keys {
+    /// A key that is known, unless it is time to ask for it again.
+    fn recall(&self, kid: &str, pause: Duration, max_age: Duration) -> Option<Jwk> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let is_due = known.as_of.elapsed() >= max_age && known.asked_at.elapsed() >= pause;
+        known.keys.find(kid).filter(|_| !is_due).cloned()
+    }
+
+    fn find(&self, kid: &str) -> Result<Jwk, TokenError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match (known.keys.find(kid), &known.problem) {
+            (Some(key), _) => Ok(key.clone()),
+            (None, Some(problem)) => Err(TokenError::KeysUnavailable(problem.clone())),
+            (None, None) => Err(TokenError::Invalid),
+        }
+    }
+
+    /// Asks for the keys, unless somebody did a moment ago.
+    async fn refresh(&self, pause: Duration) {
+        let _turn = self.turn.lock().await;
+        {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            if known.asked_at.elapsed() < pause {
+                return;
+            }
+            // Noted before, so that it counts when no answer comes, too.
+            known.asked_at = Instant::now();
+        }
+        let answer = ask(&self.http, &self.jwks_uri).await;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.problem = match answer {
+            Ok(keys) => {
+                (known.keys, known.as_of) = (keys, known.asked_at);
+                None
+            }
+            Err(problem) => Some(problem),
+        };
+    }
+}
+
+async fn ask<T: serde::de::DeserializeOwned>(http: &reqwest::Client, address: &str) -> Result<T, String> {
+    let answer = http.get(address).send().await.and_then(reqwest::Response::error_for_status);
+    let answer = answer.map_err(|error| format!("{address} does not answer: {error}"))?;
+    answer
+        .json()
+        .await
+        .map_err(|error| format!("{address} tells something else: {error}"))
 }

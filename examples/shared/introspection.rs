@@ -15,8 +15,8 @@ use openidconnect::{
     TokenIntrospectionResponse, reqwest,
 };
 
+use super::error::told;
 use super::issuer::Issuer;
-use super::provider::told;
 
 /// How many tokens are remembered.
 const MAX_REMEMBERED: usize = 1_000;

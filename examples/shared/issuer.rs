@@ -7,7 +7,7 @@ use openidconnect::url::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::provider::told;
+use super::error::told;
 
 /// How long the issuer may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);

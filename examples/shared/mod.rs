@@ -7,6 +7,7 @@
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
+pub mod error;
 pub mod flags;
 pub mod introspection;
 pub mod issuer;

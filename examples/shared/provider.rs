@@ -1,8 +1,5 @@
 //! The issuer as its metadata describes it (OpenID Connect Discovery 1.0): endpoints and keys.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType, CoreIdToken, CoreIdTokenClaims,
     CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
@@ -13,6 +10,8 @@ use openidconnect::{
     EndpointSet, IssuerUrl, Nonce, ProviderMetadata, RedirectUrl, reqwest, url::Url,
 };
 use serde::{Deserialize, Serialize};
+
+use super::error::told;
 
 /// Endpoints that the metadata names and `openidconnect` does not read by itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -103,15 +102,4 @@ impl Provider {
             None => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
         }
     }
-}
-
-/// An error with everything that led to it.
-pub fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }

@@ -17,8 +17,9 @@ use openidconnect::{
 };
 use serde::Deserialize;
 
+use super::error::told;
 use super::issuer;
-use super::provider::{Provider, Registration, told};
+use super::provider::{Provider, Registration};
 use super::signed_in::{SignedIn, Tokens};
 
 /// The application, ready to sign people in.

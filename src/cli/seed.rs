@@ -24,5 +24,9 @@ pub async fn run(app: &App, args: &Args) -> Result<(), Failure> {
         )
         .into());
     }
-    output::json(&seed::seed(app, profile).await?)
+    let seeded = seed::seed(app, profile).await?;
+    for username in &seeded.replaced {
+        eprintln!("{username} existed: password and limits replaced");
+    }
+    output::json(&seeded)
 }

@@ -282,13 +282,21 @@ fn demo_data() {
     let sandbox = Sandbox::new();
     let seeded = sandbox.run(&["seed"]).json();
     assert_eq!(seeded["clients"][0]["client_id"], "demo-web");
-    assert_eq!(sandbox.run(&["seed"]).json(), seeded, "seeding twice changes nothing");
-    let mcp = sandbox.run(&["seed", "--profile", "mcp"]).json();
+    // Whose password is another one now is told, apart from what programs read.
+    let told = |arguments: &[&str]| {
+        let run = sandbox.run(arguments);
+        assert!(run.status.success(), "{}", run.stderr);
+        (serde_json::from_str::<serde_json::Value>(&run.stdout).unwrap(), run.stderr)
+    };
+    let notice = "alice existed: password and limits replaced\nbob existed: password and limits replaced\n";
+    assert_eq!(told(&["seed"]), (seeded, notice.to_owned()), "seeding twice changes nothing else");
+    let (mcp, complaint) = told(&["seed", "--profile", "mcp"]);
     assert_eq!(mcp["users"].as_array().unwrap().len(), 3);
+    assert_eq!(complaint, notice);
     assert!(sandbox.run(&["seed", "--profile", "other"]).refused().contains("--profile"));
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", "https://login.example");
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
-    sandbox.run(&["seed", "--i-know-the-passwords-are-public"]).json();
+    assert!(sandbox.run(&["seed", "--i-know-the-passwords-are-public"]).status.success());
 }
 
 #[test]

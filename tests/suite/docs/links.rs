@@ -17,6 +17,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "examples/camera",
         "examples/mcp_client",
         "examples/mcp_server",
+        "examples/protected_api",
     ] {
         for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();

@@ -75,6 +75,24 @@ async fn each_may_do_what_they_may_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_says_nothing_without_a_token() {
+    let stage = Stage::mcp_server(Sandbox::new(), &["--private"]);
+    let (pages, output) = run(&stage, "alice", "password123").await;
+    assert!(output.contains("Without a token nothing is told."), "{output}");
+    // The refusal names no scope, so everything is asked for at once, and alice gets what she may have.
+    for tool in ["public_info", "read_data", "write_data"] {
+        assert!(line(&output, "With a token", tool).contains('✓'), "{tool}: {output}");
+    }
+    assert!(
+        line(&output, "With a token", "admin_operation").contains("was not granted"),
+        "{output}"
+    );
+    let profile = line(&output, "With the token of a refresh", "get_user_profile");
+    assert!(profile.contains("\"username\":\"alice\""), "{profile}");
+    assert_eq!(pages, 2, "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_says_what_is_missing() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.program(&binary("mcp_client").display().to_string());

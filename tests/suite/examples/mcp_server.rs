@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Stage, complaint, start};
 use crate::cli::person::{Application, CALLBACK, PASSWORD, Person, text};
 use crate::support::browser::http;
-use crate::support::process::Sandbox;
+use crate::support::process::{Sandbox, free_port};
 
 /// The longest that the server believes what it was told, and the time that a slow machine may take besides.
 const BOUND: Duration = Duration::from_secs(10 + 3);
@@ -58,7 +58,11 @@ impl Agent {
     }
 
     fn post(&self, body: impl Into<String>) -> RequestBuilder {
-        let request = self.http.post(self.stage.url("/mcp")).body(body.into());
+        self.post_at("/mcp", body)
+    }
+
+    fn post_at(&self, path: &str, body: impl Into<String>) -> RequestBuilder {
+        let request = self.http.post(self.stage.url(path)).body(body.into());
         request
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
@@ -146,10 +150,16 @@ async fn tokens_open_what_they_should(agent: &Agent) {
             assert_eq!((status, told), unauthorized("error=\"invalid_token\", "), "{name}");
         }
     }
-    let twice = agent.call("read_data").bearer_auth(&token).header("authorization", "Bearer x");
-    assert_eq!(answer(twice).await.0, StatusCode::UNAUTHORIZED);
-    let basic = agent.call("public_info").basic_auth("alice", Some("password123"));
-    assert_eq!(answer(basic).await.0, StatusCode::UNAUTHORIZED);
+    // What is not one bearer token at all (RFC 6750 §3.1).
+    for malformed in [
+        agent.call("read_data").bearer_auth(&token).header("authorization", "Bearer x"),
+        agent.call("public_info").basic_auth("alice", Some("password123")),
+        agent.call("public_info").header("authorization", "Bearer"),
+    ] {
+        let (status, told, _) = answer(malformed).await;
+        let expected = agent.challenge("error=\"invalid_request\", ");
+        assert_eq!((status, told), (StatusCode::BAD_REQUEST, expected));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,6 +239,49 @@ async fn no_message_slips_past_the_guard() {
         let (status, ..) = answer(agent.call("public_info").header(name, value)).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_one_says_nothing_without_a_token() {
+    let agent = Agent::new(Stage::mcp_server(Sandbox::new(), &["--check", "keys", "--private"]));
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "x", "version": "1" },
+    } })
+    .to_string();
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let public = message("public_info", &json!({}));
+    let token = text(&agent.tokens("read").await, "access_token");
+    for body in [initialize.as_str(), list, &public] {
+        let (status, told, _) = answer(agent.post(body)).await;
+        assert_eq!((status, told), (StatusCode::UNAUTHORIZED, agent.challenge("")), "{body}");
+        let (status, told, body) = answer(agent.post(body).bearer_auth(&token)).await;
+        assert!(status == StatusCode::OK && body["result"].is_object(), "{told} {body}");
+    }
+    // Not even that it is no message.
+    assert_eq!(answer(agent.post("{")).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_a_path_is_served_as_it_is() {
+    let port = free_port();
+    let base = format!("http://localhost:{port}/team");
+    let resource = format!("{base}/mcp");
+    let flags = ["--check", "keys", "--url", &base];
+    let agent = Agent::new(Stage::mcp_server_at(Sandbox::new(), port, &resource, &flags));
+    // The well-known part comes before the path (RFC 9728 §3.1).
+    let metadata = agent.stage.url("/.well-known/oauth-protected-resource/team/mcp");
+    let request = |tool: &str| agent.post_at("/team/mcp", message(tool, &json!({})));
+    let (status, _, body) = answer(request("public_info")).await;
+    assert_eq!(
+        (status, &body["result"]["structuredContent"]["name"]),
+        (StatusCode::OK, &json!("Team notes")),
+        "its host is allowed"
+    );
+    let (status, told, _) = answer(request("read_data")).await;
+    let expected = format!("Bearer scope=\"read\", resource_metadata=\"{metadata}\"");
+    assert_eq!((status, told), (StatusCode::UNAUTHORIZED, expected));
+    let (status, _, told) = answer(agent.http.get(&metadata)).await;
+    assert_eq!((status, &told["resource"]), (StatusCode::OK, &json!(resource)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,10 +6,12 @@
 mod camera;
 mod camera_api;
 mod mcp_client;
+mod mcp_client_strangers;
 mod mcp_server;
 mod protected_api;
 mod sessions;
 mod todo;
+mod verifier;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -52,10 +54,15 @@ impl Stage {
 
     /// The MCP server, with its declaration and the people who may do this and that.
     pub fn mcp_server(sandbox: Sandbox, flags: &[&str]) -> Self {
-        let sandbox = sandbox.with("MCP_SERVER_SECRET", MCP_SECRET);
         let port = free_port();
+        Self::mcp_server_at(sandbox, port, &format!("http://localhost:{port}/mcp"), flags)
+    }
+
+    /// The same, with a port and a resource that were chosen already.
+    pub fn mcp_server_at(sandbox: Sandbox, port: u16, resource: &str, flags: &[&str]) -> Self {
+        let sandbox = sandbox.with("MCP_SERVER_SECRET", MCP_SECRET);
         let declaration = std::fs::read_to_string(example("mcp_server/gatehouse.yaml")).expect("a declaration");
-        let declaration = declaration.replace("localhost:3000", &format!("localhost:{port}"));
+        let declaration = declaration.replace("http://localhost:3000/mcp", resource);
         sandbox.write("mcp_server.yaml", &declaration);
         let path = sandbox.file("mcp_server.yaml").display().to_string();
         sandbox.run(&["apply", "-f", &path]).done();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Stage, binary, example};
+use super::{Stage, binary, complaint, example};
 use crate::cli::person::{Application, CALLBACK, PASSWORD, Person, text};
 use crate::support::browser::http;
 use crate::support::process::{Sandbox, Server, free_port};
@@ -116,6 +116,12 @@ async fn tokens_open_what_they_should(program: &str) {
     assert_eq!((status, told), (StatusCode::FORBIDDEN, expected));
     let wide = text(&tokens("notes:read notes:write").await, "access_token");
     assert_eq!(answer(write().bearer_auth(&wide)).await.0, StatusCode::OK);
+    // Who has no token is told so, whatever they send.
+    let broken = || http.post(&url).header("content-type", "application/json").body("{");
+    let (status, told, _) = answer(broken()).await;
+    assert_eq!((status, told), (StatusCode::UNAUTHORIZED, challenge("scope=\"notes:write\", ")));
+    assert_eq!(answer(broken().bearer_auth(&token)).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(answer(broken().bearer_auth(&wide)).await.0, StatusCode::BAD_REQUEST);
 
     let elsewhere = tokens("openid profile").await;
     let forged = forged(&token);
@@ -137,9 +143,21 @@ async fn tokens_open_what_they_should(program: &str) {
             "{name}"
         );
     }
-    // Keys that are not known are asked for, but not each time.
+    // Keys that are known are not asked for: the issuer may be away.
     stage.server.kill();
     assert_eq!(answer(read().bearer_auth(&token)).await.0, StatusCode::OK, "nobody is asked");
+}
+
+#[test]
+fn they_say_what_is_missing() {
+    for program in ["protected_api_actix", "protected_api_axum"] {
+        let sandbox = Sandbox::new();
+        let mut command = sandbox.program(&binary(program).display().to_string());
+        command.arg("http://127.0.0.1:9");
+        let output = complaint(Server::start(command, sandbox.address()));
+        let expected = format!("{program}: http://127.0.0.1:9/.well-known/openid-configuration does not answer");
+        assert!(output.starts_with(&expected), "{output}");
+    }
 }
 
 /// The token with the algorithm `none`.
