@@ -40,7 +40,10 @@ async fn a_round_of_everything(kind: Kind) {
     sandbox.run(&["scope", "add", "read", "--description", "Grüße lesen 📖"]).done();
     let scopes = sandbox.run(&["scope", "list", "--json"]).json();
     assert_eq!(find(&scopes, "read").unwrap()["description"], "Grüße lesen 📖");
-    sandbox.run(&["seed"]).json();
+    // Who is there already is told of.
+    let seeded = sandbox.run(&["seed"]);
+    assert!(seeded.status.success(), "{}", seeded.stderr);
+    assert_eq!(seeded.stderr, "alice existed: password and limits replaced\n");
     sandbox.run(&["key", "rotate", "--algorithm", "ES256"]).done();
     let keys = sandbox.run(&["key", "list", "--json"]).json();
     assert_eq!(keys.as_array().unwrap().len(), 4);
