@@ -20,43 +20,25 @@ struct Rule {
     window: Seconds,
 }
 
+impl Rule {
+    const fn new(name: &'static str, limit: i64, window: Seconds) -> Self {
+        Self { name, limit, window }
+    }
+}
+
 /// Registrations from one place where everybody may register.
-const REGISTRATIONS_OF_NETWORK: Rule = Rule {
-    name: "registrations of a network",
-    limit: 20,
-    window: 600,
-};
+const REGISTRATIONS_OF_NETWORK: Rule = Rule::new("registrations of a network", 20, 600);
 /// Registrations in all.
-const REGISTRATIONS: Rule = Rule {
-    name: "registrations",
-    limit: 1000,
-    window: 3600,
-};
+const REGISTRATIONS: Rule = Rule::new("registrations", 1000, 3600);
 /// Changes that a client makes to its own registration.
-const CHANGES_OF_CLIENT: Rule = Rule {
-    name: "changes of a client",
-    limit: 20,
-    window: 600,
-};
+const CHANGES_OF_CLIENT: Rule = Rule::new("changes of a client", 20, 600);
 
 /// Clients that became known by their documents, by requests from one place.
-const DOCUMENTS_OF_NETWORK: Rule = Rule {
-    name: "documents of a network",
-    limit: 20,
-    window: 600,
-};
+const DOCUMENTS_OF_NETWORK: Rule = Rule::new("documents of a network", 20, 600);
 /// Clients that became known by documents of one host.
-const DOCUMENTS_OF_HOST: Rule = Rule {
-    name: "documents of a host",
-    limit: 100,
-    window: 3600,
-};
+const DOCUMENTS_OF_HOST: Rule = Rule::new("documents of a host", 100, 3600);
 /// Clients that became known by their documents in all: names of hosts cost nobody anything.
-const DOCUMENTS: Rule = Rule {
-    name: "documents",
-    limit: 1000,
-    window: 3600,
-};
+const DOCUMENTS: Rule = Rule::new("documents", 1000, 3600);
 
 /// The counters that something is counted by.
 pub struct Quota {

@@ -94,8 +94,7 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
             Ok(client) => return Ok(Found::Known(Box::new(client))),
             Err(problem) => {
                 // What cannot be kept was fetched for nothing, and would be again.
-                let network = network_of(app.context().address.as_deref().unwrap_or_default());
-                count_failure(app, &counters(&url, &network, known.is_some()), now).await?;
+                count_failure(app, &counters(app, &url, known.is_some()), now).await?;
                 problem
             }
         },
@@ -110,8 +109,7 @@ pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault>
 
 /// Fetches and reads a document; for how many seconds it holds.
 async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(ClientDocument, Seconds), String>, Fault> {
-    let network = network_of(app.context().address.as_deref().unwrap_or_default());
-    let counters = counters(url, &network, is_known);
+    let counters = counters(app, url, is_known);
     let now = app.now();
     {
         let mut connection = app.store.read().await?;
@@ -124,28 +122,45 @@ async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(Cl
     if !is_known && new_ones(app, url).exceeded_for(&mut app.store.read().await?, now).await?.is_some() {
         return Ok(Err("too many new documents became known in the last minutes".to_owned()));
     }
-    // One network does not take all the turns that strangers have; it learns of that as of any other failure.
-    let share = if is_known { None } else { app.fetch_shares.take(&network) };
+    // One network does not take all the turns that strangers have.
+    let share = if is_known { None } else { app.fetch_shares.take(&network(app)) };
     if !is_known && share.is_none() {
         return Ok(Err("too much is being fetched for this network".to_owned()));
     }
-    let fetch = if is_known { &app.known_fetch } else { &app.fetch };
-    let mut counts = true;
-    let outcome = match fetch.json(url.as_str(), MAX_BYTES).await {
-        Ok(fetched) => ClientDocument::parse(url, &fetched.body).map(|document| {
+    // Whoever hangs up gives neither the share back before its time nor escapes the counters.
+    let (app, url) = (app.clone(), url.clone());
+    let fetching = tokio::spawn(async move {
+        let outcome = fetch(&app, &url, is_known, &counters).await;
+        drop(share);
+        outcome
+    });
+    fetching.await.map_err(Fault::internal)?
+}
+
+async fn fetch(
+    app: &App,
+    url: &DocumentUrl,
+    is_known: bool,
+    counters: &[(String, i64)],
+) -> Result<Result<(ClientDocument, Seconds), String>, Fault> {
+    let way_out = if is_known { &app.known_fetch } else { &app.fetch };
+    let (outcome, counts) = match way_out.json(url.as_str(), MAX_BYTES).await {
+        Ok(fetched) => {
+            let document = ClientDocument::parse(url, &fetched.body);
             let lifetime = fetched.freshness.unwrap_or(USUAL_LIFETIME).clamp(LIFETIME.0, LIFETIME.1);
-            (document, lifetime)
-        }),
-        Err(error) => {
-            counts = error.reached_out();
-            Err(error.to_string())
+            (document.map(|document| (document, lifetime)), true)
         }
+        Err(error) => (Err(error.to_string()), error.reached_out()),
     };
-    drop(share);
     if outcome.is_err() && counts {
-        count_failure(app, &counters, now).await?;
+        count_failure(app, counters, app.now()).await?;
     }
     Ok(outcome)
+}
+
+/// The network that asks.
+fn network(app: &App) -> String {
+    network_of(app.context().address.as_deref().unwrap_or_default())
 }
 
 /// Counts a failure by all of its counters.
@@ -168,10 +183,10 @@ fn new_ones(app: &App, url: &DocumentUrl) -> Quota {
 /// The counters of failures of a document and, as long as its client is not known, of who asks for it and of its host,
 /// in an order that is the same for everybody. Strangers can make any number of documents of a host fail; those that are
 /// known do not suffer.
-fn counters(url: &DocumentUrl, network: &str, is_known: bool) -> Vec<(String, i64)> {
+fn counters(app: &App, url: &DocumentUrl, is_known: bool) -> Vec<(String, i64)> {
     let mut counters = vec![(counter("document", url.as_str()), FAILURES_OF_DOCUMENT)];
     if !is_known {
-        counters.push((counter("documents asked for by", network), FAILURES_OF_NETWORK));
+        counters.push((counter("documents asked for by", &network(app)), FAILURES_OF_NETWORK));
         counters.push((counter("documents of", url.host_name()), FAILURES_OF_HOST));
     }
     counters.sort();

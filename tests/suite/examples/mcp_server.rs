@@ -6,8 +6,8 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Stage, complaint, start};
-use crate::cli::person::{Application, CALLBACK, PASSWORD, Person, text};
+use super::{Stage, agent_of_eve, complaint, start};
+use crate::cli::person::{Application, PASSWORD, Person, text};
 use crate::support::browser::http;
 use crate::support::process::{Sandbox, free_port};
 
@@ -24,23 +24,7 @@ struct Agent {
 
 impl Agent {
     fn new(stage: Stage) -> Self {
-        let scope = ["--scope", "openid profile read write offline_access"];
-        let add = [
-            "client",
-            "add",
-            "Agent",
-            "--id",
-            "agent",
-            "--kind",
-            "native",
-            "--redirect-uri",
-            CALLBACK,
-        ];
-        stage.sandbox.run(&[&add[..], &scope[..]].concat()).done();
-        stage
-            .sandbox
-            .run_with_input(&["user", "add", "eve", "--password-stdin"], PASSWORD)
-            .done();
+        agent_of_eve(&stage.sandbox, "openid profile read write offline_access");
         let issuer = stage.sandbox.issuer();
         Self {
             stage,

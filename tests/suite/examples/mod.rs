@@ -16,6 +16,7 @@ mod verifier;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::cli::person::{CALLBACK, PASSWORD};
 use crate::support::process::{BINARY, Sandbox, Server, free_port};
 use crate::support::{Browser, Page};
 
@@ -134,6 +135,14 @@ fn with_secrets(sandbox: Sandbox) -> Sandbox {
 fn apply_camera(sandbox: &Sandbox) {
     let declaration = example("camera/gatehouse.yaml");
     sandbox.run(&["apply", "-f", &declaration.display().to_string()]).done();
+}
+
+/// eve, who may do everything, and the client `agent` that she uses.
+fn agent_of_eve(sandbox: &Sandbox, scope: &str) {
+    let add = ["client", "add", "Agent", "--id", "agent", "--kind", "native"];
+    let rest = ["--redirect-uri", CALLBACK, "--scope", scope];
+    sandbox.run(&[&add[..], &rest[..]].concat()).done();
+    sandbox.run_with_input(&["user", "add", "eve", "--password-stdin"], PASSWORD).done();
 }
 
 /// A file of the examples.

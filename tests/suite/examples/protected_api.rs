@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Stage, binary, complaint, example};
-use crate::cli::person::{Application, CALLBACK, PASSWORD, Person, text};
+use super::{Stage, agent_of_eve, binary, complaint, example};
+use crate::cli::person::{Application, PASSWORD, Person, text};
 use crate::support::browser::http;
 use crate::support::process::{Sandbox, Server, free_port};
 
@@ -41,21 +41,7 @@ fn stage(program: &str) -> (Stage, Application, Person) {
     let scope = ["--scope", "notes:read notes:write"];
     let resource = ["resource", "add", &base, "--name", "Notes"];
     sandbox.run(&[&resource[..], &scope[..]].concat()).done();
-    let client = [
-        "client",
-        "add",
-        "Agent",
-        "--id",
-        "agent",
-        "--kind",
-        "native",
-        "--redirect-uri",
-        CALLBACK,
-    ];
-    let scope = ["--scope", "openid profile offline_access notes:read notes:write"];
-    sandbox.run(&[&client[..], &scope[..]].concat()).done();
-    sandbox.run_with_input(&["user", "add", "eve", "--password-stdin"], PASSWORD).done();
-
+    agent_of_eve(&sandbox, "openid profile offline_access notes:read notes:write");
     let (server, issuer) = (sandbox.serve(), sandbox.issuer());
     let mut command = sandbox.program(&binary(program).display().to_string());
     command.args([&issuer, &listen]);

@@ -74,6 +74,18 @@ async fn events(app: &TestApp, id: &str) -> Vec<EventKind> {
         .collect()
 }
 
+/// What a client that signs sends for a code.
+fn redemption<'a>(client: &'a TestClient, code: &'a str, assertion: &'a str) -> Vec<(&'a str, &'a str)> {
+    let mut form = fields(assertion).to_vec();
+    form.extend([
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", client.redirect_uri.as_str()),
+        ("code_verifier", VERIFIER),
+    ]);
+    form
+}
+
 async fn begin(client: &TestClient) -> Page {
     Browser::new().visit(&client.authorize_url(&[])).await
 }
@@ -322,17 +334,30 @@ on_every_database! {
         let client = client(&app, &elsewhere);
         assert_eq!(begin(&client).await.status, 200);
         app.advance(3601);
-        let strangers = (0..12).map(|number| {
+        let stranger = |path: String| {
             let mut stranger = client.clone();
-            stranger.client.id = elsewhere.url(&format!("/slow/{number}"));
-            elsewhere.serve(&format!("/slow/{number}"), Served { delay: Duration::from_secs(2), ..Served::json(&Value::Null) });
+            stranger.client.id = elsewhere.url(&path);
+            elsewhere.serve(&path, Served { delay: Duration::from_secs(30), ..Served::json(&Value::Null) });
             async move { begin(&stranger).await.status.as_u16() }
-        });
-        let strangers = tokio::spawn(join_all(strangers.collect::<Vec<_>>()));
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        let connected = async |number: usize| {
+            while elsewhere.connections() < number {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let crowd = tokio::spawn(join_all((0..12).map(|number| stranger(format!("/slow/{number}"))).collect::<Vec<_>>()));
+        connected(1 + 4).await;
         assert_eq!(begin(&client).await.status, 200, "who is known does not wait for them");
-        assert!(strangers.await.unwrap().iter().all(|status| *status == 400));
+        assert!(crowd.await.unwrap().iter().all(|status| *status == 400));
         assert_eq!(elsewhere.connections(), 1 + 1 + 4);
+        // Hanging up makes no room.
+        let crowd = tokio::spawn(join_all((0..4).map(|number| stranger(format!("/slower/{number}"))).collect::<Vec<_>>()));
+        connected(1 + 1 + 4 + 4).await;
+        crowd.abort();
+        assert!(crowd.await.unwrap_err().is_cancelled());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(stranger("/slowest".to_owned()).await, 400);
+        assert_eq!(elsewhere.connections(), 1 + 1 + 4 + 4);
     }
 
     async fn what_cannot_be_kept_is_a_failure(app: TestApp) {
@@ -374,13 +399,7 @@ on_every_database! {
         let client = client(&app, &elsewhere);
         let code = client.code("alice", &[("scope", "openid offline_access")]).await;
         let assertion = key.sign("ES256", &claims(&app, client.id()));
-        let mut form = fields(&assertion).to_vec();
-        form.extend([
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", client.redirect_uri.as_str()),
-            ("code_verifier", VERIFIER),
-        ]);
+        let form = redemption(&client, &code, &assertion);
         let tokens = send(http().post(app.url("/token")).form(&form)).await;
         assert_eq!(tokens.status, 200, "{}", tokens.body);
         document["token_endpoint_auth_method"] = json!("none");
@@ -423,13 +442,7 @@ on_every_database! {
         let client = client(&app, &elsewhere);
         let code = client.code("alice", &[]).await;
         let assertion = key.sign("ES256", &claims(&app, client.id()));
-        let mut form = fields(&assertion).to_vec();
-        form.extend([
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", client.redirect_uri.as_str()),
-            ("code_verifier", VERIFIER),
-        ]);
+        let form = redemption(&client, &code, &assertion);
         assert_eq!(client.redeem(&code).await.error(), "invalid_client", "it must sign");
         let answer = send(http().post(app.url("/token")).form(&form)).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
