@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::fault::Fault;
+use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
 use crate::base::random::Random;
+use crate::base::waiting::Waiting;
 use crate::config::live::{InForce, Live};
 use crate::config::{Config, Lifetimes};
 use crate::keys::passwords::Passwords;
@@ -14,7 +16,7 @@ use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
 use crate::model::statistic::Counters;
-use crate::outside::{Fetch, KeySets, Shares};
+use crate::outside::{Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
@@ -66,6 +68,8 @@ pub struct Parts {
     pub operator_fetch: Fetch,
     /// Public keys of clients, as they were fetched.
     pub key_sets: KeySets,
+    /// Where the keys of other issuers are.
+    pub issuers: Issuers,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -74,6 +78,10 @@ pub struct Parts {
     pub counters: Counters,
     /// Events that are not recorded one by one.
     pub left_out: LeftOut,
+    /// Who waits for redirects on this node.
+    pub waiting: Waiting,
+    /// How many callbacks there are.
+    pub callbacks: Gauge,
     /// Held while an admin token is judged that could be guessed: one at a time.
     pub admin_token_turn: tokio::sync::Mutex<()>,
 }
@@ -101,10 +109,13 @@ impl App {
             fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,
             key_sets: KeySets::default(),
+            issuers: Issuers::default(),
             clock,
             random,
             counters: Counters::default(),
             left_out: LeftOut::default(),
+            waiting: Waiting::default(),
+            callbacks: Gauge::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {

@@ -21,7 +21,7 @@ use crate::keys::signing::GeneratedKey;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::outside::{Fetch, Resolver, Rules};
-use crate::protocol::claims::{ADMIN_SCOPES, STANDARD_SCOPES};
+use crate::protocol::claims::{SERVER_SCOPES, STANDARD_SCOPES};
 use crate::store::{Setting, Store};
 
 /// Why an installation does not open.
@@ -199,7 +199,7 @@ where
     if tx.insert_setting(Setting::Initialized, "1", now).await? {
         insert_first_keys(&mut tx, &keys, &secrets.signing_key, random, now).await?;
         let standard = STANDARD_SCOPES.iter().map(|scope| scope.name);
-        for name in standard.chain(ADMIN_SCOPES.iter().map(|(name, _)| *name)) {
+        for name in standard.chain(SERVER_SCOPES.iter().map(|(name, _)| *name)) {
             tx.insert_scope(&ScopeDefinition {
                 name: name.to_owned(),
                 settings: ScopeSettings::built_in(name).unwrap_or_default(),

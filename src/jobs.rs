@@ -1,11 +1,12 @@
 //! What happens by itself: removing what has expired and registrations that nobody uses, reading keys and settings
-//! again, sealing the audit log, writing down statistics.
+//! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received.
 
 use std::time::Duration;
 
 use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::federation::relay::wait;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 
@@ -25,7 +26,25 @@ const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs the jobs until the task is aborted.
 pub async fn run(app: App) {
-    tokio::join!(keep_clean(&app), keep_few(&app), keep_sealed(&app), keep_statistics(&app));
+    tokio::join!(
+        keep_clean(&app),
+        keep_few(&app),
+        keep_sealed(&app),
+        keep_statistics(&app),
+        keep_awake(&app)
+    );
+}
+
+/// Wakes whoever waits here for a redirect that another node has received.
+async fn keep_awake(app: &App) {
+    let mut ticks = tokio::time::interval(wait::INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(fault) = wait::wake(app).await {
+            tracing::warn!(event = "waiting_not_woken", "{fault}");
+        }
+    }
 }
 
 async fn keep_statistics(app: &App) {

@@ -19,6 +19,7 @@ mod logging;
 mod migrate;
 mod output;
 mod registration_token;
+mod relay;
 mod resource;
 mod scope;
 mod seed;
@@ -67,6 +68,8 @@ struct Cli {
 enum Command {
     /// Serve (the default)
     Serve,
+    /// Serve the callback relay alone: redirects of providers, for programs that cannot receive them themselves
+    Relay(relay::Args),
     /// Bring the database schema up to date, and stop
     Migrate,
     /// Show the settings this process is given and where they come from; change those that can change while servers run
@@ -168,6 +171,11 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     if matches!(command, Command::Client(client::Command::Add(_))) && sources.flags.contains_key("access_token_lifetime") {
         return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
     }
+    if let Command::Relay(args) = &command {
+        let mut config = args.overlay(sources.clone())?.load()?;
+        config.serves = args.serves();
+        return serve(config);
+    }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
         return serve(config);
@@ -219,7 +227,9 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
             command: Some(command),
             json,
         }) => config::run_stored(&app, command, json).await.map(done),
-        Command::Serve | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => Ok(ExitCode::SUCCESS),
+        Command::Serve | Command::Relay(_) | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => {
+            Ok(ExitCode::SUCCESS)
+        }
     };
     app.store.close().await;
     outcome

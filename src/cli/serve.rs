@@ -7,7 +7,9 @@ use tokio::sync::watch;
 
 use crate::admin::stats;
 use crate::app::App;
+use crate::config::relay::Serves;
 use crate::config::{AuditLog, Config, LogFormat};
+use crate::federation::relay;
 use crate::identity::admin_token;
 use crate::jobs;
 use crate::web::server;
@@ -39,8 +41,11 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
         let lines = lines.clone();
         app.store.listen(Box::new(move |event| lines.line(&event.to_line())));
     }
+    let waiting = app.waiting.clone();
     let told = async move {
         let _ = stop.wait_for(|is_told| *is_told).await;
+        // Whoever waits for a redirect asks again, and another node answers.
+        waiting.close();
     };
     let server = server::start(app, listener, told)?;
     announce(app, lines).await?;
@@ -89,7 +94,21 @@ fn is_hangup_ignored() -> bool {
 /// Says where it listens, and what the operator has to do or to worry about.
 async fn announce(app: &App, lines: &Lines) -> Result<(), Failure> {
     let (listen, issuer, database) = (app.config.listen, &app.issuer, &app.config.database_url);
-    tracing::info!(event = "started", %listen, %issuer, %database, version = env!("CARGO_PKG_VERSION"), "gatehouse is ready");
+    match app.config.serves {
+        Serves::Everything => {
+            tracing::info!(event = "started", %listen, %issuer, %database, version = env!("CARGO_PKG_VERSION"), "gatehouse is ready");
+        }
+        Serves::Relay { is_open } => {
+            let redirect_uri = relay::endpoint(app, "/callback");
+            tracing::info!(event = "started", %listen, redirect_uri, %database, version = env!("CARGO_PKG_VERSION"), "the callback relay is ready");
+            if is_open {
+                tracing::warn!(
+                    event = "relay_open",
+                    "the relay is open (--open): it takes every redirect, and gives its code to anybody who knows its state; use it in a network of your own only"
+                );
+            }
+        }
+    }
     if app.config.enable_dev_endpoints {
         tracing::warn!(
             event = "dev_endpoints",
@@ -110,7 +129,8 @@ async fn announce(app: &App, lines: &Lines) -> Result<(), Failure> {
             "ADMIN_TOKEN differs from the admin token that was set up before and is ignored; to change it run: gatehouse admin-token reset"
         );
     }
-    if admin_token::is_setup_open(app).await? {
+    let has_pages = app.config.serves == Serves::Everything;
+    if has_pages && admin_token::is_setup_open(app).await? {
         let link = app.issuer.endpoint(&format!("/setup?code={}", admin_token::setup_code(app)));
         let notice = format!("\n  To set this server up, open\n\n      {link}\n\n  It shows the admin token, once.\n");
         match app.config.log_format {

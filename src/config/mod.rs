@@ -7,6 +7,7 @@
 
 pub mod live;
 pub mod registry;
+pub mod relay;
 pub mod sources;
 mod values;
 
@@ -26,6 +27,7 @@ use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
+use relay::{Relay, Serves};
 use sources::Source;
 
 /// How log lines look.
@@ -146,6 +148,10 @@ pub struct Config {
     pub password_queue: usize,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    /// The callback relay.
+    pub relay: Relay,
+    /// What this process serves: the command says so, not a setting.
+    pub serves: Serves,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where the values came from, by key; what is not there has its default.
@@ -198,6 +204,8 @@ impl Default for Config {
             password_queue: 1024,
             tls_certificate: None,
             tls_key: None,
+            relay: Relay::default(),
+            serves: Serves::default(),
             trusted_proxies: Vec::new(),
             sources: BTreeMap::new(),
         }

@@ -1,16 +1,13 @@
 //! The one list of settings. Flags, environment variables, `gatehouse.toml`, `gatehouse config` and
 //! the reference in `docs/configuration.md` all come from it.
 
-use ipnet::IpNet;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-
 use crate::keys::secrets::MIN_APP_SECRET;
-use crate::protocol::claims::ADMIN_SCOPES;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::store::DatabaseUrl;
 
-use super::values::{boolean, duration, number, seconds, secret, secret_file, show_seconds};
+use super::relay::{self, CompletionUrl};
+use super::values::{boolean, duration, log_level, network, number, registration_scope, seconds, secret, secret_file, show_seconds};
 use super::{AuditLog, Config, LogFormat, RegistrationPolicy};
 
 /// The fewest characters of an admin token that the operator chooses.
@@ -362,6 +359,71 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.client_document_scope.to_string()
     ),
     setting!(
+        "relay_url",
+        "GATEHOUSE_RELAY_URL",
+        "URL",
+        "The URL below which browsers reach /callback, when it is not the issuer",
+        |config, text| config.relay.url = Some(Issuer::parse(text)?),
+        |config| config.relay.url.as_ref().map(ToString::to_string).unwrap_or_default()
+    ),
+    setting!(
+        live "relay_origins",
+        "GATEHOUSE_RELAY_ORIGINS",
+        "ORIGINS",
+        "Web origins whose pages may use the API of the relay, separated by commas; none unless set",
+        |config, text| config.relay.origins = relay::origins(text)?,
+        |config| config.relay.origins.join(",")
+    ),
+    setting!(
+        live "relay_waiters",
+        "GATEHOUSE_RELAY_WAITERS",
+        "NUMBER",
+        "How many requests of one program may wait for redirects at once on one node",
+        |config, text| config.relay.waiters = number(text, 1, 20_000)?,
+        |config| config.relay.waiters.to_string()
+    ),
+    setting!(
+        live "relay_open_entries",
+        "GATEHOUSE_RELAY_OPEN_ENTRIES",
+        "NUMBER",
+        "The most redirects that an open relay keeps",
+        |config, text| config.relay.open_entries = number(text, 1, 10_000_000)?,
+        |config| config.relay.open_entries.to_string()
+    ),
+    setting!(
+        "completion_url",
+        "GATEHOUSE_COMPLETION_URL",
+        "URL",
+        "Where /oauth2/callback completes the flow of an agent for the person who is signed in; that path exists only then",
+        |config, text| config.relay.completion_url = Some(CompletionUrl::parse(text)?),
+        |config| config.relay.completion_url.as_ref().map(ToString::to_string).unwrap_or_default()
+    ),
+    setting!(secret "completion_token", "GATEHOUSE_COMPLETION_TOKEN", "TEXT", "The bearer token that is shown at completion_url, 16 characters or more",
+        |config, text| {
+            config.relay.completion_token = Some(secret(text, MIN_ADMIN_TOKEN)?);
+            config.relay.completion_token_file = None;
+        },
+        |config| shown_secret(config.relay.completion_token.is_some() && config.relay.completion_token_file.is_none())),
+    setting!(
+        "completion_token_file",
+        "GATEHOUSE_COMPLETION_TOKEN_FILE",
+        "FILE",
+        "Read the bearer token from this file",
+        |config, text| {
+            config.relay.completion_token = Some(secret_file(text, MIN_ADMIN_TOKEN)?);
+            config.relay.completion_token_file = Some(text.into());
+        },
+        |config| shown_path(config.relay.completion_token_file.as_ref())
+    ),
+    setting!(
+        "user_token_issuers",
+        "GATEHOUSE_USER_TOKEN_ISSUERS",
+        "ISSUERS",
+        "Issuers besides this server whose JWTs name people here: ISSUER AUDIENCE CLAIM, separated by commas; CLAIM is sub, preferred_username (the user name) or email",
+        |config, text| config.relay.user_issuers = relay::user_issuers(text)?,
+        |config| relay::show_user_issuers(&config.relay.user_issuers)
+    ),
+    setting!(
         "password_memory",
         "GATEHOUSE_PASSWORD_MEMORY",
         "KIB",
@@ -431,27 +493,3 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     ),
 ];
-
-/// `Targets` takes a word that is no level for the name of a target, so a typing error would pass.
-fn log_level(text: &str) -> Result<(), String> {
-    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
-    if text.split(',').all(is_level) && text.parse::<Targets>().is_ok() {
-        return Ok(());
-    }
-    Err("must be error, warn, info, debug or trace, or pairs such as gatehouse=debug".to_owned())
-}
-
-/// The administration is never for clients that nobody has looked at. No scope at all is how the default is shown.
-fn registration_scope(text: &str) -> Result<Option<Scope>, String> {
-    let scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?;
-    match ADMIN_SCOPES.iter().find(|(name, _)| scope.contains(name)) {
-        Some((name, _)) => Err(format!("{name} is not for clients that register themselves")),
-        None => Ok(Some(scope).filter(|scope| !scope.is_empty())),
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-        .map_err(|_| format!("{text:?} is neither an address nor a network such as 10.0.0.0/8"))
-}

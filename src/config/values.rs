@@ -3,9 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::base::clock::Seconds;
+use crate::protocol::claims::SERVER_SCOPES;
+use crate::protocol::scope::Scope;
 
 /// `true`, `false`, and the other ways to say so.
 pub fn boolean(text: &str) -> Result<bool, String> {
@@ -75,4 +79,28 @@ pub fn secret(text: &str, least: usize) -> Result<SecretString, String> {
 pub fn secret_file(path: &str, least: usize) -> Result<SecretString, String> {
     let text = std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
     secret(text.trim_end_matches(['\r', '\n']), least)
+}
+
+/// `Targets` takes a word that is no level for the name of a target, so a typing error would pass.
+pub fn log_level(text: &str) -> Result<(), String> {
+    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    if text.split(',').all(is_level) && text.parse::<Targets>().is_ok() {
+        return Ok(());
+    }
+    Err("must be error, warn, info, debug or trace, or pairs such as gatehouse=debug".to_owned())
+}
+
+/// What this server itself lets clients do is never for clients that nobody has looked at. No scope at all is how the default is shown.
+pub fn registration_scope(text: &str) -> Result<Option<Scope>, String> {
+    let scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?;
+    match SERVER_SCOPES.iter().find(|(name, _)| scope.contains(name)) {
+        Some((name, _)) => Err(format!("{name} is not for clients that register themselves")),
+        None => Ok(Some(scope).filter(|scope| !scope.is_empty())),
+    }
+}
+
+pub fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("{text:?} is neither an address nor a network such as 10.0.0.0/8"))
 }

@@ -40,6 +40,17 @@ const DOCUMENTS_OF_HOST: Rule = Rule::new("documents of a host", 100, 3600);
 /// Clients that became known by their documents in all: names of hosts cost nobody anything.
 const DOCUMENTS: Rule = Rule::new("documents", 1000, 3600);
 
+/// Redirects with an unknown state, from one place.
+const UNKNOWN_CALLBACKS: Rule = Rule::new("unknown callbacks of a network", 100, 600);
+/// Collections that were refused, from one place.
+const REFUSED_COLLECTIONS: Rule = Rule::new("refused collections of a network", 100, 600);
+/// Redirects that an open relay takes, from one place.
+const OPEN_CALLBACKS: Rule = Rule::new("open callbacks of a network", 300, 60);
+/// Questions to an open relay for what is not there, from one place: whoever waits asks again and again.
+const OPEN_COLLECTIONS: Rule = Rule::new("open collections of a network", 600, 60);
+/// Tokens that name nobody, or somebody who cannot be, by one client.
+const REFUSED_BINDINGS: Rule = Rule::new("refused bindings of a client", 100, 600);
+
 /// The counters that something is counted by.
 pub struct Quota {
     counters: Vec<Counter>,
@@ -83,6 +94,45 @@ impl Quota {
                 Counter::new(app, &DOCUMENTS_OF_HOST, host),
                 Counter::new(app, &DOCUMENTS, ""),
             ],
+        }
+    }
+
+    /// Of a redirect to the relay whose state nobody has announced.
+    #[must_use]
+    pub fn of_unknown_callback(app: &App) -> Self {
+        Self::of_network(app, &UNKNOWN_CALLBACKS)
+    }
+
+    /// Of somebody who may not collect what they ask the relay for.
+    #[must_use]
+    pub fn of_refused_collection(app: &App) -> Self {
+        Self::of_network(app, &REFUSED_COLLECTIONS)
+    }
+
+    /// Of a redirect that an open relay takes.
+    #[must_use]
+    pub fn of_open_callback(app: &App) -> Self {
+        Self::of_network(app, &OPEN_CALLBACKS)
+    }
+
+    /// Of a question to an open relay for what is not there.
+    #[must_use]
+    pub fn of_open_collection(app: &App) -> Self {
+        Self::of_network(app, &OPEN_COLLECTIONS)
+    }
+
+    /// Of a token of a person that a client shows in vain.
+    #[must_use]
+    pub fn of_refused_binding(app: &App, client_id: &str) -> Self {
+        Self {
+            counters: vec![Counter::new(app, &REFUSED_BINDINGS, client_id)],
+        }
+    }
+
+    fn of_network(app: &App, rule: &Rule) -> Self {
+        let network = network_of(app.context().address.as_deref().unwrap_or_default());
+        Self {
+            counters: vec![Counter::new(app, rule, &network)],
         }
     }
 

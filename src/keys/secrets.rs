@@ -44,6 +44,10 @@ pub struct Secrets {
     pub interaction: Sealer,
     /// Seals the cookie by which a browser is known to have signed somebody in before.
     pub device: Sealer,
+    /// Seals answers of providers that wait for whoever collects them.
+    pub callback: Sealer,
+    /// Seals the tokens by which agents name people, while a flow waits for its person.
+    pub user_token: Sealer,
     /// Seals what the playground of the administration has to remember between its pages.
     pub playground: Sealer,
 }
@@ -83,6 +87,8 @@ impl Secrets {
             signing_key: Sealer::new(&key("signing key v1")?)?,
             interaction: Sealer::new(&key("interaction v1")?)?,
             device: Sealer::new(&key("device v1")?)?,
+            callback: Sealer::new(&key("callback v1")?)?,
+            user_token: Sealer::new(&key("user token v1")?)?,
             playground: Sealer::new(&key("playground v1")?)?,
         })
     }

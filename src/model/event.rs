@@ -130,6 +130,13 @@ kinds! {
     AdminTokenReplaced = "admin_token.replaced": "Admin token replaced",
     AdminSignedIn = "admin.signed_in": "Signed in with the admin token",
     AdminRefused = "admin.refused": "Admin access refused",
+    CallbackCreated = "callback.created": "Callback announced to the relay",
+    CallbackReceived = "callback.received": "Redirect received by the relay",
+    CallbackCollected = "callback.collected": "Redirect collected from the relay",
+    CallbackRefused = "callback.refused": "Redirect refused: started by somebody else",
+    FlowBound = "flow.bound": "Flow of an agent bound to a person",
+    FlowCompleted = "flow.completed": "Flow of an agent completed by its person",
+    FlowRefused = "flow.refused": "Flow of an agent not completed",
 }
 
 impl Serialize for EventKind {

@@ -3,6 +3,7 @@
 //! A record here is what a row says, in types that cannot hold nonsense. Methods answer questions
 //! about one record; nothing here reads or writes anything.
 
+pub mod callback;
 pub mod chain;
 pub mod client;
 pub mod consent;
@@ -16,3 +17,4 @@ pub mod session;
 pub mod signing_key;
 pub mod statistic;
 pub mod user;
+pub mod user_binding;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::clock::Timestamp;
-use crate::protocol::claims::{ADMIN_SCOPES, STANDARD_SCOPES};
+use crate::protocol::claims::{SERVER_SCOPES, STANDARD_SCOPES, is_server_scope};
 use crate::protocol::scope::Scope;
 
 use super::client::Client;
@@ -31,10 +31,10 @@ pub struct ScopeSettings {
 
 impl ScopeSettings {
     /// The settings with which a new server defines a scope, if it is one that every server defines: those of
-    /// the standard, and those of the administration.
+    /// the standard, and those of the server itself.
     #[must_use]
     pub fn built_in(name: &str) -> Option<Self> {
-        let administration = ADMIN_SCOPES
+        let of_the_server = SERVER_SCOPES
             .iter()
             .filter(|(scope, _)| *scope == name)
             .map(|(_, description)| (*description, [].as_slice(), false));
@@ -42,7 +42,7 @@ impl ScopeSettings {
             .iter()
             .filter(|scope| scope.name == name)
             .map(|scope| (scope.description, scope.claims, scope.is_default))
-            .chain(administration)
+            .chain(of_the_server)
             .next()?;
         Some(Self {
             description: description.to_owned(),
@@ -116,8 +116,8 @@ impl ScopeCatalog {
         }
     }
 
-    /// What of `scope` a user may hand on: allowed to the user, and to one of their roles; never the
-    /// administration of this server.
+    /// What of `scope` a user may hand on: allowed to the user, and to one of their roles; never what
+    /// this server lets clients do for themselves.
     #[must_use]
     pub fn of_user(&self, scope: &Scope, user: &User) -> Scope {
         scope.filter(|token| {
@@ -126,8 +126,7 @@ impl ScopeCatalog {
                 .is_some_and(|scope| scope.roles.is_empty() || scope.roles.iter().any(|role| user.roles.contains(role)));
             let by_user = user.allowed_scope.as_ref().is_none_or(|allowed| allowed.contains(token));
             // What an administrator may do is theirs, not a client's that acts for them.
-            let is_administration = ADMIN_SCOPES.iter().any(|(scope, _)| *scope == token);
-            by_role && by_user && !is_administration
+            by_role && by_user && !is_server_scope(token)
         })
     }
 

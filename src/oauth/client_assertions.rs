@@ -1,7 +1,6 @@
 //! Client assertions (RFC 7523 §3, OpenID Connect Core §9): who signed one, and that it is the first time.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
-use serde_json::Value;
+use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::app::App;
 use crate::base::clock::Seconds;
@@ -11,7 +10,9 @@ use crate::model::client::{Client, ClientOrigin};
 use crate::outside::Wanted;
 use crate::protocol::client_assertion::{ClientAssertion, LEEWAY};
 use crate::protocol::client_authentication::AuthMethod;
-use crate::protocol::jwks::{AssertionAlgorithm, KeyMaterial, KeySet, PublicKey};
+use crate::protocol::jwks::KeySet;
+
+use super::signatures::{is_made_with, is_signed_by_one_of};
 
 /// What the secret of a client is sealed for, before its id.
 const SECRET_CONTEXT: &str = "client secret ";
@@ -43,11 +44,11 @@ pub async fn verify(app: &App, client: &Client, assertion: &ClientAssertion) -> 
     }
     let is_signed = match client.auth_method {
         AuthMethod::ClientSecretJwt => match open_secret(app, client) {
-            Some(secret) => is_made_with(assertion, Algorithm::HS256, &DecodingKey::from_secret(&secret)),
+            Some(secret) => is_made_with(&assertion.jwt, Algorithm::HS256, &DecodingKey::from_secret(&secret)),
             None => return Ok(Err("the client has no secret for MACs: give it a new one".to_owned())),
         },
         _ => match keys(app, client, assertion).await {
-            Ok(keys) => is_signed_by_one_of(&keys, assertion),
+            Ok(keys) => is_signed_by_one_of(&keys, &assertion.jwt, assertion.kid.as_deref(), assertion.algorithm),
             Err(problem) => return Ok(Err(format!("the keys of the client cannot be read: {problem}"))),
         },
     };
@@ -88,41 +89,6 @@ async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result
     let fetch = if is_vouched_for { &app.operator_fetch } else { &app.known_fetch };
     let read = app.key_sets.with_key(fetch, wanted, app.now()).await;
     read.map_err(|error| error.to_string())
-}
-
-fn is_signed_by_one_of(keys: &KeySet, assertion: &ClientAssertion) -> bool {
-    keys.candidates(assertion.kid.as_deref(), assertion.algorithm)
-        .filter_map(|key| Some((algorithm(assertion.algorithm)?, decoding_key(key)?)))
-        .any(|(algorithm, key)| is_made_with(assertion, algorithm, &key))
-}
-
-/// The algorithm in the library's terms, for signatures. A MAC never gets here, so no public key can be taken for
-/// a secret (RFC 8725 §2.1).
-fn algorithm(algorithm: AssertionAlgorithm) -> Option<Algorithm> {
-    match algorithm {
-        AssertionAlgorithm::Rs256 => Some(Algorithm::RS256),
-        AssertionAlgorithm::Ps256 => Some(Algorithm::PS256),
-        AssertionAlgorithm::Es256 => Some(Algorithm::ES256),
-        AssertionAlgorithm::EdDsa => Some(Algorithm::EdDSA),
-        AssertionAlgorithm::Hs256 => None,
-    }
-}
-
-fn decoding_key(key: &PublicKey) -> Option<DecodingKey> {
-    match &key.material {
-        KeyMaterial::Rsa { n, e } => Some(DecodingKey::from_rsa_raw_components(n, e)),
-        KeyMaterial::P256 { x, y } => DecodingKey::from_ec_components(x, y).ok(),
-        KeyMaterial::Ed25519 { x } => DecodingKey::from_ed_components(x).ok(),
-    }
-}
-
-/// Whether the signature over these very bytes is good. The claims were judged already, by our clock.
-fn is_made_with(assertion: &ClientAssertion, algorithm: Algorithm, key: &DecodingKey) -> bool {
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    decode::<Value>(&assertion.jwt, key, &validation).is_ok()
 }
 
 /// Seals the secret of a client that makes MACs with it; `None` for every other client, of whose secret the digest

@@ -16,7 +16,7 @@ use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Actor, EventKind};
 use crate::model::scope::ScopeCatalog;
-use crate::protocol::claims::ADMIN_SCOPES;
+use crate::protocol::claims::is_server_scope;
 use crate::protocol::client_document::{ClientDocument, DocumentUrl, MAX_BYTES};
 use crate::protocol::scope::Scope;
 
@@ -314,13 +314,12 @@ fn described(app: &App, catalog: &ScopeCatalog, before: Option<&Client>, documen
     }
 }
 
-/// The most that a client of a document may ask for: what the setting says, or every scope that is defined; never the
-/// administration.
+/// The most that a client of a document may ask for: what the setting says, or every scope that is defined; never what
+/// this server itself lets clients do.
 fn scope(app: &App, catalog: &ScopeCatalog) -> Scope {
-    let is_administration = |name: &str| ADMIN_SCOPES.iter().any(|(scope, _)| *scope == name);
     let limit = app.live().client_document_scope.clone();
     let allowed = if limit.is_empty() { catalog.whole() } else { limit };
-    allowed.filter(|name| !is_administration(name))
+    allowed.filter(|name| !is_server_scope(name))
 }
 
 fn new_client(app: &App, url: &DocumentUrl, settings: ClientSettings, expires_at: Timestamp, now: Timestamp) -> Client {

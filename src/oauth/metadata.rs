@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::protocol::claims::ADMIN_SCOPES;
+use crate::protocol::claims::is_server_scope;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::jwks::AssertionAlgorithm;
 use crate::protocol::token_request::GrantType;
@@ -19,13 +19,12 @@ use super::issue::ACR_PASSWORD;
 /// When the database fails.
 pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fault> {
     let catalog = app.store.read().await?.scopes().await?;
-    // The administration is nobody's business but the operator's.
-    let is_announced = |name: &str| ADMIN_SCOPES.iter().all(|(scope, _)| *scope != name);
     let scopes: Vec<&str> = catalog
         .0
         .iter()
         .map(|scope| scope.name.as_str())
-        .filter(|name| is_announced(name))
+        // What this server itself lets clients do is nobody's business but the operator's.
+        .filter(|name| !is_server_scope(name))
         .collect();
     let mut claims: Vec<&str> = catalog.0.iter().flat_map(|scope| scope.claims.iter().map(String::as_str)).collect();
     claims.extend([

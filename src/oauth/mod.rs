@@ -33,6 +33,7 @@ pub mod registration;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;
+pub mod signatures;
 pub mod token;
 pub mod userinfo;
 pub mod verify;

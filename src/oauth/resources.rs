@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::model::client::{AccessTokenFormat, Client, ClientOrigin};
 use crate::model::resource::{Resource, ResourceCatalog};
-use crate::protocol::claims::ADMIN_SCOPES;
+use crate::protocol::claims::is_server_scope;
 use crate::protocol::error::{ErrorCode, Refusal};
 use crate::protocol::issuer::Issuer;
 use crate::protocol::resource;
@@ -75,8 +75,8 @@ pub fn choose(
     if let Some(default) = &client.default_resource {
         return resolve(catalog, issuer, client, std::slice::from_ref(default));
     }
-    if scope.iter().any(is_administration) {
-        // A resource that is sent such a token could administer this server with it.
+    if scope.iter().any(is_server_scope) {
+        // A resource that is sent such a token could use this server with it, administer it even.
         return Ok(Vec::new());
     }
     // Clients from before RFC 8707 name no resource; what they want to do says it.
@@ -114,11 +114,7 @@ pub fn narrow(issuer: &Issuer, granted: &[String], requested: &[String]) -> Resu
 /// Whether a scope opens something at this server itself.
 #[must_use]
 pub fn is_of_the_server(token: &str) -> bool {
-    token == "openid" || is_administration(token)
-}
-
-fn is_administration(token: &str) -> bool {
-    ADMIN_SCOPES.iter().any(|(scope, _)| *scope == token)
+    token == "openid" || is_server_scope(token)
 }
 
 impl Audience {
@@ -141,7 +137,7 @@ impl Audience {
         };
         let is_for_us_alone = identifiers.iter().all(|identifier| identifier == app.issuer.as_str());
         let scope = catalog.within(&identifiers, granted);
-        let scope = scope.filter(|token| is_for_us_alone || !is_administration(token));
+        let scope = scope.filter(|token| is_for_us_alone || !is_server_scope(token));
         let usual = client.token_lifetime(app.lifetimes().access_token);
         let shortest = targets.iter().filter_map(|target| target.access_token_lifetime).min();
         Ok(Self {

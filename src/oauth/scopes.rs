@@ -8,7 +8,7 @@ use crate::base::invalid::Invalid;
 use crate::model::event::EventKind;
 use crate::model::scope::{ScopeDefinition, ScopeSettings};
 use crate::model::user::is_role;
-use crate::protocol::claims::ADMIN_SCOPES;
+use crate::protocol::claims::is_server_scope;
 use crate::protocol::scope::is_scope_token;
 use crate::store::Tx;
 
@@ -50,7 +50,7 @@ impl std::error::Error for ScopeError {}
 /// Whether the server itself needs a scope, so that it cannot be removed.
 #[must_use]
 pub fn is_needed(name: &str) -> bool {
-    name == "openid" || name == "offline_access" || ADMIN_SCOPES.iter().any(|(scope, _)| *scope == name)
+    name == "openid" || name == "offline_access" || is_server_scope(name)
 }
 
 /// Defines a scope.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::keys::signing::{TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
 use crate::protocol::scope::Scope;
@@ -113,6 +114,27 @@ struct IdTokenClaims {
     iss: String,
     sub: String,
     aud: String,
+    exp: Timestamp,
+}
+
+/// The subject of an ID token that we issued to one of these clients and that has not expired; `None` for everything
+/// else.
+///
+/// # Errors
+/// When the database fails.
+pub async fn id_token(app: &App, token: &str, audiences: &[&str]) -> Result<Option<String>, Fault> {
+    let claims = own_id_token(app, token).await?;
+    Ok(claims
+        .filter(|claims| audiences.contains(&claims.aud.as_str()) && claims.exp > app.now())
+        .map(|claims| claims.sub))
+}
+
+async fn own_id_token(app: &App, token: &str) -> Result<Option<IdTokenClaims>, Fault> {
+    if token.len() > MAX_TOKEN {
+        return Ok(None);
+    }
+    let claims: Option<IdTokenClaims> = jwt(app, token, TYP_ID_TOKEN).await?;
+    Ok(claims.filter(|claims| claims.iss == app.issuer.as_str()))
 }
 
 /// The subject of an `id_token_hint` that we issued to this client, expired or not (OpenID Connect
@@ -121,13 +143,8 @@ struct IdTokenClaims {
 /// # Errors
 /// When the database fails.
 pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Option<String>, Fault> {
-    if token.len() > MAX_TOKEN {
-        return Ok(None);
-    }
-    let claims: Option<IdTokenClaims> = jwt(app, token, TYP_ID_TOKEN).await?;
-    Ok(claims
-        .filter(|claims| claims.iss == app.issuer.as_str() && claims.aud == client_id)
-        .map(|claims| claims.sub))
+    let claims = own_id_token(app, token).await?;
+    Ok(claims.filter(|claims| claims.aud == client_id).map(|claims| claims.sub))
 }
 
 /// A refresh token that we made; whether it is the current one is for the grant to say.

@@ -181,6 +181,31 @@ impl Fetch {
     }
 }
 
+impl Fetch {
+    /// Posts a JSON document to an endpoint that the operator chose, wherever that is; the status of its answer. Without
+    /// TLS only to addresses that are not on the public internet.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn post(&self, url: &Url, bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
+        let inner = &self.0;
+        let in_line = tokio::time::timeout(inner.rules.patience / 2, Arc::clone(&inner.turns).acquire_owned());
+        let Ok(Ok(turn)) = in_line.await else {
+            return Err(FetchError::Busy);
+        };
+        let posting = async {
+            let addresses = Inner::addresses(inner, url, Arc::new(turn)).await?;
+            if url.scheme() == "http" && addresses.iter().any(|address| special_use(*address).is_none()) {
+                return Err(FetchError::Url("is not an https URL, and its host is on the public internet"));
+            }
+            wire::post(&inner.tls, url, &addresses, bearer, body).await
+        };
+        tokio::time::timeout(inner.rules.patience, posting)
+            .await
+            .unwrap_or(Err(FetchError::Slow))
+    }
+}
+
 impl fmt::Debug for Fetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Fetch({:?})", self.0.rules)
@@ -227,12 +252,13 @@ impl Inner {
             .unwrap_or(Err(FetchError::Slow))
     }
 
-    async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize, turn: Arc<OwnedSemaphorePermit>) -> Result<Fetched, FetchError> {
-        let addresses = match url.host() {
-            Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
-            Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
+    /// The addresses of the host.
+    async fn addresses(inner: &Arc<Self>, url: &Url, turn: Arc<OwnedSemaphorePermit>) -> Result<Vec<IpAddr>, FetchError> {
+        match url.host() {
+            Some(Host::Ipv4(address)) => Ok(vec![IpAddr::V4(address)]),
+            Some(Host::Ipv6(address)) => Ok(vec![IpAddr::V6(address)]),
             Some(Host::Domain(name)) => {
-                let (inner, name, turn) = (Arc::clone(inner), name.to_owned(), Arc::clone(&turn));
+                let (inner, name) = (Arc::clone(inner), name.to_owned());
                 // A thread that waits for a name cannot be stopped: it keeps its turn until it is done.
                 let lookup = tokio::spawn(async move {
                     let found = inner.resolver.resolve(&name).await;
@@ -240,10 +266,14 @@ impl Inner {
                     found
                 });
                 let found = lookup.await.map_err(|error| FetchError::Name(error.to_string()))?;
-                found.map_err(|error| FetchError::Name(error.to_string()))?
+                found.map_err(|error| FetchError::Name(error.to_string()))
             }
-            None => return Err(FetchError::Url("has no host")),
-        };
+            None => Err(FetchError::Url("has no host")),
+        }
+    }
+
+    async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize, turn: Arc<OwnedSemaphorePermit>) -> Result<Fetched, FetchError> {
+        let addresses = Self::addresses(inner, url, Arc::clone(&turn)).await?;
         // One bad address is enough: a name with both is made for mischief. What is connected to is this very
         // list, so a name that means something else a moment later changes nothing (DNS rebinding).
         for address in &addresses {

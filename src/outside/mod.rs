@@ -14,12 +14,14 @@
 pub mod address;
 pub mod fetch;
 pub mod freshness;
+pub mod issuers;
 pub mod key_sets;
 pub mod resolver;
 pub mod shares;
 mod wire;
 
 pub use fetch::{Fetch, FetchError, Fetched, Rules};
+pub use issuers::Issuers;
 pub use key_sets::{KeySets, Wanted};
 pub use resolver::Resolver;
 pub use shares::Shares;

@@ -1,14 +1,17 @@
-//! One GET over one connection, to addresses that were checked. The only file that speaks HTTP as a client.
+//! One request over one connection, to addresses that were checked. The only file that speaks HTTP as a client.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AGE, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use hyper::header::{DATE, EXPIRES, HOST, HeaderName, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+};
+use hyper::header::{DATE, EXPIRES, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::http::request::Builder;
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -44,10 +47,38 @@ pub fn tls() -> Result<TlsConnector, rustls::Error> {
 
 /// Gets a document from one of `addresses`, which are those of the URL's host, checked.
 pub async fn get(tls: &TlsConnector, url: &Url, addresses: &[IpAddr], limit: usize) -> Result<Fetched, FetchError> {
+    let request = request(url, Method::GET)
+        .body(Full::default())
+        .map_err(|_| FetchError::Url("cannot be asked for"))?;
+    exchange(tls, url, addresses, request, async |response| read(response, limit).await).await
+}
+
+/// Posts a JSON document to one of `addresses`, which are those of the URL's host; the status of the answer.
+pub async fn post(tls: &TlsConnector, url: &Url, addresses: &[IpAddr], bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
+    let mut request = request(url, Method::POST).header(CONTENT_TYPE, "application/json");
+    if let Some(token) = bearer {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| FetchError::Url("has an unusable token"))?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    let request = request
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_| FetchError::Url("cannot be posted to"))?;
+    exchange(tls, url, addresses, request, async |response| Ok(response.status().as_u16())).await
+}
+
+/// One request and what is read of its answer.
+async fn exchange<T>(
+    tls: &TlsConnector,
+    url: &Url,
+    addresses: &[IpAddr],
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
     let port = url.port_or_known_default().ok_or(FetchError::Url("has no port"))?;
     let stream = connect(addresses, port).await?;
     if url.scheme() != "https" {
-        return exchange(stream, url, limit).await;
+        return converse(stream, request, read).await;
     }
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Url("has a host that no certificate can name"))?;
@@ -55,7 +86,7 @@ pub async fn get(tls: &TlsConnector, url: &Url, addresses: &[IpAddr], limit: usi
         .connect(name, stream)
         .await
         .map_err(|error| FetchError::Connection(error.to_string()))?;
-    exchange(stream, url, limit).await
+    converse(stream, request, read).await
 }
 
 async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, FetchError> {
@@ -71,7 +102,11 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, FetchErro
     Err(problem)
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
+async fn converse<T>(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
     let broken = |error: hyper::Error| FetchError::Connection(error.to_string());
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(MAX_HEAD)
@@ -82,25 +117,25 @@ async fn exchange(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, 
     // Dropped with this function, whatever becomes of it, and the connection with it.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let response = sender.send_request(request(url)?).await.map_err(broken)?;
-    read(response, limit).await
+    let response = sender.send_request(request).await.map_err(broken)?;
+    read(response).await
 }
 
-fn request(url: &Url) -> Result<Request<Empty<Bytes>>, FetchError> {
+fn request(url: &Url, method: Method) -> Builder {
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let target = url
         .query()
         .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    Request::get(target)
+    Request::builder()
+        .method(method)
+        .uri(target)
         .header(HOST, host)
         .header(ACCEPT, "application/json")
         // Nothing here unpacks anything, so nothing small can become large.
         .header(ACCEPT_ENCODING, "identity")
         .header(CONNECTION, "close")
         .header(USER_AGENT, concat!("gatehouse/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::new())
-        .map_err(|_| FetchError::Url("cannot be asked for"))
 }
 
 async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, FetchError> {

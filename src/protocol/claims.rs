@@ -72,12 +72,25 @@ pub const ADMIN_READ: &str = "admin:read";
 /// The scope that lets a client change things through the admin API.
 pub const ADMIN_WRITE: &str = "admin:write";
 
-/// Scopes of the administration: name and description. No person can hand them on, and metadata does not
-/// announce them.
-pub const ADMIN_SCOPES: [(&str, &str); 2] = [
+/// The scope that lets a client receive redirects through the callback relay.
+pub const RELAY: &str = "relay";
+
+/// What clients may do at this server itself: name and description. Such a scope is for clients that an operator
+/// made and gave it to; no person can hand it on, and metadata does not announce it.
+pub const SERVER_SCOPES: [(&str, &str); 3] = [
     (ADMIN_READ, "See everything in the administration of this server"),
     (ADMIN_WRITE, "Change everything in the administration of this server"),
+    (
+        RELAY,
+        "Receive the redirects of other providers through the callback relay of this server",
+    ),
 ];
+
+/// Whether a scope is one of [`SERVER_SCOPES`].
+#[must_use]
+pub fn is_server_scope(name: &str) -> bool {
+    SERVER_SCOPES.iter().any(|(scope, _)| *scope == name)
+}
 
 /// Claims that a user record keeps in its free part; the others have columns or are computed.
 pub const PROFILE_CLAIMS: [&str; 15] = [

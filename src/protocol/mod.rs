@@ -5,6 +5,7 @@
 //! needs the time, `now` is an argument.
 
 pub mod authorization_request;
+pub mod callback;
 pub mod claims;
 pub mod claims_request;
 pub mod client_assertion;
@@ -21,3 +22,4 @@ pub mod resource;
 pub mod scope;
 pub mod token_request;
 pub mod tokens;
+pub mod user_token;

@@ -6,6 +6,7 @@
 //! `migrate.rs` and, for SQLite's single writer, `lane.rs`; there is no `if sqlite` anywhere else.
 
 mod audit;
+mod callbacks;
 mod client_assertions;
 mod clients;
 mod connection;
@@ -30,6 +31,7 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod user_bindings;
 mod users;
 
 use std::sync::Arc;
@@ -41,6 +43,7 @@ use sqlx::{AnyPool, Executor};
 use crate::base::fault::Fault;
 
 pub use audit::Listener;
+pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;

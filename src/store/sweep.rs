@@ -19,7 +19,7 @@ pub struct Swept {
 }
 
 /// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there.
-const EXPIRING: [Sql; 7] = [
+const EXPIRING: [Sql; 9] = [
     sql!(
         "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
     ),
@@ -37,6 +37,12 @@ const EXPIRING: [Sql; 7] = [
     ),
     sql!(
         "DELETE FROM client_assertions WHERE id IN (SELECT id FROM (SELECT id FROM client_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM callbacks WHERE id IN (SELECT id FROM (SELECT id FROM callbacks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+    ),
+    sql!(
+        "DELETE FROM user_bindings WHERE id IN (SELECT id FROM (SELECT id FROM user_bindings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
     ),
     sql!(
         "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT id FROM initial_access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"

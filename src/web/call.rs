@@ -55,6 +55,20 @@ impl Call {
         self.http.headers().get(name)?.to_str().ok()
     }
 
+    /// A header that says who somebody is, or lets them do something: one that cannot be read, or is there twice, is
+    /// not as good as none.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn credentials_header(&self, name: &str) -> Result<Option<&str>, Error> {
+        let mut values = self.http.headers().get_all(name);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(Error::WrongAdministrator);
+        }
+        first.map(|value| value.to_str().map_err(|_| Error::WrongAdministrator)).transpose()
+    }
+
     /// The parameters of the query.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -41,13 +41,13 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         ..Context::default()
     });
     let method = http.method().clone();
-    let path = http.path().to_owned();
     let chosen = rows.iter().find(|route| route.methods.contains(&method));
     // An error for a method that no row has is for the reader of the first.
     let Some(route) = chosen.or(rows.first()) else {
         return not_found(app, http).await;
     };
-    let mut response = if method == Method::OPTIONS && route.cors == Cors::Open {
+    let reader = Reader::of(route.cors, &app, &http);
+    let mut response = if method == Method::OPTIONS && reader != Reader::Nobody {
         preflight(&rows)
     } else {
         // A bug must cost one request, not the worker with everybody else's.
@@ -60,8 +60,12 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
             Err(error) => error::render(&app, &error, route.audience, &request_id),
         }
     };
-    finish(&app, route.cors, &request_id, response.headers_mut());
-    tracing::debug!(request = request_id, %method, path, status = response.status().as_u16(), "served");
+    if route.cors == Cors::Listed {
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    }
+    finish(&app, &reader, &request_id, response.headers_mut());
+    // The row, not the address: what stands in place of a placeholder may be a secret.
+    tracing::debug!(request = request_id, %method, path = route.path, status = response.status().as_u16(), "served");
     response
 }
 
@@ -80,20 +84,44 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
         false => Audience::Program,
     };
     // Clients probe well-known paths from browsers; a 404 must be readable, or they take it for a network error.
-    let cors = if http.path().starts_with("/.well-known/") {
-        Cors::Open
+    let reader = if http.path().starts_with("/.well-known/") {
+        Reader::Anybody
     } else {
-        Cors::Closed
+        Reader::Nobody
     };
-    let mut response = if http.method() == Method::OPTIONS && cors == Cors::Open {
+    let mut response = if http.method() == Method::OPTIONS && reader == Reader::Anybody {
         HttpResponse::NoContent()
             .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET"))
             .finish()
     } else {
         error::render(&app, &Error::NotFound, audience, &request_id)
     };
-    finish(&app, cors, &request_id, response.headers_mut());
+    finish(&app, &reader, &request_id, response.headers_mut());
     response
+}
+
+/// Which other origins' pages may read an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reader {
+    Anybody,
+    /// The one that asks
+    Origin(HeaderValue),
+    Nobody,
+}
+
+impl Reader {
+    fn of(cors: Cors, app: &App, http: &HttpRequest) -> Self {
+        match cors {
+            Cors::Open => Self::Anybody,
+            Cors::Closed => Self::Nobody,
+            Cors::Listed => {
+                let origin = http.headers().get(ORIGIN);
+                let live = app.live();
+                let is_listed = |origin: &&HeaderValue| live.relay.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
+                origin.filter(is_listed).cloned().map_or(Self::Nobody, Self::Origin)
+            }
+        }
+    }
 }
 
 async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
@@ -161,14 +189,14 @@ fn preflight(rows: &[&'static Route]) -> HttpResponse {
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, allowed(rows)))
         .insert_header((
             ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version",
+            "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version, X-Admin-Token, X-Callback-Verifier, Idempotency-Key",
         ))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
         .finish()
 }
 
 /// Headers that every answer carries. What a handler has set stays.
-fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
+fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap) {
     let mut default = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
@@ -182,8 +210,7 @@ fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
     if app.issuer.is_https() {
         default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
-    if cors == Cors::Open {
-        default(ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if *reader != Reader::Nobody {
         default(ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After, X-Request-Id");
     }
     if app.config.enable_dev_endpoints {
@@ -191,6 +218,11 @@ fn finish(app: &App, cors: Cors, request_id: &str, headers: &mut HeaderMap) {
             HeaderName::from_static("x-gatehouse-dev"),
             "developer endpoints are enabled; never in production",
         );
+    }
+    match reader {
+        Reader::Anybody => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),
+        Reader::Origin(origin) => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())),
+        Reader::Nobody => {}
     }
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);

@@ -3,11 +3,34 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::config::relay::Serves;
+use crate::federation::relay;
 
 use super::call::Call;
 use super::error::Error;
 
-/// `/health`: the process answers. It says nothing about the database, so that a platform does not
+/// `/health`: as [`live`]; where the relay runs alone, with what is expected of callback servers, and the number of
+/// redirects that it waits for or keeps, as of some seconds ago.
+pub async fn health(call: Call) -> Result<HttpResponse, Error> {
+    if call.app.config.serves == Serves::Everything {
+        return live(call).await;
+    }
+    let active = relay::count(&call.app).await?;
+    let timestamp = OffsetDateTime::from_unix_timestamp(call.app.now())
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok());
+    Ok(HttpResponse::Ok().json(json!({
+        "status": "healthy",
+        "service": "gatehouse-relay",
+        "timestamp": timestamp,
+        "active_callbacks": active,
+    })))
+}
+
+/// `/healthz`: the process answers. It says nothing about the database, so that a platform does not
 /// kill a server that only waits for it.
 pub async fn live(_: Call) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))

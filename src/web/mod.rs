@@ -11,6 +11,7 @@ mod cookies;
 mod dev;
 mod dispatch;
 mod error;
+mod federation;
 mod health;
 mod oauth;
 mod pages;

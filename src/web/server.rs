@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::app::App;
 use crate::config::TlsFiles;
+use crate::config::relay::Serves;
 
 use super::dispatch::{dispatch, not_found};
 use super::routes::{self, Feature, Route};
@@ -30,7 +31,12 @@ pub fn mount(app: &App, services: &mut ServiceConfig) {
     let issuer_path = app.issuer.path();
     let mut resources: BTreeMap<String, Vec<&'static Route>> = BTreeMap::new();
     for route in routes::all() {
-        if route.feature == Feature::Dev && !app.config.enable_dev_endpoints {
+        let is_there = match (app.config.serves, route.feature) {
+            (_, Feature::Relay) | (Serves::Everything, Feature::Core) => true,
+            (Serves::Everything, Feature::Dev) => app.config.enable_dev_endpoints,
+            (Serves::Relay { .. }, Feature::Core | Feature::Dev) => false,
+        };
+        if !is_there {
             continue;
         }
         for path in route.paths(issuer_path) {

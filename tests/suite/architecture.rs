@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The floors, lowest first. Rooms on one floor do not know each other; a room knows what is below.
-const FLOORS: [&[&str]; 16] = [
+const FLOORS: [&[&str]; 17] = [
     &["base"],
     &["protocol"],
     &["model"],
@@ -17,6 +17,7 @@ const FLOORS: [&[&str]; 16] = [
     &["installation"],
     &["audit", "identity"],
     &["oauth"],
+    &["federation"],
     &["admin"],
     &["seed"],
     &["web", "jobs"],

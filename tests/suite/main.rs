@@ -29,6 +29,7 @@ mod flows;
 mod pages;
 mod protocol;
 mod races;
+mod relay;
 mod relying_party;
 mod security;
 mod settings;

@@ -7,7 +7,7 @@ use crate::model::client::{Client, ClientKind, ClientSettings, ConsentPolicy};
 use crate::model::resource::ResourceCatalog;
 use crate::model::scope::ScopeCatalog;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::protocol::claims::ADMIN_SCOPES;
+use crate::protocol::claims::is_server_scope;
 use crate::protocol::error::Refusal;
 use crate::protocol::registration::{ClientMetadata, wrong, wrong_redirect_uri};
 use crate::protocol::scope::Scope;
@@ -35,14 +35,13 @@ pub struct Offer {
 
 /// The scopes that a client may have which no operator has made.
 pub fn available_scope(live: &Config, catalog: &ScopeCatalog) -> Scope {
-    let is_administration = |name: &str| ADMIN_SCOPES.iter().any(|(scope, _)| *scope == name);
     let is_offered = |name: &str, is_for_all: bool| match &live.registration.scope {
         Some(chosen) => chosen.contains(name),
         None => is_for_all,
     };
     catalog.those(|scope| {
         let name = scope.name.as_str();
-        ALWAYS.contains(&name) || (!is_administration(name) && is_offered(name, scope.roles.is_empty()))
+        ALWAYS.contains(&name) || (!is_server_scope(name) && is_offered(name, scope.roles.is_empty()))
     })
 }
 

@@ -35,17 +35,12 @@ pub async fn administrator_if_any(call: &Call) -> Result<Administrator, Error> {
 }
 
 async fn find(call: &Call) -> Result<Result<Administrator, Denied>, Error> {
-    // A header that cannot be read, or is there twice, is not as good as none.
-    for name in [ADMIN_TOKEN_HEADER, AUTHORIZATION.as_str()] {
-        let values: Vec<_> = call.http.headers().get_all(name).collect();
-        if values.len() > 1 || values.iter().any(|value| value.to_str().is_err()) {
-            return Err(Error::WrongAdministrator);
-        }
-    }
+    let admin_token = call.credentials_header(ADMIN_TOKEN_HEADER)?;
+    call.credentials_header(AUTHORIZATION.as_str())?;
     let visitor = call.visitor().await?;
     let operator = cookies::admin(call);
     let shown = Shown {
-        admin_token: call.header(ADMIN_TOKEN_HEADER),
+        admin_token,
         bearer: call.bearer(),
         operator: operator.as_deref(),
         visitor: visitor.as_ref(),

@@ -1,7 +1,9 @@
 //! Errors on their way out: the only folder that knows which status code they are.
 
+mod federation;
 mod problem;
 
+pub use federation::RelayError;
 pub use problem::PROBLEMS;
 
 use actix_web::HttpResponse;
@@ -76,6 +78,8 @@ pub enum Error {
     MalformedJson(String),
     /// What an administrator wants is not done.
     Admin(AdminError),
+    /// The callback relay, or the flow of an agent.
+    Relay(RelayError),
     /// Set-up was done before.
     SetupDone,
     /// No such path.
@@ -91,6 +95,12 @@ pub enum Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
+    }
+}
+
+impl From<RelayError> for Error {
+    fn from(error: RelayError) -> Self {
+        Self::Relay(error)
     }
 }
 
@@ -349,6 +359,7 @@ fn answer(error: &Error) -> Answer {
             None,
         ),
         Error::Admin(error) => problem::of_admin_error(error),
+        Error::Relay(error) => federation::answer(error),
         Error::SetupDone => Answer::new(
             StatusCode::GONE,
             ErrorCode::InvalidRequest,
@@ -446,9 +457,7 @@ fn challenge(app: &App, error: &Error) -> Option<String> {
     let realm = app.issuer.as_str();
     let refusal = match error {
         Error::Refusal(refusal) => refusal,
-        Error::NoToken | Error::NoInitialToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
-            return Some(format!("Bearer realm=\"{realm}\""));
-        }
+        Error::Relay(error) => return federation::challenge(realm, error),
         _ => return None,
     };
     match refusal.code {

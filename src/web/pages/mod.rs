@@ -21,6 +21,7 @@ use askama::Template;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::config::relay::Serves;
 use crate::identity::form_token::{self, Form};
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ClientOrigin};
@@ -39,6 +40,8 @@ pub struct Page {
     pub(in crate::web) version: &'static str,
     pub(in crate::web) issuer_host: String,
     pub(in crate::web) dev: bool,
+    /// There is a front page
+    pub(in crate::web) has_home: bool,
     pub(in crate::web) lang: &'static str,
 }
 
@@ -49,6 +52,7 @@ impl Page {
             version: env!("CARGO_PKG_VERSION"),
             issuer_host: app.issuer.host(),
             dev: app.config.enable_dev_endpoints,
+            has_home: app.config.serves == Serves::Everything,
             lang: "en",
         }
     }
@@ -101,7 +105,11 @@ impl FormToken {
     }
 }
 
-fn render(mut response: HttpResponseBuilder, template: &impl Template, cookie: Option<Cookie<'static>>) -> Result<HttpResponse, Error> {
+pub(in crate::web) fn render(
+    mut response: HttpResponseBuilder,
+    template: &impl Template,
+    cookie: Option<Cookie<'static>>,
+) -> Result<HttpResponse, Error> {
     let html = template.render().map_err(|error| Error::Fault(Fault::internal(error)))?;
     if let Some(cookie) = cookie {
         response.cookie(cookie);

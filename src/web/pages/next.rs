@@ -5,10 +5,10 @@
 pub struct Next(String);
 
 /// The pages that send people to the sign-in and want them back.
-const ROOMS: [&str; 2] = ["/account", "/admin"];
+const ROOMS: [&str; 4] = ["/account", "/admin", "/callback/continue", "/oauth2/callback"];
 
-/// The longest path, in bytes.
-const MAX_LENGTH: usize = 1000;
+/// The longest path, in bytes: a redirect of a provider travels in it, sealed.
+const MAX_LENGTH: usize = 7000;
 
 impl Next {
     /// Reads what a query or a form says. Whatever is not surely a path of ours is the front page.
@@ -99,6 +99,6 @@ mod tests {
             assert_eq!(Next::parse(Some(path)).path(), "/", "{path}");
         }
         assert_eq!(Next::parse(None).path(), "/");
-        assert_eq!(Next::parse(Some(&format!("/account/{}", "x".repeat(1000)))).path(), "/");
+        assert_eq!(Next::parse(Some(&format!("/account/{}", "x".repeat(7000)))).path(), "/");
     }
 }

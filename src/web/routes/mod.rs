@@ -2,10 +2,11 @@
 //!
 //! Discovery announces what has a metadata name here. A path that is not in this table is a 404, and
 //! whether somebody may is decided by [`super::dispatch`] before a handler runs. The rows stand in
-//! `protocol`, `pages`, `api` and `admin`; a path may have several, with different methods.
+//! `protocol`, `federation`, `pages`, `api` and `admin`; a path may have several, with different methods.
 
 mod admin;
 mod api;
+mod federation;
 mod pages;
 mod protocol;
 
@@ -37,6 +38,8 @@ pub enum Audience {
 pub enum Cors {
     /// Any origin, without credentials
     Open,
+    /// Those of `relay_origins`, without credentials
+    Listed,
     /// None
     Closed,
 }
@@ -59,6 +62,8 @@ pub enum Access {
 pub enum Feature {
     /// Always
     Core,
+    /// Always, and where the relay runs alone, too
+    Relay,
     /// With `ENABLE_DEV_ENDPOINTS`
     Dev,
 }
@@ -140,6 +145,7 @@ const WELL_KNOWN: Route = Route {
 };
 const HEALTH: Route = Route {
     cors: Cors::Closed,
+    feature: Feature::Relay,
     body_limit: NO_BODY,
     mount: Mount::Everywhere,
     handler: handler!(super::health::live),
@@ -154,7 +160,12 @@ const DEV: Route = Route {
 
 /// Every endpoint.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    protocol::ROUTES.iter().chain(pages::ROUTES).chain(api::ROUTES).chain(admin::ROUTES)
+    protocol::ROUTES
+        .iter()
+        .chain(federation::ROUTES)
+        .chain(pages::ROUTES)
+        .chain(api::ROUTES)
+        .chain(admin::ROUTES)
 }
 
 /// The endpoints that metadata announces: name and path.

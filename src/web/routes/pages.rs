@@ -1,6 +1,6 @@
 //! The pages that people see when they sign in, and what these load.
 
-use super::{Access, BOTH, GET, NO_BODY, PAGE, Route, handler};
+use super::{Access, BOTH, Feature, GET, NO_BODY, PAGE, Route, handler};
 use crate::web::{assets, oauth, pages};
 
 /// A page for whoever is signed in.
@@ -88,6 +88,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/static/gatehouse.css",
+        feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::stylesheet),
         ..PAGE
@@ -100,6 +101,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/static/gatehouse.svg",
+        feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::logo),
         ..PAGE
@@ -112,6 +114,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/favicon.ico",
+        feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::favicon),
         ..PAGE

@@ -93,7 +93,11 @@ pub(super) static ROUTES: &[Route] = &[
         ..WELL_KNOWN
     },
     // health
-    Route { path: "/health", ..HEALTH },
+    Route {
+        path: "/health",
+        handler: handler!(health::health),
+        ..HEALTH
+    },
     Route {
         path: "/healthz",
         ..HEALTH

@@ -1,0 +1,174 @@
+//! Who waits for what, on this node: for a key, on behalf of somebody who may have so many waiting at once.
+//!
+//! Whoever wakes a key need not know whether anybody waits. Somebody who joins, then looks, and then waits
+//! misses nothing: what happens after the joining ends the waiting.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+/// How many may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// On behalf of one
+    pub of_one: usize,
+    /// In all
+    pub of_all: usize,
+}
+
+/// Those who wait. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    keys: HashMap<String, Key>,
+    shares: HashMap<String, usize>,
+    all: usize,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Key {
+    bell: watch::Sender<bool>,
+    waiting: usize,
+}
+
+impl Waiting {
+    /// Begins to wait for `key` on behalf of `whose`; `None` when there is no room, or the node is about to stop.
+    #[must_use]
+    pub fn join(&self, key: &str, whose: &str, room: Room) -> Option<Waiter> {
+        let mut inner = self.lock();
+        let share = inner.shares.get(whose).copied().unwrap_or(0);
+        if inner.is_closed || inner.all >= room.of_all || share >= room.of_one {
+            return None;
+        }
+        inner.all += 1;
+        inner.shares.insert(whose.to_owned(), share + 1);
+        let entry = inner.keys.entry(key.to_owned()).or_insert_with(|| Key {
+            bell: watch::Sender::new(false),
+            waiting: 0,
+        });
+        entry.waiting += 1;
+        Some(Waiter {
+            bell: entry.bell.subscribe(),
+            key: key.to_owned(),
+            whose: whose.to_owned(),
+            waiting: self.clone(),
+        })
+    }
+
+    /// Wakes everybody who waits for `key`.
+    pub fn wake(&self, key: &str) {
+        if let Some(key) = self.lock().keys.get(key) {
+            key.bell.send_replace(true);
+        }
+    }
+
+    /// Wakes everybody for good: nobody can begin to wait any more.
+    pub fn close(&self) {
+        let mut inner = self.lock();
+        inner.is_closed = true;
+        for key in inner.keys.values() {
+            key.bell.send_replace(true);
+        }
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().all == 0
+    }
+
+    /// Whether the node is about to stop.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, key: &str, whose: &str) {
+        let mut inner = self.lock();
+        inner.all -= 1;
+        if let Entry::Occupied(mut entry) = inner.keys.entry(key.to_owned()) {
+            entry.get_mut().waiting -= 1;
+            if entry.get().waiting == 0 {
+                entry.remove();
+            }
+        }
+        if let Entry::Occupied(mut share) = inner.shares.entry(whose.to_owned()) {
+            *share.get_mut() -= 1;
+            if *share.get() == 0 {
+                share.remove();
+            }
+        }
+    }
+}
+
+/// Somebody who waits; leaves when it is dropped.
+#[derive(Debug)]
+pub struct Waiter {
+    bell: watch::Receiver<bool>,
+    key: String,
+    whose: String,
+    waiting: Waiting,
+}
+
+impl Waiter {
+    /// Waits until the key is woken after the joining.
+    pub async fn woken(&mut self) {
+        // The sender lives as long as this does: an error cannot be.
+        let _ = self.bell.wait_for(|is_woken| *is_woken).await;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.waiting.leave(&self.key, &self.whose);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Room, Waiting};
+
+    const ROOM: Room = Room { of_one: 2, of_all: 3 };
+
+    #[tokio::test]
+    async fn who_joined_before_is_woken_and_nobody_else() {
+        let waiting = Waiting::default();
+        let mut first = waiting.join("a", "app", ROOM).unwrap();
+        let mut second = waiting.join("b", "app", ROOM).unwrap();
+        waiting.wake("a");
+        first.woken().await;
+        assert!(
+            tokio::time::timeout(std::time::Duration::from_millis(20), second.woken())
+                .await
+                .is_err()
+        );
+        waiting.close();
+        second.woken().await;
+        assert!(waiting.join("c", "other", ROOM).is_none(), "the node stops");
+    }
+
+    #[test]
+    fn there_is_so_much_room_and_who_leaves_makes_some() {
+        let waiting = Waiting::default();
+        let first = waiting.join("a", "app", ROOM);
+        let second = waiting.join("a", "app", ROOM);
+        assert!(first.is_some() && second.is_some());
+        assert!(waiting.join("b", "app", ROOM).is_none(), "the share is used up");
+        let third = waiting.join("b", "other", ROOM);
+        assert!(third.is_some());
+        assert!(waiting.join("b", "yet another", ROOM).is_none(), "there is no room at all");
+        drop(first);
+        assert!(waiting.join("c", "app", ROOM).is_some());
+        drop((second, third));
+        assert!(waiting.is_empty());
+    }
+}

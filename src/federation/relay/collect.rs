@@ -1,0 +1,233 @@
+//! Collecting an answer, once.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
+use crate::identity::quota::Quota;
+use crate::model::callback::{ACKNOWLEDGEMENT_WINDOW, Callback, Owner, Stage};
+use crate::model::event::{Actor, EventKind};
+use crate::protocol::callback::{Outcome, ProviderAnswer, State};
+use crate::protocol::pkce;
+
+use super::program::Program;
+use super::receive;
+
+/// Who wants to collect.
+#[derive(Debug)]
+pub enum Collector {
+    /// A program that has said who it is
+    Program(Program),
+    /// Whoever has the verifier of the challenge that was given at the creation
+    Verifier(String),
+    /// Somebody who shows nothing but the state
+    Anybody,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Collection {
+    /// The answer, which is gone here now
+    Answer(Answer),
+    /// The provider has not answered yet
+    Pending,
+    /// There is nothing for this collector: unknown, expired, collected, or another's
+    Nothing,
+    /// There were too many such questions; ask again after so many seconds
+    TooMany(Seconds),
+}
+
+/// The answer as the program reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// `success`, `error` or `pending`
+    pub status: &'static str,
+    /// The authorization code
+    pub auth_code: Option<String>,
+    /// The state
+    pub state: String,
+    /// The error code of the provider
+    pub error: Option<String>,
+    /// What the provider adds to it. It is somebody else's text: escape it where it is shown
+    pub error_description: Option<String>,
+    /// Who answered (RFC 9207), where the provider says so and a program has announced the redirect
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+}
+
+impl Answer {
+    /// There is none yet.
+    #[must_use]
+    pub fn pending(state: &State) -> Self {
+        Self {
+            status: "pending",
+            auth_code: None,
+            state: state.as_str().to_owned(),
+            error: None,
+            error_description: None,
+            iss: None,
+        }
+    }
+
+    fn of(state: &State, callback: &Callback, answer: ProviderAnswer) -> Self {
+        let iss = answer.iss.filter(|_| callback.owner != Owner::Anybody);
+        match answer.outcome {
+            Outcome::Code(code) => Self {
+                status: "success",
+                auth_code: Some(code),
+                iss,
+                ..Self::pending(state)
+            },
+            Outcome::Error { error, description } => Self {
+                status: "error",
+                error: Some(error),
+                error_description: description,
+                iss,
+                ..Self::pending(state)
+            },
+        }
+    }
+}
+
+/// The callback of a state, if this collector may have its answer. Everything else looks alike to them.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn find(app: &App, collector: &Collector, state: &State) -> Result<Option<Callback>, Fault> {
+    let found = app.store.read().await?.callback(&state.id()).await?;
+    Ok(found
+        .filter(|found| found.client_name.is_some() || found.callback.owner.client_id().is_none())
+        .map(|found| found.callback)
+        .filter(|callback| callback.has_state(state) && may_collect(callback, collector)))
+}
+
+fn may_collect(callback: &Callback, collector: &Collector) -> bool {
+    match collector {
+        Collector::Program(program) => callback.owner == program.owner(),
+        Collector::Verifier(verifier) => {
+            callback.code_challenge.is_some() && pkce::verify(callback.code_challenge.as_ref(), Some(verifier)).is_ok()
+        }
+        Collector::Anybody => callback.owner == Owner::Anybody,
+    }
+}
+
+/// Collects an answer. With a `key` of the collector's own the same answer can be asked for again for some seconds,
+/// in case it was lost on its way; without one it is gone at once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn collect(app: &App, collector: &Collector, state: &State, key: Option<&str>) -> Result<Collection, Fault> {
+    if let Some(seconds) = blocked_for(app, collector).await? {
+        return Ok(Collection::TooMany(seconds));
+    }
+    let Some(callback) = find(app, collector, state).await? else {
+        return nothing(app, collector).await;
+    };
+    let retrieval_hash = key.map(|key| retrieval_hash(app, collector, key));
+    match callback.stage(app.now()) {
+        Stage::Pending => return Ok(Collection::Pending),
+        Stage::Expired => return Ok(Collection::Nothing),
+        Stage::Received => {}
+        Stage::Collected => {
+            let is_again = |hash: &String| callback.is_given_again_to(hash, app.now());
+            if !retrieval_hash.as_ref().is_some_and(is_again) {
+                return Ok(Collection::Nothing);
+            }
+            let answer = receive::open(app, &callback);
+            return Ok(answer.map_or(Collection::Nothing, |answer| {
+                Collection::Answer(Answer::of(state, &callback, answer))
+            }));
+        }
+    }
+    // Before the gate: what cannot be opened is not consumed.
+    let answer = receive::open(app, &callback).ok_or_else(|| Fault::internal("the answer of a callback does not open"))?;
+    if take(app, collector, &callback, retrieval_hash.as_deref()).await? {
+        return Ok(Collection::Answer(Answer::of(state, &callback, answer)));
+    }
+    // Somebody was faster; perhaps the same collector, whose other request has been lost.
+    let again = find(app, collector, state).await?;
+    let is_again = |callback: &Callback| {
+        retrieval_hash
+            .as_ref()
+            .is_some_and(|hash| callback.is_given_again_to(hash, app.now()))
+    };
+    Ok(match again.filter(is_again) {
+        Some(callback) => Collection::Answer(Answer::of(state, &callback, answer)),
+        None => Collection::Nothing,
+    })
+}
+
+/// The gate: whoever passes it has the answer.
+async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hash: Option<&str>) -> Result<bool, Fault> {
+    let now = app.now();
+    let mut event = app.event(EventKind::CallbackCollected).target(&callback.id);
+    event.client_id = callback.owner.client_id().map(str::to_owned);
+    event.subject.clone_from(&callback.user_id);
+    let event = match collector {
+        Collector::Program(program) => event.by(program.actor()),
+        Collector::Verifier(_) => event.by(Actor::Anonymous).detail("by", "verifier"),
+        Collector::Anybody => event.by(Actor::Anonymous).detail("open", true),
+    };
+    let mut tx = app.store.begin().await?;
+    let is_first = match retrieval_hash {
+        None => tx.collect_callback(&callback.id, now).await?,
+        Some(hash) => {
+            tx.collect_callback_with(&callback.id, hash, now, now + ACKNOWLEDGEMENT_WINDOW)
+                .await?
+        }
+    };
+    if is_first {
+        tx.record(event).await?;
+        tx.commit().await?;
+    }
+    Ok(is_first)
+}
+
+/// Forgets a callback: the program does not want it any more, or has the answer.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<Collection, Fault> {
+    let Some(callback) = find(app, collector, state).await? else {
+        return nothing(app, collector).await;
+    };
+    let mut tx = app.store.begin().await?;
+    tx.delete_callback(&callback.id).await?;
+    tx.commit().await?;
+    app.waiting.wake(&callback.id);
+    Ok(Collection::Pending)
+}
+
+/// How long a collector has to wait who shows nothing but a state, which somebody might have guessed.
+async fn blocked_for(app: &App, collector: &Collector) -> Result<Option<Seconds>, Fault> {
+    match collector {
+        Collector::Anybody => {
+            let mut connection = app.store.read().await?;
+            Quota::of_open_collection(app).exceeded_for(&mut connection, app.now()).await
+        }
+        Collector::Program(_) | Collector::Verifier(_) => Ok(None),
+    }
+}
+
+/// There is nothing for this collector. That is counted for whoever has not said who they are.
+pub(super) async fn nothing(app: &App, collector: &Collector) -> Result<Collection, Fault> {
+    let quota = match collector {
+        Collector::Program(_) => return Ok(Collection::Nothing),
+        Collector::Verifier(_) => Quota::of_refused_collection(app),
+        Collector::Anybody => Quota::of_open_collection(app),
+    };
+    let seconds = super::count_refusal(app, &quota).await?;
+    Ok(seconds.map_or(Collection::Nothing, Collection::TooMany))
+}
+
+/// The digest by which a collector with a key is known again.
+fn retrieval_hash(app: &App, collector: &Collector, key: &str) -> String {
+    let who = match collector {
+        Collector::Program(program) => program.actor().to_string(),
+        Collector::Verifier(_) => "verifier".to_owned(),
+        Collector::Anybody => "anybody".to_owned(),
+    };
+    base64url(&app.secrets.throttle.mac(&[b"retrieval", who.as_bytes(), key.as_bytes()]))
+}

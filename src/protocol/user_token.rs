@@ -1,0 +1,181 @@
+//! A JWT by which a program says for whom it acts: an ID token or access token of that person, by this server or by
+//! an issuer that the operator trusts (RFC 7519, RFC 8725).
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::issuer::is_loopback;
+use super::jwks::AssertionAlgorithm;
+use crate::base::clock::{Seconds, Timestamp};
+use crate::base::encoding::from_base64url;
+
+/// The longest token that is looked at, in bytes.
+pub const MAX_USER_TOKEN: usize = 16_384;
+/// How far the clock of an issuer may be off, in seconds.
+const LEEWAY: Seconds = 60;
+
+/// Which claim says whose account here it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountClaim {
+    /// `sub`, which is the user name here
+    Sub,
+    /// `preferred_username`, which is the user name here
+    PreferredUsername,
+    /// `email`, which the issuer has verified, and this server, too
+    Email,
+}
+
+impl AccountClaim {
+    /// The name of the claim.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sub => "sub",
+            Self::PreferredUsername => "preferred_username",
+            Self::Email => "email",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Sub, Self::PreferredUsername, Self::Email]
+            .into_iter()
+            .find(|claim| claim.as_str() == name)
+    }
+}
+
+/// An issuer whose tokens say who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserIssuer {
+    /// Its identifier
+    pub issuer: String,
+    /// For whom its tokens must be
+    pub audience: String,
+    /// How it names accounts
+    pub claim: AccountClaim,
+}
+
+impl UserIssuer {
+    /// Reads `ISSUER AUDIENCE CLAIM`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} is not ISSUER AUDIENCE CLAIM, such as https://idp.example my-agent email; the claim is sub, preferred_username or email"
+            )
+        };
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        let [issuer, audience, claim] = parts.as_slice() else {
+            return Err(wrong());
+        };
+        let url = Url::parse(issuer).map_err(|_| wrong())?;
+        let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
+        if !is_safe || url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            issuer: (*issuer).to_owned(),
+            audience: (*audience).to_owned(),
+            claim: AccountClaim::parse(claim).ok_or_else(wrong)?,
+        })
+    }
+
+    /// Where its metadata is (OpenID Connect Discovery §4).
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'))
+    }
+}
+
+impl fmt::Display for UserIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.issuer, self.audience, self.claim.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<Value>,
+}
+
+/// A token by another issuer, read and not yet verified. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct UserToken {
+    /// The whole token
+    pub jwt: String,
+    /// What it was signed with
+    pub algorithm: AssertionAlgorithm,
+    /// The name of the key
+    pub kid: Option<String>,
+    claims: Map<String, Value>,
+}
+
+impl UserToken {
+    /// Reads a JWT that is signed with a public key.
+    #[must_use]
+    pub fn parse(jwt: &str) -> Option<Self> {
+        let mut parts = jwt.split('.');
+        let (header, payload, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+            return None;
+        };
+        if jwt.len() > MAX_USER_TOKEN {
+            return None;
+        }
+        let header: Header = serde_json::from_slice(&from_base64url(header)?).ok()?;
+        let algorithm = AssertionAlgorithm::parse(&header.alg).filter(|algorithm| *algorithm != AssertionAlgorithm::Hs256)?;
+        if header.crit.is_some() {
+            return None;
+        }
+        Some(Self {
+            jwt: jwt.to_owned(),
+            algorithm,
+            kid: header.kid,
+            claims: serde_json::from_slice(&from_base64url(payload)?).ok()?,
+        })
+    }
+
+    /// Who says that they made it.
+    #[must_use]
+    pub fn iss(&self) -> Option<&str> {
+        self.claims.get("iss")?.as_str()
+    }
+
+    /// Whether it is by this issuer, for whom it must be, and good at this time.
+    #[must_use]
+    pub fn is_good(&self, issuer: &UserIssuer, now: Timestamp) -> bool {
+        let time = |name: &str| self.claims.get(name).and_then(Value::as_i64);
+        let is_for = |one: &Value| one.as_str() == Some(issuer.audience.as_str());
+        let is_for_us = match self.claims.get("aud") {
+            Some(Value::Array(several)) => several.iter().any(is_for),
+            Some(one) => is_for(one),
+            // Access tokens of some issuers say only for which client they are.
+            None => self.claims.get("client_id").is_some_and(is_for),
+        };
+        let is_in_time = time("exp").is_some_and(|exp| exp.saturating_add(LEEWAY) > now)
+            && time("nbf").is_none_or(|nbf| nbf <= now + LEEWAY)
+            && time("iat").is_none_or(|iat| iat <= now + LEEWAY);
+        self.iss() == Some(issuer.issuer.as_str()) && is_for_us && is_in_time
+    }
+
+    /// What the issuer calls the account. An address counts only when the issuer has verified it.
+    #[must_use]
+    pub fn account(&self, claim: AccountClaim) -> Option<&str> {
+        let is_verified = self.claims.get("email_verified").and_then(Value::as_bool) == Some(true);
+        if claim == AccountClaim::Email && !is_verified {
+            return None;
+        }
+        self.claims.get(claim.as_str())?.as_str().filter(|name| !name.is_empty())
+    }
+}
+
+impl fmt::Debug for UserToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserToken")
+    }
+}

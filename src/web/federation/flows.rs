@@ -1,0 +1,66 @@
+//! Flows of agents: `/userIdentifier/token` binds one to a person, `/oauth2/callback` is where that person comes back.
+
+use actix_web::HttpResponse;
+use askama::Template;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::config::relay::CompletionUrl;
+use crate::federation::flows::{self, Binding, Completion};
+use crate::web::call::Call;
+use crate::web::error::{Error, RelayError};
+use crate::web::pages::{self, Page};
+
+use super::callbacks::read;
+use super::program;
+
+#[derive(Deserialize)]
+struct UserIdentifier {
+    user_token: String,
+    session_id: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "flow_completed.html")]
+struct CompletedPage {
+    page: Page,
+}
+
+/// `POST /userIdentifier/token`
+pub async fn bind(call: Call) -> Result<HttpResponse, Error> {
+    completion_url(&call)?;
+    let program = program(&call).await?;
+    let body: UserIdentifier = read(&call)?;
+    match flows::bind(&call.app, &program, &body.user_token, body.session_id.as_deref()).await? {
+        Binding::Bound(seconds) => Ok(HttpResponse::Ok().json(json!({ "status": "bound", "expires_in": seconds }))),
+        Binding::Refused(refusal) => Err(refusal.into()),
+        Binding::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
+    }
+}
+
+/// `GET /oauth2/callback?session_id=…`
+pub async fn complete(call: Call) -> Result<HttpResponse, Error> {
+    let url = completion_url(&call)?;
+    let query = call.query().map_err(RelayError::Rejected)?;
+    let session = query.require("session_id").map_err(RelayError::Rejected)?;
+    if session.len() > flows::MAX_SESSION {
+        return Err(RelayError::Gone.into());
+    }
+    let visitor = call.visitor().await?.ok_or_else(|| Error::SignInNeeded(call.here()))?;
+    match flows::complete(&call.app, &url, session, &visitor).await? {
+        Completion::Done => {
+            let page = CompletedPage {
+                page: Page::new(&call.app),
+            };
+            pages::ok(&page, None)
+        }
+        Completion::Unknown => Err(RelayError::Gone.into()),
+        Completion::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
+        Completion::Failed => Err(RelayError::FlowFailed.into()),
+    }
+}
+
+/// Where flows are completed. Without it these paths do not exist.
+fn completion_url(call: &Call) -> Result<CompletionUrl, Error> {
+    call.app.config.relay.completion_url.clone().ok_or(Error::NotFound)
+}

@@ -1,0 +1,69 @@
+//! The callback relay and the flows of agents.
+
+use super::{API, BOTH, Cors, DELETE, Feature, GET, NO_BODY, PAGE, POST, Route, handler};
+use crate::web::federation::{callback, callbacks, events, flows};
+
+/// A row of the relay's API.
+const RELAY: Route = Route {
+    cors: Cors::Listed,
+    feature: Feature::Relay,
+    ..API
+};
+
+pub(super) static ROUTES: &[Route] = &[
+    Route {
+        path: "/callback",
+        methods: BOTH,
+        feature: Feature::Relay,
+        handler: handler!(callback::callback),
+        ..PAGE
+    },
+    Route {
+        path: "/callback/continue",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(callback::resume),
+        ..PAGE
+    },
+    Route {
+        path: "/api/callbacks",
+        methods: POST,
+        handler: handler!(callbacks::create),
+        ..RELAY
+    },
+    Route {
+        path: "/api/callback/{state}",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(callbacks::collect),
+        ..RELAY
+    },
+    Route {
+        path: "/api/callback/{state}",
+        methods: DELETE,
+        body_limit: NO_BODY,
+        handler: handler!(callbacks::forget),
+        ..RELAY
+    },
+    Route {
+        path: "/api/callback/{state}/events",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(events::events),
+        ..RELAY
+    },
+    Route {
+        path: "/userIdentifier/token",
+        methods: POST,
+        cors: Cors::Closed,
+        handler: handler!(flows::bind),
+        ..API
+    },
+    Route {
+        path: "/oauth2/callback",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(flows::complete),
+        ..PAGE
+    },
+];
