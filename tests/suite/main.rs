@@ -23,6 +23,7 @@ mod browser;
 mod cli;
 mod clients;
 mod declaration;
+mod deploy;
 mod docs;
 mod examples;
 mod flows;

@@ -12,6 +12,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "docs",
         "docs/decisions",
         "docs/protect-an-api",
+        "deploy",
         "examples",
         "examples/todo",
         "examples/camera",

@@ -23,6 +23,11 @@ pub fn schemathesis() -> PathBuf {
     tool("TEST_SCHEMATHESIS", "target/tools/bin/schemathesis")
 }
 
+/// A program that holds deployment files against schemas which it carries.
+pub fn validator(name: &str) -> PathBuf {
+    present(tool("TEST_VALIDATORS", "target/tools/bin").join(name))
+}
+
 /// The folder with the libraries of other people's programs, for Node and for Python.
 pub fn clients() -> PathBuf {
     tool("TEST_CLIENTS", "target/tools/clients")
@@ -35,7 +40,10 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 fn tool(name: &str, usual: &str) -> PathBuf {
-    let path = variable(name).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(usual), PathBuf::from);
+    present(variable(name).map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(usual), PathBuf::from))
+}
+
+fn present(path: PathBuf) -> PathBuf {
     assert!(
         path.exists(),
         "{} is missing: run tests/run once, it installs what the tests need (or tests/tools, which does only that)",
