@@ -45,7 +45,9 @@ const CRATES: [(&str, &[&str]); 10] = [
 const IMPURE: [&str; 8] = ["tokio", "SystemTime", "Instant", "Clock", "Random", "async", "await", "std::env"];
 
 /// Where a status code of an error may be named besides `src/web/error/`, and which.
-const STATUS_EXCEPTIONS: [(&str, &[&str]); 4] = [
+const STATUS_EXCEPTIONS: [(&str, &[&str]); 5] = [
+    // The page has a link to go on.
+    ("src/web/federation/callback.rs", &["FORBIDDEN"]),
     // A probe answers a load balancer, not a peer of the protocol.
     ("src/web/health.rs", &["ServiceUnavailable"]),
     // The form again, with a message in it.

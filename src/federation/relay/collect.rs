@@ -144,22 +144,13 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
     // Before the gate: what cannot be opened is not consumed.
     let answer = receive::open(app, &callback).ok_or_else(|| Fault::internal("the answer of a callback does not open"))?;
     if take(app, collector, &callback, retrieval_hash.as_deref()).await? {
-        return Ok(Collection::Answer(Answer::of(state, &callback, answer)));
+        Ok(Collection::Answer(Answer::of(state, &callback, answer)))
+    } else {
+        Ok(Collection::Nothing)
     }
-    // Somebody was faster; perhaps the same collector, whose other request has been lost.
-    let again = find(app, collector, state).await?;
-    let is_again = |callback: &Callback| {
-        retrieval_hash
-            .as_ref()
-            .is_some_and(|hash| callback.is_given_again_to(hash, app.now()))
-    };
-    Ok(match again.filter(is_again) {
-        Some(callback) => Collection::Answer(Answer::of(state, &callback, answer)),
-        None => Collection::Nothing,
-    })
 }
 
-/// The gate: whoever passes it has the answer.
+/// The gate: whoever passes it has the answer. So does whoever comes with the key of somebody who just has.
 async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hash: Option<&str>) -> Result<bool, Fault> {
     let now = app.now();
     let mut event = app.event(EventKind::CallbackCollected).target(&callback.id);
@@ -181,8 +172,15 @@ async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_h
     if is_first {
         tx.record(event).await?;
         tx.commit().await?;
+        return Ok(true);
     }
-    Ok(is_first)
+    let Some(hash) = retrieval_hash else {
+        return Ok(false);
+    };
+    let found = tx.callback(&callback.id).await?;
+    // What was read here may not be durable yet; it is when this has been committed, too.
+    tx.commit().await?;
+    Ok(found.is_some_and(|found| found.callback.is_given_again_to(hash, now)))
 }
 
 /// Forgets a callback: the program does not want it any more, or has the answer.

@@ -99,6 +99,10 @@ fn patience(call: &Call) -> Result<Duration, Error> {
 
 /// A JSON body with fields that are all known.
 pub(super) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
-    serde_json::from_value(json_value(call)?)
+    let value = json_value(call)?;
+    if !value.is_object() {
+        return Err(invalid_request("the body is not a JSON object").into());
+    }
+    serde_json::from_value(value)
         .map_err(|error| Refusal::quoting(ErrorCode::InvalidRequest, &format!("the body is not as it must be: {error}")).into())
 }

@@ -87,9 +87,7 @@ async fn without_a_challenge_no_verifier_is_right() {
         assert_eq!(collect_by_verifier(&app, &state, verifier).await.status, 404, "{verifier:?}");
     }
     // Whoever sends both is taken at the verifier: it cannot be that one of two wrong proofs is overlooked.
-    let both = program
-        .request(Method::GET, &place(&state))
-        .header("X-Callback-Verifier", VERIFIER);
+    let both = program.request(Method::GET, &place(&state)).header("X-Callback-Verifier", VERIFIER);
     assert_eq!(send(both).await.status, 404);
     for key in ["", &"k".repeat(256)] {
         assert_eq!(program.collect_with(&state, key).await.status, 400);

@@ -17,7 +17,7 @@ on_every_database! {
         let created = program.announce(json!({ "provider": "google" })).await;
         assert_eq!(created.status, 201, "{}", created.body);
         let state = created.text("state");
-        assert!(state.starts_with("gh_state_") && state.len() == 84, "{state}");
+        assert!(state.starts_with("gh_state_") && state.len() == 85, "{state}");
         assert_eq!(created.text("redirect_uri"), app.url("/callback"));
         assert_eq!(created.body["expires_in"], 600);
         assert_eq!(created.text("callback_uri"), created.header("location"));
@@ -78,7 +78,10 @@ async fn what_cannot_be_is_refused() {
         (json!({ "provider": "a\nb" }), "control characters"),
         (json!({ "issuer": "not a URL" }), "issuer is not a URL"),
         (json!({ "user_id": "nobody" }), "user_id is not the id"),
-        (json!({ "code_challenge": "short", "code_challenge_method": "S256" }), "code_challenge"),
+        (
+            json!({ "code_challenge": "short", "code_challenge_method": "S256" }),
+            "code_challenge",
+        ),
         (
             json!({ "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" }),
             "must be S256",
@@ -86,10 +89,15 @@ async fn what_cannot_be_is_refused() {
         (json!({ "code_challenge_method": "S256" }), "without code_challenge"),
         (json!({ "lifetime": 60 }), "unknown field"),
         (json!({ "state": 7 }), "the body is not as it must be"),
-        (json!([]), "the body is not as it must be"),
+        (json!([]), "not a JSON object"),
     ] {
         let answer = program.announce(wanted.clone()).await;
-        assert_eq!((answer.status, answer.error()), (400, "invalid_request"), "{wanted} {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.error()),
+            (400, "invalid_request"),
+            "{wanted} {}",
+            answer.body
+        );
         assert!(answer.text("error_description").contains(told), "{wanted} {}", answer.body);
     }
     let twice = program
@@ -154,7 +162,11 @@ async fn programs_say_who_they_are() {
     assert_eq!(by_token.status, 201, "{}", by_token.body);
     let collected = send(http().get(by_token.text("callback_uri")).bearer_auth(token)).await;
     assert_eq!(collected.status, 202);
-    assert_eq!(program.collect(by_token.text("state")).await.status, 202, "the same client by its secret");
+    assert_eq!(
+        program.collect(by_token.text("state")).await.status,
+        202,
+        "the same client by its secret"
+    );
 
     let by_admin = send(announce().header("X-Admin-Token", ADMIN_TOKEN)).await;
     assert_eq!(by_admin.status, 201);
@@ -163,7 +175,12 @@ async fn programs_say_who_they_are() {
         404,
         "it belongs to the operator"
     );
-    let by_operator = send(http().get(app.url(&place(by_token.text("state")))).header("X-Admin-Token", ADMIN_TOKEN)).await;
+    let by_operator = send(
+        http()
+            .get(app.url(&place(by_token.text("state"))))
+            .header("X-Admin-Token", ADMIN_TOKEN),
+    )
+    .await;
     assert_eq!(by_operator.status, 404, "and the operator collects for nobody else");
 
     let wrong_admin = send(announce().header("X-Admin-Token", "not the admin token at all")).await;
@@ -172,7 +189,12 @@ async fn programs_say_who_they_are() {
     assert_eq!((wrong_secret.status, wrong_secret.error()), (401, "invalid_client"));
     let wrong_token = send(announce().bearer_auth("gha_wrong")).await;
     assert_eq!((wrong_token.status, wrong_token.error()), (401, "invalid_token"));
-    let twice = send(announce().basic_auth(program.client.id(), program.client.secret.as_ref()).header("authorization", "Bearer x")).await;
+    let twice = send(
+        announce()
+            .basic_auth(program.client.id(), program.client.secret.as_ref())
+            .header("authorization", "Bearer x"),
+    )
+    .await;
     assert_eq!(twice.status, 401);
 
     // Known, but without the scope: another client, a token without it, a public client, a token of a person.

@@ -107,7 +107,12 @@ async fn what_no_provider_sends_is_refused() {
         &[("code", ""), ("state", s)],
         &[("code", "a"), ("state", s), ("state", s)],
         &[("code", "a"), ("code", "b"), ("state", s)],
-        &[("code", "a"), ("state", s), ("iss", "https://a.example"), ("iss", "https://b.example")],
+        &[
+            ("code", "a"),
+            ("state", s),
+            ("iss", "https://a.example"),
+            ("iss", "https://b.example"),
+        ],
         &[("code", "a"), ("state", s), ("scope", "a"), ("scope", "b")],
         &[("code", "a"), ("error", "access_denied"), ("state", s)],
         &[("code", &longest), ("state", s)],

@@ -102,7 +102,12 @@ async fn a_program_has_room_for_so_many() {
     let third = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         let refused = collect(&program, &state, 60).await;
-        assert_eq!((refused.status, refused.error()), (429, "temporarily_unavailable"), "{}", refused.body);
+        assert_eq!(
+            (refused.status, refused.error()),
+            (429, "temporarily_unavailable"),
+            "{}",
+            refused.body
+        );
         assert_eq!(refused.header("retry-after"), "1");
         assert_eq!(events(&program, &state).await.0, 429);
         assert_eq!(program.collect(&state).await.status, 202, "asking without waiting goes on");
@@ -127,7 +132,10 @@ async fn events_tell_the_status_and_nothing_else() {
     let expected = "event: status\ndata: {\"status\":\"pending\"}\n\nevent: status\ndata: {\"status\":\"received\"}\n\n";
     assert_eq!(told, expected);
     let (_, told) = events(&program, &state).await;
-    assert_eq!(told, "event: status\ndata: {\"status\":\"received\"}\n\n", "whoever comes later is told at once");
+    assert_eq!(
+        told, "event: status\ndata: {\"status\":\"received\"}\n\n",
+        "whoever comes later is told at once"
+    );
     assert_eq!(program.collect(&state).await.text("auth_code"), "a-code-that-is-secret");
     assert_eq!(events(&program, &state).await.0, 404);
     assert!(app.app.waiting.is_empty());
