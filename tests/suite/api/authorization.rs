@@ -49,6 +49,17 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/.well-known/openid-configuration", Open(&[200])),
     ("GET", "/.well-known/oauth-authorization-server", Open(&[200])),
     ("GET", "/.well-known/oauth-protected-resource", Open(&[400])),
+    // the callback relay: programs prove who they are to it, browsers bring what a provider has sent
+    ("GET", "/callback", Open(&[400])),
+    ("POST", "/callback", Open(&[400])),
+    ("GET", "/callback/continue", Open(&[400])),
+    ("POST", "/api/callbacks", Open(&[401, 403])),
+    ("GET", "/api/callback/{state}", Open(&[401, 403])),
+    ("DELETE", "/api/callback/{state}", Open(&[401, 403])),
+    ("GET", "/api/callback/{state}/events", Open(&[401, 403])),
+    // flows of agents: not there unless they lead somewhere
+    ("POST", "/userIdentifier/token", Open(&[404])),
+    ("GET", "/oauth2/callback", Open(&[404])),
     // probes
     ("GET", "/health", Open(&[200])),
     ("GET", "/healthz", Open(&[200])),

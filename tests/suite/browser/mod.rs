@@ -9,6 +9,7 @@ mod flows;
 mod harness;
 mod pages;
 mod pictures;
+mod relay;
 
 use gatehouse::oauth::clients::NewClient;
 use gatehouse::protocol::client_authentication::AuthMethod;

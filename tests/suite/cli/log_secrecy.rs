@@ -1,10 +1,12 @@
 //! Nothing secret is logged, whatever the log level.
 
+use gatehouse::protocol::pkce::CodeChallenge;
 use reqwest::header::SET_COOKIE;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::health::certify;
 use super::person::{Application, CALLBACK, PASSWORD, Person, VERIFIER, authorization_url, browser, hidden, parameter, text};
+use crate::support::elsewhere::{Elsewhere, Served};
 use crate::support::process::{APP_SECRET, Sandbox, Server};
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-the-operator";
@@ -57,6 +59,8 @@ fn register(sandbox: &Sandbox) -> String {
         "--redirect-uri",
         CALLBACK,
         "--client-credentials",
+        "--scope",
+        "openid offline_access relay",
         "--json",
     ];
     text(&sandbox.run(&add).json(), "client_secret")
@@ -210,6 +214,107 @@ async fn at_the_finest_level_no_secret_is_logged() {
     }
     for line in log.lines().filter(|line| line.starts_with('{')) {
         serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+    }
+    secrets.assert_absent(&log);
+}
+
+/// What travels through the relay: in paths, queries, forms, headers, and in what is posted elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_state_and_no_code_of_the_relay_is_logged() {
+    let vault = Elsewhere::start().await;
+    vault.serve("/complete", Served::json(&Value::Null).status(500));
+    let sandbox = talkative()
+        .with("ADMIN_TOKEN", ADMIN_TOKEN)
+        .with("GATEHOUSE_COMPLETION_URL", &vault.url("/complete"))
+        .with("GATEHOUSE_COMPLETION_TOKEN", "a-token-for-the-vault-of-agents");
+    let secret = register(&sandbox);
+    let server = sandbox.serve();
+    let mut secrets = Secrets::default();
+    secrets.add("completion token", "a-token-for-the-vault-of-agents");
+    let (http, base) = (browser(), sandbox.issuer());
+    let challenge = CodeChallenge::of(VERIFIER);
+    let own = "a state of a program/with a slash";
+    for state in [None, Some(own)] {
+        let wanted = json!({ "state": state, "code_challenge": challenge.as_str(), "code_challenge_method": "S256" });
+        let created = http
+            .post(format!("{base}/api/callbacks"))
+            .header("X-Admin-Token", ADMIN_TOKEN)
+            .json(&wanted);
+        let created: Value = created.send().await.unwrap().json().await.unwrap();
+        let (state, place) = (text(&created, "state"), text(&created, "callback_uri"));
+        http.get(format!("{place}?wait=1"))
+            .header("X-Callback-Verifier", VERIFIER)
+            .send()
+            .await
+            .unwrap();
+        http.get(&place)
+            .header("X-Callback-Verifier", "a-verifier-that-is-wrong")
+            .send()
+            .await
+            .unwrap();
+        for code in ["4/a-code-of-a-provider", "4/another-code-of-a-provider"] {
+            let form = [("code", code), ("state", &state), ("error_description", "words-of-a-provider")];
+            http.post(format!("{base}/callback")).form(&form).send().await.unwrap();
+            secrets.add("code", code);
+        }
+        http.get(format!("{place}/events"))
+            .header("X-Callback-Verifier", VERIFIER)
+            .send()
+            .await
+            .unwrap();
+        http.get(&place).header("X-Callback-Verifier", VERIFIER).send().await.unwrap();
+        http.delete(&place).header("X-Admin-Token", ADMIN_TOKEN).send().await.unwrap();
+        secrets.add("place of a state", place.rsplit('/').next().unwrap());
+        secrets.add("state", state);
+    }
+    http.get(format!("{base}/callback?code=a-code-for-nobody&state=a-state-of-nobody"))
+        .send()
+        .await
+        .unwrap();
+    http.get(format!(
+        "{base}/callback?code=a-code-twice&code=a-code-twice&state=a-state-of-nobody"
+    ))
+    .send()
+    .await
+    .unwrap();
+    for (what, value) in [
+        ("unknown code", "a-code-for-nobody"),
+        ("unknown state", "a-state-of-nobody"),
+        ("repeated code", "a-code-twice"),
+        ("words of a provider", "words-of-a-provider"),
+        ("verifier", VERIFIER),
+        ("wrong verifier", "a-verifier-that-is-wrong"),
+        ("admin token", ADMIN_TOKEN),
+    ] {
+        secrets.add(what, value);
+    }
+
+    // A flow of an agent whose vault fails.
+    let person = Person::new(&base, "alice", PASSWORD);
+    let code = person.authorize("app", "openid").await.unwrap();
+    let tokens = Application::confidential(&base, "app", &secret).redeem(&code).await.unwrap().1;
+    let body = json!({ "user_token": text(&tokens, "id_token"), "session_id": "urn:a-session-of-an-agent" });
+    let bind = http
+        .post(format!("{base}/userIdentifier/token"))
+        .basic_auth("app", Some(&secret))
+        .json(&body);
+    assert_eq!(bind.send().await.unwrap().status(), 200);
+    let completed = person
+        .http
+        .get(format!("{base}/oauth2/callback?session_id=urn:a-session-of-an-agent"));
+    assert_eq!(completed.send().await.unwrap().status(), 502);
+    secrets.add("user token", text(&tokens, "id_token"));
+    secrets.add("session of an agent", "urn:a-session-of-an-agent");
+
+    let log = log_of(server);
+    for event in [
+        "callback.received",
+        "callback.collected",
+        "flow.bound",
+        "flow_not_completed",
+        "/api/callback/{state}",
+    ] {
+        assert!(log.contains(event), "the log is the finest, and has no {event}: {log}");
     }
     secrets.assert_absent(&log);
 }

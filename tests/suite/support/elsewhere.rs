@@ -121,10 +121,21 @@ impl Drop for Elsewhere {
     }
 }
 
+/// Whether a request is there with its body.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(head) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.map_or(0, |length| length.trim().parse::<usize>().expect("a length"));
+    request.len() >= head + 4 + length
+}
+
 async fn answer(mut stream: TcpStream, memory: Arc<Mutex<Memory>>) {
     let mut request = Vec::new();
     let mut part = [0; 4096];
-    while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+    while !is_whole(&request) {
         match stream.read(&mut part).await {
             Ok(length) if length > 0 => request.extend_from_slice(&part[..length]),
             _ => return,

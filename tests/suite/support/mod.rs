@@ -20,8 +20,8 @@ pub use database::Database;
 
 /// Runs a test on SQLite, PostgreSQL and MariaDB, each with a fresh database.
 macro_rules! on_every_database {
-    ($(async fn $name:ident($app:ident: TestApp) $body:block)+) => {
-        $(mod $name {
+    ($($(#[$about:meta])* async fn $name:ident($app:ident: TestApp) $body:block)+) => {
+        $($(#[$about])* mod $name {
             use super::*;
 
             async fn run($app: TestApp) {
