@@ -16,7 +16,7 @@ use super::output::say;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks `/health` of the server on this machine.
+/// Asks `/healthz` of the server on this machine.
 pub fn run(config: &Config) -> Result<(), Failure> {
     let address = reachable(config.listen);
     let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| format!("nothing answers on {address}: {error}"))?;
@@ -41,7 +41,7 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 fn ask(mut stream: impl Read + Write) -> Result<u16, Failure> {
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     let status = std::str::from_utf8(&head[9..]).ok().and_then(|status| status.parse().ok());

@@ -33,6 +33,11 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
     if *stop.borrow() {
         return Ok(());
     }
+    // Whoever reaches the server finds it set up.
+    let is_token_in_force = match &app.config.admin_token {
+        Some(token) => admin_token::bootstrap(app, token).await?,
+        None => true,
+    };
     let listen = app.config.listen;
     let listener =
         TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
@@ -48,7 +53,7 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
         waiting.close();
     };
     let server = server::start(app, listener, told)?;
-    announce(app, lines).await?;
+    announce(app, lines, is_token_in_force).await?;
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let outcome = server.await;
     jobs.abort();
@@ -92,7 +97,7 @@ fn is_hangup_ignored() -> bool {
 }
 
 /// Says where it listens, and what the operator has to do or to worry about.
-async fn announce(app: &App, lines: &Lines) -> Result<(), Failure> {
+async fn announce(app: &App, lines: &Lines, is_token_in_force: bool) -> Result<(), Failure> {
     let (listen, issuer, database) = (app.config.listen, &app.issuer, &app.config.database_url);
     match app.config.serves {
         Serves::Everything => {
@@ -121,9 +126,7 @@ async fn announce(app: &App, lines: &Lines) -> Result<(), Failure> {
             "the issuer is https, so a proxy must stand in front; set GATEHOUSE_TRUSTED_PROXIES to its address, or all people share one address when sign-ins are throttled"
         );
     }
-    if let Some(token) = &app.config.admin_token
-        && !admin_token::bootstrap(app, token).await?
-    {
+    if !is_token_in_force {
         tracing::warn!(
             event = "admin_token_ignored",
             "ADMIN_TOKEN differs from the admin token that was set up before and is ignored; to change it run: gatehouse admin-token reset"

@@ -312,6 +312,12 @@ impl Config {
             return problem(&["issuer", "listen"], text);
         }
         let issuer = self.issuer();
+        if self.relay.url.as_ref().is_some_and(|url| url.path() != issuer.path()) {
+            return problem(
+                &["relay_url", "issuer"],
+                "relay_url: its path must be that of the issuer, below which everything is served".to_owned(),
+            );
+        }
         if self.enable_dev_endpoints && !issuer.is_loopback() {
             let text = format!(
                 "ENABLE_DEV_ENDPOINTS: developer endpoints and the issuer {issuer} do not go together; they are for a loopback issuer only"

@@ -22,8 +22,9 @@ use crate::identity::session::SignedIn;
 use crate::model::event::{Actor, EventKind};
 use crate::model::user_binding::{LIFETIME, REPLAY_MEMORY, UserBinding};
 use crate::protocol::error::{Refusal, invalid_grant, invalid_request};
+use crate::store::Tx;
 
-use super::relay::program::Program;
+use super::relay::program::{Program, has_scope};
 use super::user_tokens;
 
 /// The most characters of the name of a session.
@@ -66,13 +67,9 @@ pub async fn bind(app: &App, program: &Program, user_token: &str, session: Optio
     let Some(user) = user_tokens::account(app, owner.client_id(), user_token).await? else {
         let mut tx = app.store.begin().await?;
         if quota.spend(&mut tx, now).await?.is_none() {
-            tx.record(
-                app.event(EventKind::FlowRefused)
-                    .refused()
-                    .by(program.actor())
-                    .detail("reason", "user token"),
-            )
-            .await?;
+            let mut event = app.event(EventKind::FlowRefused).refused().by(program.actor());
+            event.client_id = owner.client_id().map(str::to_owned);
+            tx.record(event.detail("reason", "user token")).await?;
             tx.commit().await?;
         }
         return Ok(Binding::Refused(invalid_grant(
@@ -165,6 +162,9 @@ async fn consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Consume
         if binding.user_id != visitor.user.id {
             return Ok(Consumed::SomebodyElse(binding.user_id));
         }
+        if !may_complete(&mut tx, &binding).await? {
+            return Ok(Consumed::Nothing);
+        }
         if !tx.complete_user_binding(&id, now, now + REPLAY_MEMORY).await? {
             return Ok(Consumed::Nothing);
         }
@@ -174,6 +174,9 @@ async fn consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Consume
     let Some(binding) = tx.open_user_binding(&visitor.user.id, now).await? else {
         return Ok(Consumed::Nothing);
     };
+    if !may_complete(&mut tx, &binding).await? {
+        return Ok(Consumed::Nothing);
+    }
     let spent = UserBinding {
         id,
         sealed_user_token: None,
@@ -186,6 +189,15 @@ async fn consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Consume
     }
     tx.commit().await?;
     Ok(Consumed::Binding(binding))
+}
+
+/// Whether the agent that bound the flow is still there, and may still do that.
+async fn may_complete(tx: &mut Tx, binding: &UserBinding) -> Result<bool, Fault> {
+    if binding.client_id.is_empty() {
+        return Ok(true);
+    }
+    let client = tx.client(&binding.client_id).await?;
+    Ok(client.is_some_and(|client| !client.is_disabled && has_scope(&client)))
 }
 
 /// Tells whoever has the session that its person is there; what went wrong, for the operator.

@@ -4,7 +4,9 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::callback::{Callback, Owner};
+use crate::protocol::claims::RELAY;
 use crate::protocol::pkce::CodeChallenge;
+use crate::protocol::scope::Scope;
 
 use super::row::Row;
 use super::sql::{insert_if_absent, sql};
@@ -58,6 +60,16 @@ pub struct CallbackOf {
     pub callback: Callback,
     /// The name of the client that waits, if it is one that exists and is not disabled
     pub client_name: Option<String>,
+    /// What that client may do now
+    client_scope: Scope,
+}
+
+impl CallbackOf {
+    /// Whether the program is still there and may still use the relay.
+    #[must_use]
+    pub fn has_program(&self) -> bool {
+        self.callback.owner.client_id().is_none() || self.client_name.is_some() && self.client_scope.contains(RELAY)
+    }
 }
 
 impl Connection {
@@ -69,12 +81,14 @@ impl Connection {
         self.query(sql!(
             "SELECT ",
             columns!(),
-            ", (SELECT name FROM clients WHERE clients.id = callbacks.client_id AND is_disabled = 0) FROM callbacks WHERE id = $1"
+            ", (SELECT name FROM clients WHERE clients.id = callbacks.client_id AND is_disabled = 0), \
+             (SELECT scope FROM clients WHERE clients.id = callbacks.client_id) FROM callbacks WHERE id = $1"
         ))
         .text(id)
         .optional(|row| {
             Ok(CallbackOf {
                 client_name: row.maybe_text(14)?,
+                client_scope: Scope::stored(&row.maybe_text(15)?.unwrap_or_default()).unwrap_or_default(),
                 callback: callback(row)?,
             })
         })
@@ -206,6 +220,22 @@ impl Tx {
             .execute()
             .await?;
         Ok(collected == 1)
+    }
+
+    /// Erases the answer of a callback that was collected with a key; false when it is erased already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_callback(&mut self, id: &str) -> Result<bool, Fault> {
+        let erased = self
+            .query(sql!(
+                "UPDATE callbacks SET sealed_answer = NULL, retrieval_hash = NULL \
+                 WHERE id = $1 AND collected_at IS NOT NULL AND sealed_answer IS NOT NULL"
+            ))
+            .text(id)
+            .execute()
+            .await?;
+        Ok(erased == 1)
     }
 
     /// Removes a callback; false when there is none.

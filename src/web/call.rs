@@ -61,12 +61,21 @@ impl Call {
     /// # Errors
     /// Then.
     pub fn credentials_header(&self, name: &str) -> Result<Option<&str>, Error> {
+        self.single_header(name).map_err(|_| Error::WrongAdministrator)
+    }
+
+    /// A header that may be there once.
+    ///
+    /// # Errors
+    /// `invalid_request` when it cannot be read, or is there twice.
+    pub fn single_header(&self, name: &str) -> Result<Option<&str>, Refusal> {
         let mut values = self.http.headers().get_all(name);
         let first = values.next();
+        let wrong = || invalid_request("a header is there twice, or cannot be read");
         if values.next().is_some() {
-            return Err(Error::WrongAdministrator);
+            return Err(wrong());
         }
-        first.map(|value| value.to_str().map_err(|_| Error::WrongAdministrator)).transpose()
+        first.map(|value| value.to_str().map_err(|_| wrong())).transpose()
     }
 
     /// The parameters of the query.

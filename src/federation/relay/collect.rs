@@ -11,6 +11,7 @@ use crate::model::callback::{ACKNOWLEDGEMENT_WINDOW, Callback, Owner, Stage};
 use crate::model::event::{Actor, EventKind};
 use crate::protocol::callback::{Outcome, ProviderAnswer, State};
 use crate::protocol::pkce;
+use crate::store::CallbackOf;
 
 use super::program::Program;
 use super::receive;
@@ -98,7 +99,7 @@ impl Answer {
 pub(super) async fn find(app: &App, collector: &Collector, state: &State) -> Result<Option<Callback>, Fault> {
     let found = app.store.read().await?.callback(&state.id()).await?;
     Ok(found
-        .filter(|found| found.client_name.is_some() || found.callback.owner.client_id().is_none())
+        .filter(CallbackOf::has_program)
         .map(|found| found.callback)
         .filter(|callback| callback.has_state(state) && may_collect(callback, collector)))
 }
@@ -188,18 +189,29 @@ async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_h
 /// # Errors
 /// When the database fails.
 pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<Collection, Fault> {
+    if let Some(seconds) = blocked_for(app, collector).await? {
+        return Ok(Collection::TooMany(seconds));
+    }
     let Some(callback) = find(app, collector, state).await? else {
         return nothing(app, collector).await;
     };
     let mut tx = app.store.begin().await?;
-    tx.delete_callback(&callback.id).await?;
+    let is_done = match callback.stage(app.now()) {
+        Stage::Pending | Stage::Received => tx.delete_callback(&callback.id).await?,
+        // The row stays for its time, so that the same redirect does nothing again.
+        Stage::Collected => tx.erase_callback(&callback.id).await?,
+        Stage::Expired => false,
+    };
+    if !is_done {
+        return Ok(Collection::Nothing);
+    }
     tx.commit().await?;
     app.waiting.wake(&callback.id);
     Ok(Collection::Pending)
 }
 
 /// How long a collector has to wait who shows nothing but a state, which somebody might have guessed.
-async fn blocked_for(app: &App, collector: &Collector) -> Result<Option<Seconds>, Fault> {
+pub(super) async fn blocked_for(app: &App, collector: &Collector) -> Result<Option<Seconds>, Fault> {
     match collector {
         Collector::Anybody => {
             let mut connection = app.store.read().await?;

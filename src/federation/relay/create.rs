@@ -1,5 +1,6 @@
 //! Announcing a redirect.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -15,6 +16,9 @@ use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::redirect_uri;
 
 use super::program::Program;
+
+/// Everything but the unreserved characters (RFC 3986 §2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The shortest time that a person is given, in seconds.
 const MIN_LIFETIME: Seconds = 10;
@@ -87,7 +91,7 @@ pub async fn create(app: &App, program: &Program, new: &NewCallback) -> Result<R
     }
     tx.record(event).await?;
     tx.commit().await?;
-    let place = percent_encoding::utf8_percent_encode(state.as_str(), percent_encoding::NON_ALPHANUMERIC);
+    let place = utf8_percent_encode(state.as_str(), RESERVED);
     Ok(Ok(Created {
         redirect_uri: super::endpoint(app, "/callback"),
         callback_uri: super::endpoint(app, &format!("/api/callback/{place}")),
@@ -106,9 +110,10 @@ fn checked(app: &App, program: &Program, new: &NewCallback) -> Result<(Callback,
     if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&lifetime) {
         return Err(invalid_request("expires_in must be a number of seconds from 10 to 600"));
     }
-    if new.user_id.is_some() && app.config.serves != Serves::Everything {
+    let is_elsewhere = app.config.relay.url.as_ref().is_some_and(|url| *url != app.issuer);
+    if new.user_id.is_some() && (app.config.serves != Serves::Everything || is_elsewhere) {
         return Err(invalid_request(
-            "user_id needs the whole server: where the relay runs alone nobody signs in",
+            "user_id needs the whole server at the address of the issuer: where the relay runs alone nobody signs in",
         ));
     }
     let provider = new.provider.clone().unwrap_or_default();

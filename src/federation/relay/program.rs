@@ -110,6 +110,8 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Program, Denie
         .ok_or(Denied::ScopeMissing))
 }
 
-fn has_scope(client: &Client) -> bool {
+/// Whether a client may use the relay.
+#[must_use]
+pub fn has_scope(client: &Client) -> bool {
     client.allows(GrantType::ClientCredentials) && client.scope.contains(RELAY)
 }

@@ -27,9 +27,9 @@ pub enum Reception {
     /// Another redirect was first
     UsedBefore,
     /// It is for somebody who is not signed in at this browser
-    SignInNeeded,
+    SignInNeeded(Unfinished),
     /// It is for somebody else than who is signed in at this browser
-    SomebodyElse,
+    SomebodyElse(Unfinished),
     /// There were too many that nobody waits for; try again after so many seconds
     TooMany(Seconds),
     /// An open relay is full
@@ -62,15 +62,30 @@ impl Kept {
     }
 }
 
+/// A redirect whose person is not there yet.
+#[derive(Clone, Debug)]
+pub struct Unfinished {
+    state: State,
+    answer: ProviderAnswer,
+}
+
 /// Takes a redirect, once.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn receive(app: &App, parameters: &Parameters, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
-    let (state, answer) = match ProviderAnswer::parse(parameters) {
-        Ok(read) => read,
-        Err(refusal) => return Ok(Reception::Refused(refusal)),
-    };
+    match ProviderAnswer::parse(parameters) {
+        Ok((state, answer)) => finish(app, Unfinished { state, answer }, visitor).await,
+        Err(refusal) => Ok(Reception::Refused(refusal)),
+    }
+}
+
+/// As [`receive`], with a redirect that was read before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn finish(app: &App, redirect: Unfinished, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
+    let Unfinished { state, answer } = redirect;
     // What another program made might be guessed; 256 bits of ours are not, and nobody pays for others there.
     let mut connection = app.store.read().await?;
     if !state.is_of_our_making()
@@ -81,7 +96,7 @@ pub async fn receive(app: &App, parameters: &Parameters, visitor: Option<&Signed
     let found = connection.callback(&state.id()).await?;
     drop(connection);
     match found.filter(|found| is_waited_for(found, &state)) {
-        Some(found) => take(app, found, answer, visitor).await,
+        Some(found) => take(app, found, Unfinished { state, answer }, visitor).await,
         None if super::is_open(app) && !state.is_of_our_making() => take_openly(app, &state, answer).await,
         None => unknown(app).await,
     }
@@ -89,12 +104,11 @@ pub async fn receive(app: &App, parameters: &Parameters, visitor: Option<&Signed
 
 /// Whether it is the callback of this state, and its program is still there.
 fn is_waited_for(found: &CallbackOf, state: &State) -> bool {
-    let is_program_there = found.client_name.is_some() || found.callback.owner.client_id().is_none();
-    found.callback.has_state(state) && is_program_there
+    found.callback.has_state(state) && found.has_program()
 }
 
-async fn take(app: &App, found: CallbackOf, answer: ProviderAnswer, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
-    let CallbackOf { callback, client_name } = found;
+async fn take(app: &App, found: CallbackOf, redirect: Unfinished, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
+    let CallbackOf { callback, client_name, .. } = found;
     match callback.stage(app.now()) {
         Stage::Pending => {}
         Stage::Received | Stage::Collected => return Ok(Reception::UsedBefore),
@@ -102,16 +116,16 @@ async fn take(app: &App, found: CallbackOf, answer: ProviderAnswer, visitor: Opt
     }
     if let Some(user_id) = &callback.user_id {
         let Some(visitor) = visitor else {
-            return Ok(Reception::SignInNeeded);
+            return Ok(Reception::SignInNeeded(redirect));
         };
         if visitor.user.id != *user_id {
             // Somebody may have been led here with the address of another (session fixation). The state stays: the
             // right person can still come.
             note_somebody_else(app, &callback, visitor).await?;
-            return Ok(Reception::SomebodyElse);
+            return Ok(Reception::SomebodyElse(redirect));
         }
     }
-    let answer = answer.from_expected(callback.expected_issuer.as_deref());
+    let answer = redirect.answer.from_expected(callback.expected_issuer.as_deref());
     if !keep(app, &callback, &answer, visitor).await? {
         return Ok(Reception::UsedBefore);
     }
@@ -209,6 +223,9 @@ pub(super) fn open(app: &App, callback: &Callback) -> Option<ProviderAnswer> {
     serde_json::from_slice(&plain).ok()
 }
 
+/// The longest form of a redirect that travels through the sign-in, in characters: it stands in an address.
+const MAX_CONTINUATION: usize = 6000;
+
 /// What a redirect is sealed for while its person signs in.
 const CONTINUATION: &[u8] = b"continuation";
 
@@ -216,7 +233,8 @@ const CONTINUATION: &[u8] = b"continuation";
 /// certain whose it is, and the code stands in no address.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Continuation {
-    query: String,
+    state: String,
+    answer: ProviderAnswer,
     received_at: Timestamp,
     /// The browser in which it goes on, once it is known: a form that another site sends brings no cookies
     browser: Option<String>,
@@ -225,21 +243,23 @@ pub struct Continuation {
 impl Continuation {
     /// A redirect that arrives now.
     #[must_use]
-    pub fn new(app: &App, parameters: &Parameters, browser: Option<&BrowserId>) -> Self {
+    pub fn new(app: &App, redirect: Unfinished, browser: Option<&BrowserId>) -> Self {
         Self {
-            query: parameters.to_query(),
+            state: redirect.state.as_str().to_owned(),
+            answer: redirect.answer,
             received_at: app.now(),
             browser: browser.map(|browser| browser.as_str().to_owned()),
         }
     }
 
-    /// The form in which it travels.
+    /// The form in which it travels; `None` when it is too long for that.
     ///
     /// # Errors
     /// When sealing fails.
-    pub fn seal(&self, app: &App) -> Result<String, Fault> {
+    pub fn seal(&self, app: &App) -> Result<Option<String>, Fault> {
         let plain = serde_json::to_vec(self).map_err(Fault::internal)?;
-        app.secrets.callback.seal(&app.random, CONTINUATION, &plain)
+        let sealed = app.secrets.callback.seal(&app.random, CONTINUATION, &plain)?;
+        Ok(Some(sealed).filter(|sealed| sealed.len() <= MAX_CONTINUATION))
     }
 
     /// Opens what [`Self::seal`] made, in the browser for which it was; `None` when it is something else, or too old.
@@ -252,15 +272,12 @@ impl Continuation {
         (is_young && continuation.browser.as_ref().is_none_or(is_here)).then_some(continuation)
     }
 
-    /// Whether it is known in which browser it goes on.
-    #[must_use]
-    pub fn is_bound(&self) -> bool {
-        self.browser.is_some()
-    }
-
     /// The redirect again.
     #[must_use]
-    pub fn parameters(&self) -> Parameters {
-        Parameters::parse(self.query.as_bytes()).unwrap_or_default()
+    pub fn redirect(self) -> Option<Unfinished> {
+        Some(Unfinished {
+            state: State::received(&self.state)?,
+            answer: self.answer,
+        })
     }
 }

@@ -129,6 +129,9 @@ pub struct Watch {
 /// # Errors
 /// When the database fails.
 pub async fn watch(app: &App, collector: Collector, state: State) -> Result<Result<Watch, Waited>, Fault> {
+    if let Some(seconds) = collect::blocked_for(app, &collector).await? {
+        return Ok(Err(Waited::Collection(Collection::TooMany(seconds))));
+    }
     let found = collect::find(app, &collector, &state).await?;
     let Some(callback) = found.filter(|callback| matches!(callback.stage(app.now()), Stage::Pending | Stage::Received)) else {
         let nothing = collect::nothing(app, &collector).await?;

@@ -1,15 +1,15 @@
 //! `/callback`: where providers send people back to.
 
 use actix_web::HttpResponse;
-use actix_web::cookie::Cookie;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::federation::relay::receive::{self, Continuation, Kept, Reception};
+use crate::federation::relay::receive::{self, Continuation, Kept, Reception, Unfinished};
 use crate::identity::form_token::BrowserId;
-use crate::protocol::parameters::Parameters;
+use crate::identity::session::SignedIn;
+use crate::protocol::error::invalid_request;
 use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
 use crate::web::pages::{self, Page};
@@ -23,6 +23,8 @@ struct CallbackPage {
     program: Option<String>,
     is_code: bool,
     is_denied: bool,
+    /// The page of the program
+    return_uri: Option<String>,
 }
 
 #[derive(Template)]
@@ -44,12 +46,15 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     match receive::receive(&call.app, &parameters, visitor.as_ref()).await? {
         // A form that another site sends brings none of our cookies. It comes again, as a redirect of ours, with them.
-        Reception::SignInNeeded if call.is_post() => {
-            let continuation = Continuation::new(&call.app, &parameters, None).seal(&call.app)?;
-            let location = format!("{}{}", call.app.issuer.path(), resumed(&continuation));
+        Reception::SignInNeeded(redirect) if call.is_post() => {
+            let location = format!("{}{}", call.app.issuer.path(), resumed(&call, redirect, None)?);
             Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish())
         }
-        reception => show(&call, &parameters, reception).await,
+        Reception::Kept(Kept {
+            return_uri: Some(location),
+            ..
+        }) => Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()),
+        reception => show(&call, reception, visitor.as_ref()),
     }
 }
 
@@ -58,21 +63,27 @@ pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
     let query = call.query()?;
     let (browser, _) = call.browser();
     let sealed = query.require("callback")?;
-    let continuation = Continuation::open(&call.app, sealed, &browser).ok_or(RelayError::Gone)?;
-    let parameters = continuation.parameters();
+    let continuation = Continuation::open(&call.app, sealed, &browser);
+    let redirect = continuation.and_then(Continuation::redirect).ok_or(RelayError::Gone)?;
     let visitor = call.visitor().await?;
-    let reception = receive::receive(&call.app, &parameters, visitor.as_ref()).await?;
-    show(&call, &parameters, reception).await
+    let reception = receive::finish(&call.app, redirect, visitor.as_ref()).await?;
+    show(&call, reception, visitor.as_ref())
 }
 
-async fn show(call: &Call, parameters: &Parameters, reception: Reception) -> Result<HttpResponse, Error> {
+fn show(call: &Call, reception: Reception, visitor: Option<&SignedIn>) -> Result<HttpResponse, Error> {
     match reception {
         Reception::Kept(kept) => done(call, kept),
-        Reception::SignInNeeded => {
+        Reception::SignInNeeded(redirect) => {
             let (browser, cookie) = call.browser();
-            Ok(sign_in(call, &sealed_for(call, parameters, &browser)?, cookie))
+            let location = sign_in(call, "/login?", redirect, &browser)?;
+            let mut response = HttpResponse::SeeOther();
+            response.insert_header((LOCATION, location));
+            if let Some(cookie) = cookie {
+                response.cookie(cookie);
+            }
+            Ok(response.finish())
         }
-        Reception::SomebodyElse => somebody_else(call, parameters).await,
+        Reception::SomebodyElse(redirect) => somebody_else(call, redirect, visitor.ok_or(RelayError::Gone)?),
         Reception::Unknown => Err(RelayError::Gone.into()),
         Reception::UsedBefore => Err(RelayError::Used.into()),
         Reception::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
@@ -81,47 +92,39 @@ async fn show(call: &Call, parameters: &Parameters, reception: Reception) -> Res
     }
 }
 
-/// The person is done here: the page that says so, or the page of the program that the operator registered.
+/// The person is done here. Where the program has a page, they go on there by themselves: not by a redirect, which
+/// browsers would take for one of the sign-in form, and refuse.
 fn done(call: &Call, kept: Kept) -> Result<HttpResponse, Error> {
-    if let Some(location) = kept.return_uri {
-        return Ok(HttpResponse::SeeOther().insert_header((LOCATION, location)).finish());
-    }
     let page = CallbackPage {
         page: Page::new(&call.app),
         program: kept.program,
         is_code: kept.is_code,
         is_denied: kept.is_denied,
+        return_uri: kept.return_uri,
     };
     pages::ok(&page, None)
 }
 
-fn sealed_for(call: &Call, parameters: &Parameters, browser: &BrowserId) -> Result<String, Error> {
-    Ok(Continuation::new(&call.app, parameters, Some(browser)).seal(&call.app)?)
+/// Where a redirect goes on, sealed.
+fn resumed(call: &Call, redirect: Unfinished, browser: Option<&BrowserId>) -> Result<String, Error> {
+    let continuation = Continuation::new(&call.app, redirect, browser).seal(&call.app)?;
+    let too_long = || RelayError::Rejected(invalid_request("the answer is too long to be kept while somebody signs in"));
+    Ok(format!("{CONTINUE}?callback={}", continuation.ok_or_else(too_long)?))
 }
 
-fn resumed(continuation: &str) -> String {
-    format!("{CONTINUE}?callback={continuation}")
-}
-
-fn sign_in(call: &Call, continuation: &str, cookie: Option<Cookie<'static>>) -> HttpResponse {
-    let next = utf8_percent_encode(&resumed(continuation), NON_ALPHANUMERIC).to_string();
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((LOCATION, format!("{}/login?next={next}", call.app.issuer.path())));
-    if let Some(cookie) = cookie {
-        response.cookie(cookie);
-    }
-    response.finish()
-}
-
-async fn somebody_else(call: &Call, parameters: &Parameters) -> Result<HttpResponse, Error> {
-    let visitor = call.visitor().await?.ok_or(RelayError::Gone)?;
-    let (browser, cookie) = call.browser();
-    let next = resumed(&sealed_for(call, parameters, &browser)?);
+/// The sign-in after which a redirect goes on.
+fn sign_in(call: &Call, page: &str, redirect: Unfinished, browser: &BrowserId) -> Result<String, Error> {
+    let next = resumed(call, redirect, Some(browser))?;
     let next = utf8_percent_encode(&next, NON_ALPHANUMERIC);
+    Ok(format!("{}{page}next={next}", call.app.issuer.path()))
+}
+
+fn somebody_else(call: &Call, redirect: Unfinished, visitor: &SignedIn) -> Result<HttpResponse, Error> {
+    let (browser, cookie) = call.browser();
     let page = SomebodyElsePage {
         page: Page::new(&call.app),
-        username: visitor.user.settings.username,
-        sign_in: format!("{}/login?prompt=login&next={next}", call.app.issuer.path()),
+        username: visitor.user.settings.username.clone(),
+        sign_in: sign_in(call, "/login?prompt=login&", redirect, &browser)?,
     };
     pages::render(HttpResponse::build(StatusCode::FORBIDDEN), &page, cookie)
 }

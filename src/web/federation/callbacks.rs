@@ -39,7 +39,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Error> {
 pub async fn collect(call: Call) -> Result<HttpResponse, Error> {
     let collector = collector(&call).await?;
     let state = state(&call)?;
-    let key = call.credentials_header(KEY_HEADER)?;
+    let key = call.single_header(KEY_HEADER)?;
     if key.is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {
         return Err(invalid_request("Idempotency-Key is empty or has more than 255 characters").into());
     }
@@ -71,7 +71,7 @@ pub(super) fn answer(state: &State, collected: Waited) -> Result<HttpResponse, E
 
 /// Who wants to collect.
 pub(super) async fn collector(call: &Call) -> Result<Collector, Error> {
-    if let Some(verifier) = call.credentials_header(VERIFIER_HEADER)? {
+    if let Some(verifier) = call.single_header(VERIFIER_HEADER)? {
         return Ok(Collector::Verifier(verifier.to_owned()));
     }
     match program_if_any(call).await? {

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -46,7 +47,11 @@ pub async fn complete(call: Call) -> Result<HttpResponse, Error> {
     if session.len() > flows::MAX_SESSION {
         return Err(RelayError::Gone.into());
     }
-    let visitor = call.visitor().await?.ok_or_else(|| Error::SignInNeeded(call.here()))?;
+    let Some(visitor) = call.visitor().await? else {
+        // Sessions are URIs: whatever stands in one, the sign-in must not take it for an address.
+        let session = utf8_percent_encode(session, NON_ALPHANUMERIC);
+        return Err(Error::SignInNeeded(format!("/oauth2/callback?session_id={session}")));
+    };
     match flows::complete(&call.app, &url, session, &visitor).await? {
         Completion::Done => {
             let page = CompletedPage {

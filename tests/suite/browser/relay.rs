@@ -80,6 +80,41 @@ async fn pages_of_the_relay() {
     chrome.see("Done. You can close this page").await;
 }
 
+/// The program has a page: people get there from the redirect, and after a sign-in in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_return_to_the_program() {
+    let app = server_with(vec![]).await;
+    let alice = app.user("alice").await;
+    let shop = Elsewhere::start().await;
+    let mut page = Served::json(&Value::Null).with("content-type", "text/html");
+    page.body = b"<!doctype html><title>Shop</title><h1>Welcome back</h1>".to_vec();
+    shop.serve("/back", page);
+    let return_uri = shop.url("/back");
+    let program = app
+        .client(AuthMethod::ClientSecretBasic, |new| {
+            new.redirect_uris = vec![return_uri.clone()];
+            new.scope = Scope::parse("openid relay").unwrap();
+            new.grant_types.push(GrantType::ClientCredentials);
+        })
+        .await;
+    let chrome = Chrome::start().await;
+    let state = announce(&app, &program, json!({ "return_uri": return_uri })).await;
+    chrome.open(&app.url(&format!("/callback?code=the-code&state={state}"))).await;
+    chrome.see("Welcome back").await;
+    let state = announce(&app, &program, json!({ "return_uri": return_uri, "user_id": alice.id })).await;
+    chrome.open(&app.url(&format!("/callback?code=the-code&state={state}"))).await;
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see("Welcome back").await;
+    let referrers = shop
+        .requests()
+        .iter()
+        .filter(|request| request.starts_with("GET /back ") && request.to_lowercase().contains("referer:"))
+        .count();
+    assert_eq!(referrers, 0, "{:?}", shop.requests());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_flows() {
     let vault = Elsewhere::start().await;

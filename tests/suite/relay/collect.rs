@@ -76,6 +76,26 @@ on_every_database! {
     }
 }
 
+/// Whoever has read the answer may have it erased before its time; what was collected is not waited for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_collected_can_be_erased() {
+    let app = TestApp::start(Database::Sqlite).await;
+    let program = Program::of(&app).await;
+    let own = "a state that a program has made itself";
+    program.state(json!({ "state": own })).await;
+    come_back(&app, &Browser::new(), own, "the-code").await;
+    assert_eq!(program.collect_with(own, "my key").await.status, 200);
+    assert_eq!(send(program.request(Method::DELETE, &place(own))).await.status, 204);
+    assert_eq!(program.collect_with(own, "my key").await.status, 404);
+    assert_eq!(send(program.request(Method::DELETE, &place(own))).await.status, 404);
+    assert_eq!(
+        program.announce(json!({ "state": own })).await.status,
+        400,
+        "the state is still in use"
+    );
+    assert_eq!(come_back(&app, &Browser::new(), own, "again").await.status, 410);
+}
+
 /// A verifier for a callback that was announced without a challenge opens nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_challenge_no_verifier_is_right() {
@@ -95,9 +115,15 @@ async fn without_a_challenge_no_verifier_is_right() {
     assert_eq!(program.collect(&state).await.status, 200);
 }
 
-/// When the client is turned off or deleted, nobody collects for it, and nobody is sent to it.
+/// When the client is turned off or loses the scope, nobody collects for it, and nobody is sent to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_gone_has_no_callbacks() {
+    for is_turned_off in [true, false] {
+        without_its_client(is_turned_off).await;
+    }
+}
+
+async fn without_its_client(is_turned_off: bool) {
     let app = TestApp::start(Database::Sqlite).await;
     let program = Program::of(&app).await;
     let challenge = CodeChallenge::of(VERIFIER);
@@ -105,11 +131,15 @@ async fn a_client_that_is_gone_has_no_callbacks() {
     let (received, pending) = (program.state(wanted.clone()).await, program.state(wanted).await);
     come_back(&app, &Browser::new(), &received, "the-code").await;
     let mut client = program.client.client.clone();
-    client.is_disabled = true;
+    if is_turned_off {
+        client.is_disabled = true;
+    } else {
+        client.scope = gatehouse::protocol::scope::Scope::parse("openid read").unwrap();
+    }
     let mut tx = app.app.store.begin().await.unwrap();
     assert!(tx.update_client(&client).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(collect_by_verifier(&app, &received, VERIFIER).await.status, 404);
-    assert_eq!(program.collect(&received).await.status, 401);
+    assert_eq!(program.collect(&received).await.status, if is_turned_off { 401 } else { 403 });
     assert_eq!(come_back(&app, &Browser::new(), &pending, "the-code").await.status, 410);
 }

@@ -212,14 +212,35 @@ on_every_kind!(
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_not_signed_in_does_that_first() {
     let agents = Agents::start(Database::Sqlite).await;
-    agents.bind(&agents.token_of("alice").await, Some(SESSION)).await;
+    // A session that looks like an address.
+    let session = "https://agents.example//flows?a=b&c=d#e";
+    agents.bind(&agents.token_of("alice").await, Some(session)).await;
     let browser = Browser::new();
-    let page = agents.come_back(&browser, SESSION).await;
+    let page = agents.come_back(&browser, session).await;
     assert!(page.body.contains("name=\"password\""), "{}", page.body);
     assert!(agents.told().is_empty());
     let page = browser.sign_in(&page, "alice", "alice").await;
     assert_eq!(page.status, 200, "{} {}", page.url, page.body);
-    assert_eq!(agents.told().len(), 1);
+    assert_eq!(agents.told()[0]["sessionUri"], session);
+}
+
+/// What the agent may do when its person comes back counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_turned_off_completes_nothing() {
+    let agents = Agents::start(Database::Sqlite).await;
+    let token = agents.token_of("alice").await;
+    agents.bind(&token, Some(SESSION)).await;
+    agents.bind(&token, None).await;
+    let alice = agents.browser_of("alice").await;
+    let mut client = agents.agent.client.client.clone();
+    client.is_disabled = true;
+    let mut tx = agents.app.app.store.begin().await.unwrap();
+    assert!(tx.update_client(&client).await.unwrap());
+    tx.commit().await.unwrap();
+    for session in [SESSION, "urn:another"] {
+        assert_eq!(agents.come_back(&alice, session).await.status, 410);
+    }
+    assert!(agents.told().is_empty());
 }
 
 /// A flow has ten minutes, and does not come to life again.

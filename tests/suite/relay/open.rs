@@ -164,6 +164,17 @@ async fn whoever_floods_an_open_relay_is_slowed_down() {
         is_slowed |= status == 429;
     }
     assert!(is_slowed);
+    // Every way to ask is slowed down, and for everything.
+    assert_eq!(
+        send(http().get(format!("{}/callback?code=x&state=guessed", sandbox.issuer())))
+            .await
+            .status,
+        200
+    );
+    for (method, end) in [("GET", ""), ("GET", "/events"), ("DELETE", "")] {
+        let request = http().request(method.parse().unwrap(), format!("{}/api/callback/guessed{end}", sandbox.issuer()));
+        assert_eq!(send(request).await.status, 429, "{method} {end}");
+    }
 }
 
 /// The relay alone has the relay's paths, those of probes, and no others.
@@ -220,7 +231,7 @@ async fn people_cannot_be_bound_where_nobody_signs_in() {
 /// A client of the same database uses it, too, and the address that browsers reach is the operator's to say.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_those_of_the_database() {
-    let sandbox = Sandbox::new().with("GATEHOUSE_RELAY_URL", "https://relay.example/auth");
+    let sandbox = Sandbox::new().with("GATEHOUSE_RELAY_URL", "https://relay.example");
     let add = [
         "client", "add", "Agent", "--id", "agent", "--kind", "service", "--scope", "relay", "--json",
     ];
@@ -230,7 +241,14 @@ async fn clients_are_those_of_the_database() {
     let request = http().post(format!("{}/api/callbacks", sandbox.issuer()));
     let answer = send(request.basic_auth("agent", client["client_secret"].as_str()).json(&json!({}))).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
-    assert_eq!(answer.text("redirect_uri"), "https://relay.example/auth/callback");
+    assert_eq!(answer.text("redirect_uri"), "https://relay.example/callback");
+}
+
+#[test]
+fn its_address_has_the_path_of_the_issuer() {
+    let sandbox = Sandbox::bare().with("GATEHOUSE_RELAY_URL", "https://relay.example/auth");
+    let line = sandbox.run(&["relay"]).refused();
+    assert!(line.contains("relay_url") && line.contains("issuer"), "{line}");
 }
 
 #[test]

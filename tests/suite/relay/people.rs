@@ -53,7 +53,8 @@ on_every_database! {
             assert!(!page.url.contains("a-code-that-is-secret") && !page.body.contains("a-code-that-is-secret"), "{}", page.url);
             assert_eq!(program.collect(&state).await.status, 202, "nothing is taken before");
             let page = browser.sign_in(&page, "alice", "alice").await;
-            assert_eq!(page.location().as_deref(), Some(RETURN_URI), "{} {}", page.status, page.body);
+            assert_eq!(page.status, 200, "{}", page.body);
+            assert!(page.body.contains(&format!("content=\"0; url={RETURN_URI}\"")), "it goes on by itself: {}", page.body);
             assert_eq!(program.collect(&state).await.text("auth_code"), "a-code-that-is-secret");
         }
     }
@@ -125,6 +126,47 @@ async fn what_waits_for_a_sign_in_stays_where_it_is() {
     assert_eq!(program.collect(&state).await.status, 202);
     app.advance(601);
     assert_eq!(first.visit(&app.url(&next)).await.status, 410, "too old");
+}
+
+/// What fits into an address travels through the sign-in; what does not is refused before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_codes_travel_through_the_sign_in() {
+    let app = TestApp::start(Database::Sqlite).await;
+    let alice = app.user("alice").await;
+    let program = Program::of(&app).await;
+    let long = format!("4/{}", "a+b/c%d=&?#\\".repeat(300));
+    let state = program.state(json!({ "user_id": alice.id })).await;
+    let browser = Browser::new();
+    let page = come_back(&app, &browser, &state, &long).await;
+    let page = browser.sign_in(&page, "alice", "alice").await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert_eq!(program.collect(&state).await.text("auth_code"), long);
+
+    let state = program.state(json!({ "user_id": alice.id })).await;
+    let (code, iss) = ("\"".repeat(4096), "i".repeat(1000));
+    let page = browser_without_session(&app, &[("code", &code), ("iss", &iss), ("state", &state)]).await;
+    assert_eq!(page.status, 400);
+    assert!(page.body.contains("too long to be kept"), "{}", page.body);
+    assert_eq!(program.collect(&state).await.status, 202);
+}
+
+async fn browser_without_session(app: &TestApp, parameters: &[(&str, &str)]) -> crate::support::Page {
+    Browser::new().visit(&redirect(app, parameters)).await
+}
+
+/// A bound person needs cookies, which browsers keep by address.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_bound_at_the_address_of_the_issuer_only() {
+    let options = Options {
+        settings: vec![("relay_url", "https://relay.example".to_owned())],
+        ..Options::default()
+    };
+    let app = TestApp::start_with(Database::Sqlite, options).await;
+    let alice = app.user("alice").await;
+    let program = Program::of(&app).await;
+    let created = program.announce(json!({})).await;
+    assert_eq!(created.text("redirect_uri"), "https://relay.example/callback");
+    assert_eq!(program.announce(json!({ "user_id": alice.id })).await.status, 400);
 }
 
 /// With a path of its own and a form: every address stays below the issuer.

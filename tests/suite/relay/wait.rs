@@ -165,6 +165,30 @@ async fn events_end_when_the_callback_is_forgotten_or_the_node_stops() {
     assert_eq!(poll.status, 202);
 }
 
+/// A state that is forgotten and announced again while somebody watches it: they are told no more than there is to tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_do_not_run_in_circles() {
+    let app = start().await;
+    let program = Program::of(&app).await;
+    let own = "a state that a program has made itself";
+    program.state(json!({ "state": own })).await;
+    let again = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for _ in 0..30 {
+            let (forgotten, _) = tokio::join!(
+                send(program.request(Method::DELETE, &place(own))),
+                program.announce(json!({ "state": own }))
+            );
+            assert!(matches!(forgotten.status, 204 | 404));
+            program.announce(json!({ "state": own })).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        app.app.waiting.close();
+    };
+    let ((_, told), ()) = tokio::join!(events(&program, own), again);
+    assert!(told.matches("\n\n").count() <= 70, "{} lines", told.lines().count());
+}
+
 /// Somebody who hangs up makes room.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_hangs_up_waits_no_longer() {
