@@ -13,6 +13,7 @@ const HOST: &str = "OAUTH_CALLBACK_HOST";
 const PORT: &str = "OAUTH_CALLBACK_PORT";
 
 #[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "a help text, shown as it stands")]
 pub struct Args {
     /// The address to listen on [OAUTH_CALLBACK_HOST] [default: 0.0.0.0]
     #[arg(long, value_name = "ADDRESS")]

@@ -149,7 +149,7 @@ pub struct Config {
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     /// The callback relay.
-    pub relay: Relay,
+    pub relay: Box<Relay>,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
     /// Addresses whose `X-Forwarded-For` is believed.
@@ -204,7 +204,7 @@ impl Default for Config {
             password_queue: 1024,
             tls_certificate: None,
             tls_key: None,
-            relay: Relay::default(),
+            relay: Box::default(),
             serves: Serves::default(),
             trusted_proxies: Vec::new(),
             sources: BTreeMap::new(),

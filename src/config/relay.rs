@@ -89,6 +89,9 @@ impl fmt::Display for CompletionUrl {
 }
 
 /// The origins of a list with commas: scheme, host and port and nothing else (RFC 6454 §6.2).
+///
+/// # Errors
+/// A sentence that says which is none.
 pub fn origins(text: &str) -> Result<Vec<String>, String> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(origin).collect()
@@ -108,6 +111,9 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 /// The issuers of a list with commas.
+///
+/// # Errors
+/// A sentence that says which is none.
 pub fn user_issuers(text: &str) -> Result<Vec<UserIssuer>, String> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts.map(UserIssuer::parse).collect()

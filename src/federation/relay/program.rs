@@ -54,7 +54,7 @@ pub enum Shown<'a> {
     /// `Authorization: Bearer`
     Bearer(&'a str),
     /// The credentials of a client
-    Credentials(ClientCredentials),
+    Credentials(Box<ClientCredentials>),
 }
 
 /// Why it may not.

@@ -24,7 +24,7 @@ async fn program_if_any(call: &Call) -> Result<Option<Program>, Error> {
         (None, None) => return Ok(None),
         (None, Some(_)) => match call.bearer() {
             Some(token) => Shown::Bearer(token),
-            None => Shown::Credentials(call.client_credentials(&Parameters::default())?),
+            None => Shown::Credentials(Box::new(call.client_credentials(&Parameters::default())?)),
         },
     };
     let authenticated = program::authenticate(&call.app, shown).await?;

@@ -16,7 +16,7 @@ const NAME: &str = "Photographiealbumverwaltungsgesellschaft-Photographiealbumve
 
 async fn program(app: &TestApp) -> TestClient {
     app.client(AuthMethod::ClientSecretBasic, |new| {
-        new.name = NAME.to_owned();
+        NAME.clone_into(&mut new.name);
         new.scope = Scope::parse("openid read relay").unwrap();
         new.grant_types.push(GrantType::ClientCredentials);
     })

@@ -38,7 +38,7 @@ impl Program {
     pub async fn named(app: &TestApp, name: &str) -> Self {
         let client = app
             .client(AuthMethod::ClientSecretBasic, |new| {
-                new.name = name.to_owned();
+                name.clone_into(&mut new.name);
                 new.scope = Scope::parse("openid read relay").expect("a scope");
                 new.grant_types.push(GrantType::ClientCredentials);
             })
