@@ -7,9 +7,11 @@ mod flows;
 mod nodes;
 mod open;
 mod people;
+mod quick;
 mod races;
 mod receive;
 mod strangers;
+mod user_tokens;
 mod wait;
 
 use gatehouse::protocol::client_authentication::AuthMethod;
