@@ -16,22 +16,25 @@ CREATE TABLE callbacks (
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     received_at BIGINT,
-    collected_at BIGINT
+    collected_at BIGINT,
+    -- Of an answer that is kept although it was collected, in case it was lost.
+    answer_until BIGINT
 );
 CREATE INDEX callbacks_expiry ON callbacks (expires_at);
 CREATE INDEX callbacks_received ON callbacks (received_at);
+CREATE INDEX callbacks_answers ON callbacks (answer_until);
 
 -- The id of a flow whose session is known is the digest of that.
 CREATE TABLE user_bindings (
     id VARCHAR(64) NOT NULL PRIMARY KEY,
-    client_id VARCHAR(255) NOT NULL,
+    client_id VARCHAR(255),
     user_id VARCHAR(32) NOT NULL,
     sealed_user_token TEXT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     completed_at BIGINT
 );
-CREATE INDEX user_bindings_user ON user_bindings (user_id);
+CREATE INDEX user_bindings_user ON user_bindings (user_id, id);
 CREATE INDEX user_bindings_expiry ON user_bindings (expires_at);
 
 -- A new database gets its scopes when it is first opened.

@@ -60,6 +60,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The way out for strangers: documents of clients that are not known yet.
     pub fetch: Fetch,
+    /// The way out for what is posted to endpoints that an operator chose.
+    pub posts: Fetch,
     /// What of it one network may have at once.
     pub fetch_shares: Shares,
     /// The way out for clients that are known, but that nobody vouches for: strangers do not keep these waiting.
@@ -81,7 +83,9 @@ pub struct Parts {
     /// Who waits for redirects on this node.
     pub waiting: Waiting,
     /// How many callbacks there are.
-    pub callbacks: Gauge,
+    pub callback_count: Gauge,
+    /// How many of them nobody has announced.
+    pub open_callback_count: Gauge,
     /// Held while an admin token is judged that could be guessed: one at a time.
     pub admin_token_turn: tokio::sync::Mutex<()>,
 }
@@ -106,6 +110,7 @@ impl App {
             passwords,
             known_fetch: fetch.apart(),
             operator_fetch: fetch.apart(),
+            posts: fetch.apart(),
             fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,
             key_sets: KeySets::default(),
@@ -115,7 +120,8 @@ impl App {
             counters: Counters::default(),
             left_out: LeftOut::default(),
             waiting: Waiting::default(),
-            callbacks: Gauge::default(),
+            callback_count: Gauge::default(),
+            open_callback_count: Gauge::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {

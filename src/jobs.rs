@@ -24,6 +24,9 @@ const SEALING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time between two writings of what was counted: a crash loses what was counted since.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Time after a failure of what happens several times a second, so that the log stays readable.
+const FAILURE_PAUSE: Duration = Duration::from_secs(5);
+
 /// Runs the jobs until the task is aborted.
 pub async fn run(app: App) {
     tokio::join!(
@@ -39,10 +42,11 @@ pub async fn run(app: App) {
 async fn keep_awake(app: &App) {
     let mut ticks = tokio::time::interval(wait::INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
+    for times in (0..u32::MAX).cycle() {
         ticks.tick().await;
-        if let Err(fault) = wait::wake(app).await {
+        if let Err(fault) = wait::wake(app, times).await {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
+            tokio::time::sleep(FAILURE_PAUSE).await;
         }
     }
 }

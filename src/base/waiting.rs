@@ -18,6 +18,15 @@ pub struct Room {
     pub of_all: usize,
 }
 
+/// Why somebody cannot begin to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CannotWait {
+    /// As many wait as may
+    NoRoom,
+    /// The node is about to stop
+    Closed,
+}
+
 /// Those who wait. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Waiting(Arc<Mutex<Inner>>);
@@ -37,13 +46,18 @@ struct Key {
 }
 
 impl Waiting {
-    /// Begins to wait for `key` on behalf of `whose`; `None` when there is no room, or the node is about to stop.
-    #[must_use]
-    pub fn join(&self, key: &str, whose: &str, room: Room) -> Option<Waiter> {
+    /// Begins to wait for `key` on behalf of `whose`.
+    ///
+    /// # Errors
+    /// When there is no room, or the node is about to stop.
+    pub fn join(&self, key: &str, whose: &str, room: Room) -> Result<Waiter, CannotWait> {
         let mut inner = self.lock();
         let share = inner.shares.get(whose).copied().unwrap_or(0);
-        if inner.is_closed || inner.all >= room.of_all || share >= room.of_one {
-            return None;
+        if inner.is_closed {
+            return Err(CannotWait::Closed);
+        }
+        if inner.all >= room.of_all || share >= room.of_one {
+            return Err(CannotWait::NoRoom);
         }
         inner.all += 1;
         inner.shares.insert(whose.to_owned(), share + 1);
@@ -52,7 +66,7 @@ impl Waiting {
             waiting: 0,
         });
         entry.waiting += 1;
-        Some(Waiter {
+        Ok(Waiter {
             bell: entry.bell.subscribe(),
             key: key.to_owned(),
             whose: whose.to_owned(),
@@ -76,10 +90,16 @@ impl Waiting {
         }
     }
 
+    /// How many wait.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().all
+    }
+
     /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().all == 0
+        self.count() == 0
     }
 
     /// Whether the node is about to stop.
@@ -135,7 +155,7 @@ impl Drop for Waiter {
 
 #[cfg(test)]
 mod tests {
-    use super::{Room, Waiting};
+    use super::{CannotWait, Room, Waiting};
 
     const ROOM: Room = Room { of_one: 2, of_all: 3 };
 
@@ -152,7 +172,7 @@ mod tests {
         }
         waiting.close();
         second.woken().await;
-        assert!(waiting.join("c", "other", ROOM).is_none(), "the node stops");
+        assert_eq!(waiting.join("c", "other", ROOM).err(), Some(CannotWait::Closed));
     }
 
     #[test]
@@ -160,13 +180,21 @@ mod tests {
         let waiting = Waiting::default();
         let first = waiting.join("a", "app", ROOM);
         let second = waiting.join("a", "app", ROOM);
-        assert!(first.is_some() && second.is_some());
-        assert!(waiting.join("b", "app", ROOM).is_none(), "the share is used up");
+        assert!(first.is_ok() && second.is_ok());
+        assert_eq!(
+            waiting.join("b", "app", ROOM).err(),
+            Some(CannotWait::NoRoom),
+            "the share is used up"
+        );
         let third = waiting.join("b", "other", ROOM);
-        assert!(third.is_some());
-        assert!(waiting.join("b", "yet another", ROOM).is_none(), "there is no room at all");
+        assert!(third.is_ok());
+        assert_eq!(
+            waiting.join("b", "yet another", ROOM).err(),
+            Some(CannotWait::NoRoom),
+            "there is no room at all"
+        );
         drop(first);
-        assert!(waiting.join("c", "app", ROOM).is_some());
+        assert!(waiting.join("c", "app", ROOM).is_ok());
         drop((second, third));
         assert!(waiting.is_empty());
     }

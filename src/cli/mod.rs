@@ -176,6 +176,11 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         config.serves = args.serves();
         return serve(config);
     }
+    if matches!(command, Command::Healthcheck) {
+        let config = relay::with_variables(sources.clone())?.load()?;
+        logging::init(&config, None)?;
+        return healthcheck::run(&config).map(|()| ExitCode::SUCCESS);
+    }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
         return serve(config);
@@ -184,7 +189,6 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
-        Command::Healthcheck => healthcheck::run(&config).map(done),
         command => actix_web::rt::System::new().block_on(async move {
             match command {
                 Command::Doctor(args) => Box::pin(doctor::run(config, &args)).await,

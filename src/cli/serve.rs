@@ -33,6 +33,10 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
     if *stop.borrow() {
         return Ok(());
     }
+    if app.config.audit_log() == AuditLog::Stdout {
+        let lines = lines.clone();
+        app.store.listen(Box::new(move |event| lines.line(&event.to_line())));
+    }
     // Whoever reaches the server finds it set up.
     let is_token_in_force = match &app.config.admin_token {
         Some(token) => admin_token::bootstrap(app, token).await?,
@@ -42,10 +46,6 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
     let listener =
         TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
     listener.set_nonblocking(true)?;
-    if app.config.audit_log() == AuditLog::Stdout {
-        let lines = lines.clone();
-        app.store.listen(Box::new(move |event| lines.line(&event.to_line())));
-    }
     let waiting = app.waiting.clone();
     let told = async move {
         let _ = stop.wait_for(|is_told| *is_told).await;

@@ -318,6 +318,12 @@ impl Config {
                 "relay_url: its path must be that of the issuer, below which everything is served".to_owned(),
             );
         }
+        if self.relay.completion_url.is_none() && self.relay.completion_token.is_some() {
+            return problem(
+                &["completion_token", "completion_url"],
+                "completion_token: it is for completion_url, which is not set".to_owned(),
+            );
+        }
         if self.enable_dev_endpoints && !issuer.is_loopback() {
             let text = format!(
                 "ENABLE_DEV_ENDPOINTS: developer endpoints and the issuer {issuer} do not go together; they are for a loopback issuer only"

@@ -2,6 +2,7 @@
 //! is laid over the result later, in `live`.)
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::registry::{SETTINGS, Setting};
@@ -66,6 +67,17 @@ impl Sources {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
+    }
+
+    /// Where the file or the environment says that the server listens, if either does.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let mut config = Config::default();
+        self.load_file(&mut config)?;
+        self.load_environment(&mut config)?;
+        Ok(config.source("listen").is_fixed().then_some(config.listen))
     }
 
     /// Reads everything, weakest first.

@@ -20,18 +20,15 @@ use crate::config::relay::CompletionUrl;
 use crate::identity::quota::Quota;
 use crate::identity::session::SignedIn;
 use crate::model::event::{Actor, EventKind};
-use crate::model::user_binding::{LIFETIME, REPLAY_MEMORY, UserBinding};
+use crate::model::user_binding::{LIFETIME, OPEN, REPLAY_MEMORY, UserBinding};
 use crate::protocol::error::{Refusal, invalid_grant, invalid_request};
 use crate::store::Tx;
 
-use super::relay::program::{Program, has_scope};
-use super::user_tokens;
+use super::program::Program;
+use super::user_tokens::{self, Named};
 
 /// The most characters of the name of a session.
 pub const MAX_SESSION: usize = 1024;
-
-/// What the id of a binding begins with whose session is not known.
-const OPEN: &str = "open.";
 
 /// What binding came to.
 #[derive(Debug)]
@@ -42,6 +39,8 @@ pub enum Binding {
     Refused(Refusal),
     /// There were too many tokens that name nobody; try again after so many seconds
     TooMany(Seconds),
+    /// The issuer of the token cannot be asked for its keys now
+    Unreadable,
 }
 
 /// Binds a flow to the person whom a token names: the one of this session, or else the next that this person comes
@@ -52,56 +51,58 @@ pub enum Binding {
 pub async fn bind(app: &App, program: &Program, user_token: &str, session: Option<&str>) -> Result<Binding, Fault> {
     let now = app.now();
     if session.is_some_and(|session| session.is_empty() || session.len() > MAX_SESSION) {
-        return Ok(Binding::Refused(invalid_request(
-            "session_id is empty or has more than 1024 characters",
-        )));
+        let refusal = invalid_request("session_id is empty or has more than 1024 characters");
+        return Ok(Binding::Refused(refusal));
     }
     let owner = program.owner();
-    let client_id = owner.client_id().unwrap_or_default();
-    let quota = Quota::of_refused_binding(app, client_id);
-    let mut connection = app.store.read().await?;
-    if let Some(seconds) = quota.exceeded_for(&mut connection, now).await? {
-        return Ok(Binding::TooMany(seconds));
-    }
-    drop(connection);
-    let Some(user) = user_tokens::account(app, owner.client_id(), user_token).await? else {
-        let mut tx = app.store.begin().await?;
-        if quota.spend(&mut tx, now).await?.is_none() {
-            let mut event = app.event(EventKind::FlowRefused).refused().by(program.actor());
-            event.client_id = owner.client_id().map(str::to_owned);
-            tx.record(event.detail("reason", "user token")).await?;
-            tx.commit().await?;
-        }
-        return Ok(Binding::Refused(invalid_grant(
-            "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else",
-        )));
+    let user = match user_tokens::named(app, owner.client_id(), user_token).await? {
+        Named::Account(user) => user,
+        Named::Unreadable => return Ok(Binding::Unreadable),
+        Named::Nobody => return refuse_token(app, program).await,
     };
     let id = session.map_or_else(|| format!("{OPEN}{}", new_id(&app.clock, &app.random)), sha256_text);
     let sealed = app.secrets.user_token.seal(&app.random, id.as_bytes(), user_token.as_bytes())?;
+    let event = app.event(EventKind::FlowBound).by(program.actor()).subject(&user.id);
+    let event = event.target(&id).client_if_any(owner.client_id());
     let binding = UserBinding {
-        client_id: client_id.to_owned(),
+        id,
+        owner,
         user_id: user.id.clone(),
         sealed_user_token: Some(sealed),
         created_at: now,
         expires_at: now + LIFETIME,
         completed_at: None,
-        id,
     };
-    let mut event = app
-        .event(EventKind::FlowBound)
-        .by(program.actor())
-        .subject(&user.id)
-        .target(&binding.id);
-    event.client_id = owner.client_id().map(str::to_owned);
     let mut tx = app.store.begin().await?;
     if !tx.insert_user_binding(&binding).await? {
-        return Ok(Binding::Refused(invalid_request(
-            "the flow of this session is bound already, or was completed",
-        )));
+        let refusal = invalid_request("the flow of this session is bound already, or was completed");
+        return Ok(Binding::Refused(refusal));
     }
     tx.record(event).await?;
     tx.commit().await?;
     Ok(Binding::Bound(LIFETIME))
+}
+
+/// Counts and notes a token that names nobody: only those are counted, because agents pass on what their users bring.
+async fn refuse_token(app: &App, program: &Program) -> Result<Binding, Fault> {
+    let owner = program.owner();
+    let quota = Quota::of_refused_binding(app, owner.client_id().unwrap_or_default());
+    let mut connection = app.store.read().await?;
+    if let Some(seconds) = quota.exceeded_for(&mut connection, app.now()).await? {
+        return Ok(Binding::TooMany(seconds));
+    }
+    drop(connection);
+    let event = app.event(EventKind::FlowRefused).refused().by(program.actor());
+    let event = event.client_if_any(owner.client_id()).detail("reason", "user token");
+    let mut tx = app.store.begin().await?;
+    if let Some(seconds) = quota.spend(&mut tx, app.now()).await? {
+        return Ok(Binding::TooMany(seconds));
+    }
+    tx.record(event).await?;
+    tx.commit().await?;
+    Ok(Binding::Refused(invalid_grant(
+        "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else",
+    )))
 }
 
 /// What completing came to.
@@ -123,26 +124,42 @@ pub enum Completion {
 /// # Errors
 /// When the database fails.
 pub async fn complete(app: &App, url: &CompletionUrl, session: &str, visitor: &SignedIn) -> Result<Completion, Fault> {
-    let event = |kind| app.event(kind).by(Actor::User(visitor.user.id.clone())).subject(&visitor.user.id);
+    if !is_known(app, session, &visitor.user.id).await? {
+        return Ok(Completion::Unknown);
+    }
+    let (app, url, session, visitor) = (app.clone(), url.clone(), session.to_owned(), visitor.clone());
+    // Once it is consumed it comes to its end, and to an event, although the browser may have gone away.
+    let completing = tokio::spawn(async move { complete_to_the_end(&app, &url, &session, &visitor).await });
+    completing.await.map_err(Fault::internal)?
+}
+
+/// Whether there is anything to complete: looking costs less than what whoever completes holds.
+async fn is_known(app: &App, session: &str, user_id: &str) -> Result<bool, Fault> {
+    let mut connection = app.store.read().await?;
+    let of_session = connection.user_binding(&sha256_text(session)).await?;
+    Ok(of_session.is_some() || connection.open_user_binding(user_id, app.now()).await?.is_some())
+}
+
+async fn complete_to_the_end(app: &App, url: &CompletionUrl, session: &str, visitor: &SignedIn) -> Result<Completion, Fault> {
+    let target = sha256_text(session);
+    let event = |kind, of: &UserBinding| {
+        let event = app.event(kind).by(Actor::User(visitor.user.id.clone())).subject(&of.user_id);
+        event.target(&target).client_if_any(of.owner.client_id())
+    };
     let binding = match consume(app, session, visitor).await? {
         Consumed::Binding(binding) => binding,
         Consumed::Nothing => return Ok(Completion::Unknown),
-        Consumed::SomebodyElse(user_id) => {
-            let refused = event(EventKind::FlowRefused)
-                .refused()
-                .subject(&user_id)
-                .target(&sha256_text(session));
+        Consumed::SomebodyElse(binding) => {
+            let refused = event(EventKind::FlowRefused, &binding).refused();
             audit::record_seldom(app, refused.detail("reason", "somebody else")).await?;
             return Ok(Completion::SomebodyElse);
         }
     };
     let outcome = tell(app, url, session, &binding).await;
-    let mut event = match &outcome {
-        Ok(()) => event(EventKind::FlowCompleted),
-        Err(problem) => event(EventKind::FlowRefused).refused().detail("reason", problem.as_str()),
+    let event = match &outcome {
+        Ok(()) => event(EventKind::FlowCompleted, &binding),
+        Err(problem) => event(EventKind::FlowRefused, &binding).refused().detail("reason", problem.as_str()),
     };
-    event = event.target(&sha256_text(session));
-    event.client_id = Some(binding.client_id).filter(|id| !id.is_empty());
     let mut tx = app.store.begin().await?;
     tx.record(event).await?;
     tx.commit().await?;
@@ -152,30 +169,42 @@ pub async fn complete(app: &App, url: &CompletionUrl, session: &str, visitor: &S
 enum Consumed {
     Binding(UserBinding),
     Nothing,
-    SomebodyElse(String),
+    SomebodyElse(UserBinding),
 }
 
+/// How often another binding is looked for when somebody else was faster.
+const ATTEMPTS: usize = 20;
+
 async fn consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Consumed, Fault> {
+    for _ in 0..ATTEMPTS {
+        if let Some(consumed) = try_to_consume(app, session, visitor).await? {
+            return Ok(consumed);
+        }
+    }
+    Ok(Consumed::Nothing)
+}
+
+/// Consumes the binding of the session, or else the oldest one of the person whose session is not known. `None` when
+/// somebody else took that one.
+async fn try_to_consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Option<Consumed>, Fault> {
     let (now, id) = (app.now(), sha256_text(session));
     let mut tx = app.store.begin().await?;
     if let Some(binding) = tx.user_binding(&id).await? {
         if binding.user_id != visitor.user.id {
-            return Ok(Consumed::SomebodyElse(binding.user_id));
+            return Ok(Some(Consumed::SomebodyElse(binding)));
         }
-        if !may_complete(&mut tx, &binding).await? {
-            return Ok(Consumed::Nothing);
-        }
-        if !tx.complete_user_binding(&id, now, now + REPLAY_MEMORY).await? {
-            return Ok(Consumed::Nothing);
+        let is_done = may_complete(&mut tx, &binding).await? && tx.complete_user_binding(&id, now, now + REPLAY_MEMORY).await?;
+        if !is_done {
+            return Ok(Some(Consumed::Nothing));
         }
         tx.commit().await?;
-        return Ok(Consumed::Binding(binding));
+        return Ok(Some(Consumed::Binding(binding)));
     }
     let Some(binding) = tx.open_user_binding(&visitor.user.id, now).await? else {
-        return Ok(Consumed::Nothing);
+        return Ok(Some(Consumed::Nothing));
     };
     if !may_complete(&mut tx, &binding).await? {
-        return Ok(Consumed::Nothing);
+        return Ok(Some(Consumed::Nothing));
     }
     let spent = UserBinding {
         id,
@@ -184,20 +213,23 @@ async fn consume(app: &App, session: &str, visitor: &SignedIn) -> Result<Consume
         completed_at: Some(now),
         ..binding.clone()
     };
-    if !tx.take_user_binding(&binding.id).await? || !tx.insert_user_binding(&spent).await? {
-        return Ok(Consumed::Nothing);
+    if !tx.take_user_binding(&binding.id).await? {
+        return Ok(None);
+    }
+    if !tx.insert_user_binding(&spent).await? {
+        return Ok(Some(Consumed::Nothing));
     }
     tx.commit().await?;
-    Ok(Consumed::Binding(binding))
+    Ok(Some(Consumed::Binding(binding)))
 }
 
 /// Whether the agent that bound the flow is still there, and may still do that.
 async fn may_complete(tx: &mut Tx, binding: &UserBinding) -> Result<bool, Fault> {
-    if binding.client_id.is_empty() {
+    let Some(client_id) = binding.owner.client_id() else {
         return Ok(true);
-    }
-    let client = tx.client(&binding.client_id).await?;
-    Ok(client.is_some_and(|client| !client.is_disabled && has_scope(&client)))
+    };
+    let client = tx.client(client_id).await?;
+    Ok(client.is_some_and(|client| !client.is_disabled && client.may_use_relay()))
 }
 
 /// Tells whoever has the session that its person is there; what went wrong, for the operator.
@@ -210,7 +242,7 @@ async fn tell(app: &App, url: &CompletionUrl, session: &str, binding: &UserBindi
     };
     let body = json!({ "sessionUri": session, "userIdentifier": { "userToken": token } });
     let bearer = app.config.relay.completion_token.as_ref().map(secrecy::ExposeSecret::expose_secret);
-    let answer = app.operator_fetch.post(url.as_url(), bearer, body.to_string().into_bytes()).await;
+    let answer = app.posts.post(url.as_url(), bearer, body.to_string().into_bytes()).await;
     let problem = match answer {
         Ok(status) if (200..300).contains(&status) => return Ok(()),
         Ok(status) => format!("the answer has status {status}"),

@@ -1,24 +1,43 @@
 //! For whom an agent acts: a JWT of that person, verified and never just decoded.
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::oauth::signatures::is_signed_by_one_of;
 use crate::oauth::verify;
 use crate::outside::Wanted;
+use crate::protocol::jwks::KeySet;
 use crate::protocol::user_token::{AccountClaim, UserIssuer, UserToken};
 
-/// The account that a token names: an ID token or access token of this server that is for the client itself, or for an
-/// audience that the operator named; or a token of another issuer that the operator trusts. `None` for everything else.
+/// Whom a token names.
+#[derive(Debug)]
+pub enum Named {
+    /// This account
+    Account(User),
+    /// Nobody who could come back
+    Nobody,
+    /// It cannot be verified, because its issuer does not say its keys now
+    Unreadable,
+}
+
+impl Named {
+    fn of(user: Option<User>) -> Self {
+        user.filter(|user| !user.is_disabled).map_or(Self::Nobody, Self::Account)
+    }
+}
+
+/// Whom a token names: an ID token or access token of this server that is for the client itself, or for an audience that
+/// the operator named; or a token of another issuer that the operator trusts.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn account(app: &App, client_id: Option<&str>, token: &str) -> Result<Option<User>, Fault> {
-    let user = match own_subject(app, client_id, token).await? {
-        Some(sub) => app.store.read().await?.user(&sub).await?,
-        None => foreign_account(app, token).await?,
-    };
-    Ok(user.filter(|user| !user.is_disabled))
+pub async fn named(app: &App, client_id: Option<&str>, token: &str) -> Result<Named, Fault> {
+    match own_subject(app, client_id, token).await? {
+        Some(sub) => Ok(Named::of(app.store.read().await?.user(&sub).await?)),
+        None => foreign_account(app, token).await,
+    }
 }
 
 /// The person of a token by this server.
@@ -38,9 +57,9 @@ async fn own_subject(app: &App, client_id: Option<&str>, token: &str) -> Result<
 }
 
 /// The account of a token by another issuer.
-async fn foreign_account(app: &App, token: &str) -> Result<Option<User>, Fault> {
+async fn foreign_account(app: &App, token: &str) -> Result<Named, Fault> {
     let Some(token) = UserToken::parse(token) else {
-        return Ok(None);
+        return Ok(Named::Nobody);
     };
     let now = app.now();
     // Nobody is asked for keys because of what a stranger's token says.
@@ -49,49 +68,56 @@ async fn foreign_account(app: &App, token: &str) -> Result<Option<User>, Fault> 
         .filter(|trusted| trusted.issuer != app.issuer.as_str())
         .find(|trusted| token.is_good(trusted, now))
     else {
-        return Ok(None);
+        return Ok(Named::Nobody);
     };
-    if !is_signed(app, issuer, &token).await {
-        return Ok(None);
-    }
     let Some(name) = token.account(issuer.claim) else {
-        return Ok(None);
+        return Ok(Named::Nobody);
     };
+    match keys(app, issuer, &token).await {
+        None => return Ok(Named::Unreadable),
+        Some(keys) if is_signed_by_one_of(&keys, &token.jwt, token.kid.as_deref(), token.algorithm) => {}
+        Some(_) => return Ok(Named::Nobody),
+    }
+    Ok(Named::of(account(app, issuer.claim, name).await?))
+}
+
+/// The account here that an issuer calls so.
+async fn account(app: &App, claim: AccountClaim, name: &str) -> Result<Option<User>, Fault> {
     let mut connection = app.store.read().await?;
-    match issuer.claim {
-        AccountClaim::Sub | AccountClaim::PreferredUsername => match normalize_username(name) {
-            Ok(name) => connection.user_by_name(&name).await,
-            Err(_) => Ok(None),
-        },
-        AccountClaim::Email => match normalize_email(name) {
-            // No account has an empty name.
-            Ok(email) => connection.user_by_login("", &email).await,
-            Err(_) => Ok(None),
-        },
+    match claim {
+        // Two names that differ in case only may be two people there (RFC 7519 §4.1.2): only ours itself is ours.
+        AccountClaim::Sub | AccountClaim::PreferredUsername if normalize_username(name).is_ok_and(|normal| normal == name) => {
+            connection.user_by_name(name).await
+        }
+        // Letters that are folded beyond ASCII are different letters to a mail server. No account has an empty name.
+        AccountClaim::Email if normalize_email(name).is_ok_and(|normal| normal == name.to_ascii_lowercase()) => {
+            connection.user_by_login("", &name.to_ascii_lowercase()).await
+        }
+        AccountClaim::Sub | AccountClaim::PreferredUsername | AccountClaim::Email => Ok(None),
     }
 }
 
-async fn is_signed(app: &App, issuer: &UserIssuer, token: &UserToken) -> bool {
+/// The keys of an issuer, among them the one that the token names if there is one.
+async fn keys(app: &App, issuer: &UserIssuer, token: &UserToken) -> Option<Arc<KeySet>> {
     let (fetch, now) = (&app.operator_fetch, app.now());
-    let found = app.issuers.jwks_uri(fetch, &issuer.issuer, &issuer.metadata_url(), now).await;
-    let jwks_uri = match found {
-        Ok(jwks_uri) => jwks_uri,
-        Err(error) => {
-            tracing::warn!(
-                event = "issuer_not_read",
-                issuer = issuer.issuer,
-                "the metadata of an issuer could not be read: {error}"
-            );
-            return false;
-        }
+    let unread = |problem: &dyn std::fmt::Display| {
+        tracing::warn!(
+            event = "issuer_not_read",
+            issuer = issuer.issuer,
+            "the keys of an issuer of user tokens could not be read: {problem}"
+        );
     };
+    let found = app.issuers.jwks_uri(fetch, &issuer.issuer, &issuer.metadata_url(), now).await;
+    let jwks_uri = found.inspect_err(|error| unread(error)).ok()?;
     let wanted = Wanted {
         url: &jwks_uri,
         kid: token.kid.as_deref(),
         algorithm: token.algorithm,
         is_vouched_for: true,
     };
-    // What goes wrong there is in the log.
-    let keys = app.key_sets.with_key(fetch, wanted, now).await;
-    keys.is_ok_and(|keys| is_signed_by_one_of(&keys, &token.jwt, token.kid.as_deref(), token.algorithm))
+    app.key_sets
+        .with_key(fetch, wanted, now)
+        .await
+        .inspect_err(|error| unread(error))
+        .ok()
 }

@@ -1,5 +1,5 @@
-//! How much of something may be done in a while, by whomever it is: what succeeds is counted here, where
-//! `throttle` counts what fails.
+//! How much of something may be done in a while, by whomever it is: what succeeds, and what is asked for in vain by those
+//! who ask often. (`throttle` counts the failures of those who guess passwords and tokens.)
 //!
 //! Counters are in the database, so that all nodes know them. Each is good for one window of time and is swept when
 //! that is over, so nobody who keeps asking is shut out for ever.
@@ -149,6 +149,25 @@ impl Quota {
             }
         }
         Ok(longest)
+    }
+
+    /// Counts one more, by itself: something that was refused. When there was no room for it, the seconds until there is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_refusal(&self, app: &App) -> Result<Option<Seconds>, Fault> {
+        let now = app.now();
+        let mut connection = app.store.read().await?;
+        if let Some(seconds) = self.exceeded_for(&mut connection, now).await? {
+            return Ok(Some(seconds));
+        }
+        drop(connection);
+        let mut tx = app.store.begin().await?;
+        if let Some(seconds) = self.spend(&mut tx, now).await? {
+            return Ok(Some(seconds));
+        }
+        tx.commit().await?;
+        Ok(None)
     }
 
     /// Counts one more, in the transaction that does it. When there was no room for it, the seconds until there

@@ -12,7 +12,7 @@ pub const COLLECTION_TIME: Seconds = 60;
 /// For how long an answer that was lost on its way can be asked for again, in seconds.
 pub const ACKNOWLEDGEMENT_WINDOW: Seconds = 30;
 
-/// Who waits.
+/// Whose a callback, or the flow of an agent, is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A client, by id
@@ -24,6 +24,26 @@ pub enum Owner {
 }
 
 impl Owner {
+    /// How it stands in a column: no client has an empty id.
+    #[must_use]
+    pub fn to_column(&self) -> Option<&str> {
+        match self {
+            Self::Client(id) => Some(id),
+            Self::AdminToken => Some(""),
+            Self::Anybody => None,
+        }
+    }
+
+    /// Reads what [`Self::to_column`] wrote.
+    #[must_use]
+    pub fn from_column(text: Option<String>) -> Self {
+        match text {
+            None => Self::Anybody,
+            Some(id) if id.is_empty() => Self::AdminToken,
+            Some(id) => Self::Client(id),
+        }
+    }
+
     /// The id of the client, if it is one.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
+use crate::protocol::claims::RELAY;
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
@@ -171,6 +172,12 @@ pub struct ClientSettings {
     /// A disabled client gets nothing, and what it has been given is dead
     #[serde(rename = "disabled")]
     pub is_disabled: bool,
+}
+
+/// Whether a client with this scope and these grant types may use the callback relay for itself.
+#[must_use]
+pub fn may_use_relay(scope: &Scope, grant_types: &[GrantType]) -> bool {
+    scope.contains(RELAY) && grant_types.contains(&GrantType::ClientCredentials)
 }
 
 impl Default for ClientSettings {
@@ -346,6 +353,12 @@ impl Client {
         } else {
             own.min(usual)
         }
+    }
+
+    /// Whether it may use the callback relay for itself.
+    #[must_use]
+    pub fn may_use_relay(&self) -> bool {
+        may_use_relay(&self.scope, &self.grant_types)
     }
 
     /// Whether it may use a grant type.

@@ -235,6 +235,13 @@ impl Event {
         self
     }
 
+    /// The client that it concerns, if it is one.
+    #[must_use]
+    pub fn client_if_any(mut self, client_id: Option<&str>) -> Self {
+        self.client_id = client_id.map(str::to_owned);
+        self
+    }
+
     /// What else it concerns.
     #[must_use]
     pub fn target(mut self, id: &str) -> Self {

@@ -193,8 +193,9 @@ impl Fetch {
         let Ok(Ok(turn)) = in_line.await else {
             return Err(FetchError::Busy);
         };
+        let turn = Arc::new(turn);
         let posting = async {
-            let addresses = Inner::addresses(inner, url, Arc::new(turn)).await?;
+            let addresses = Inner::addresses(inner, url, Arc::clone(&turn)).await?;
             if url.scheme() == "http" && addresses.iter().any(|address| special_use(*address).is_none()) {
                 return Err(FetchError::Url("is not an https URL, and its host is on the public internet"));
             }

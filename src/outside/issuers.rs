@@ -13,6 +13,8 @@ use super::fetch::{Fetch, FetchError};
 const MAX_BYTES: usize = 64 * 1024;
 /// How long metadata is used, in seconds.
 const LIFETIME: Seconds = 300;
+/// The shortest time between two attempts that fail, in seconds.
+const FAILURE_INTERVAL: Seconds = 10;
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -38,9 +40,11 @@ impl std::fmt::Display for IssuerError {
     }
 }
 
-/// The metadata that this node has read.
+type Kept = (Result<String, IssuerError>, Timestamp);
+
+/// The metadata that this node has read, of issuers that the operator named: there are few.
 #[derive(Debug, Default)]
-pub struct Issuers(Mutex<HashMap<String, (String, Timestamp)>>);
+pub struct Issuers(Mutex<HashMap<String, Kept>>);
 
 impl Issuers {
     /// The `jwks_uri` of an issuer whose metadata is at `url`.
@@ -48,21 +52,26 @@ impl Issuers {
     /// # Errors
     /// When the metadata cannot be read, or is of somebody else (OpenID Connect Discovery §4.3).
     pub async fn jwks_uri(&self, fetch: &Fetch, issuer: &str, url: &str, now: Timestamp) -> Result<String, IssuerError> {
-        if let Some((jwks_uri, read_at)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(issuer)
-            && now - read_at < LIFETIME
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned();
+        if let Some((outcome, read_at)) = kept
+            && now - read_at < if outcome.is_ok() { LIFETIME } else { FAILURE_INTERVAL }
         {
-            return Ok(jwks_uri.clone());
+            return outcome;
         }
-        let fetched = fetch.json(url, MAX_BYTES).await.map_err(IssuerError::Fetch)?;
-        let metadata: Metadata = serde_json::from_slice(&fetched.body).map_err(|_| IssuerError::Content)?;
-        if metadata.issuer != issuer {
-            return Err(IssuerError::Content);
-        }
-        let kept = (metadata.jwks_uri.clone(), now);
+        let outcome = read(fetch, issuer, url).await;
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(issuer.to_owned(), kept);
-        Ok(metadata.jwks_uri)
+            .insert(issuer.to_owned(), (outcome.clone(), now));
+        outcome
     }
+}
+
+async fn read(fetch: &Fetch, issuer: &str, url: &str) -> Result<String, IssuerError> {
+    let fetched = fetch.json(url, MAX_BYTES).await.map_err(IssuerError::Fetch)?;
+    let metadata: Metadata = serde_json::from_slice(&fetched.body).map_err(|_| IssuerError::Content)?;
+    if metadata.issuer != issuer {
+        return Err(IssuerError::Content);
+    }
+    Ok(metadata.jwks_uri)
 }

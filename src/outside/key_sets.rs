@@ -109,7 +109,11 @@ impl KeySets {
         }
         let outcome = read(fetch, url).await;
         if let Err(error) = &outcome {
-            tracing::warn!(event = "keys_not_fetched", url, "the keys of a client could not be read: {error}");
+            tracing::warn!(
+                event = "keys_not_fetched",
+                url,
+                "the keys of a client or an issuer could not be read: {error}"
+            );
             // Anybody can ask for a key that is not there. What was read and still holds is not lost by that.
             if let Some(usable) = self.usable(url, now) {
                 return usable;

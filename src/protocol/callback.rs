@@ -147,7 +147,9 @@ impl ProviderAnswer {
     /// `invalid_request` for parameters that are repeated, missing, both an answer and an error, too long, or of
     /// other characters than the answer can have.
     pub fn parse(parameters: &Parameters) -> Result<(State, Self), Refusal> {
-        parameters.refuse_duplicates()?;
+        // In our own words: who sends people here with something else must not write on our pages.
+        let repeated = |_| invalid_request("a parameter was sent more than once");
+        parameters.refuse_duplicates().map_err(repeated)?;
         let state = parameters.require("state")?;
         let state = State::received(state).ok_or(invalid_request("state is malformed"))?;
         let (code, error) = (parameters.get("code")?, parameters.get("error")?);

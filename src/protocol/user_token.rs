@@ -14,6 +14,8 @@ use crate::base::encoding::from_base64url;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_USER_TOKEN: usize = 16_384;
+/// The types of ID tokens and access tokens, where they say one (RFC 7519 §5.1, RFC 9068 §2.1).
+const TYPES: [&str; 3] = ["JWT", "at+jwt", "application/at+jwt"];
 /// How far the clock of an issuer may be off, in seconds.
 const LEEWAY: Seconds = 60;
 
@@ -101,6 +103,7 @@ impl fmt::Display for UserIssuer {
 struct Header {
     alg: String,
     kid: Option<String>,
+    typ: Option<String>,
     crit: Option<Value>,
 }
 
@@ -129,7 +132,12 @@ impl UserToken {
         }
         let header: Header = serde_json::from_slice(&from_base64url(header)?).ok()?;
         let algorithm = AssertionAlgorithm::parse(&header.alg).filter(|algorithm| *algorithm != AssertionAlgorithm::Hs256)?;
-        if header.crit.is_some() {
+        // A JWT that was made for something else names nobody here (RFC 8725 §3.11, §3.12).
+        let is_of_a_person = header
+            .typ
+            .as_deref()
+            .is_none_or(|typ| TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ)));
+        if header.crit.is_some() || !is_of_a_person {
             return None;
         }
         Some(Self {
@@ -149,18 +157,30 @@ impl UserToken {
     /// Whether it is by this issuer, for whom it must be, and good at this time.
     #[must_use]
     pub fn is_good(&self, issuer: &UserIssuer, now: Timestamp) -> bool {
-        let time = |name: &str| self.claims.get(name).and_then(Value::as_i64);
+        // What is there and is no time is not good at any.
+        let time = |name: &str| match self.claims.get(name).filter(|claim| !claim.is_null()) {
+            None => Ok(None),
+            Some(claim) => claim.as_f64().map(Some).ok_or(()),
+        };
+        let (Ok(exp), Ok(nbf), Ok(iat)) = (time("exp"), time("nbf"), time("iat")) else {
+            return false;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "times are small beside 2^53")]
+        let (now, leeway) = (now as f64, LEEWAY as f64);
         let is_for = |one: &Value| one.as_str() == Some(issuer.audience.as_str());
         let is_for_us = match self.claims.get("aud") {
-            Some(Value::Array(several)) => several.iter().any(is_for),
+            // Among several the one that it was issued to says so (OpenID Connect Core §2).
+            Some(Value::Array(several)) => several.iter().any(is_for) && (several.len() == 1 || self.claims.get("azp").is_none_or(is_for)),
             Some(one) => is_for(one),
             // Access tokens of some issuers say only for which client they are.
             None => self.claims.get("client_id").is_some_and(is_for),
         };
-        let is_in_time = time("exp").is_some_and(|exp| exp.saturating_add(LEEWAY) > now)
-            && time("nbf").is_none_or(|nbf| nbf <= now + LEEWAY)
-            && time("iat").is_none_or(|iat| iat <= now + LEEWAY);
-        self.iss() == Some(issuer.issuer.as_str()) && is_for_us && is_in_time
+        let is_in_time = exp.is_some_and(|exp| exp + leeway > now)
+            && nbf.is_none_or(|nbf| nbf <= now + leeway)
+            && iat.is_none_or(|iat| iat <= now + leeway);
+        // Logout tokens and security events are signed with the same keys.
+        let is_event = self.claims.contains_key("events");
+        self.iss() == Some(issuer.issuer.as_str()) && is_for_us && is_in_time && !is_event
     }
 
     /// What the issuer calls the account. An address counts only when the issuer has verified it.

@@ -4,9 +4,10 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::callback::{Callback, Owner};
-use crate::protocol::claims::RELAY;
+use crate::model::client;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
+use crate::protocol::token_request::GrantType;
 
 use super::row::Row;
 use super::sql::{insert_if_absent, sql};
@@ -19,18 +20,11 @@ macro_rules! columns {
     };
 }
 
-/// How the owner who holds the admin token stands in `client_id`; no client has an empty id.
-const ADMIN_TOKEN: &str = "";
-
 fn callback(row: Row<'_>) -> Result<Callback, Fault> {
     Ok(Callback {
         id: row.text(0)?,
         state_hash: row.text(1)?,
-        owner: match row.maybe_text(2)? {
-            None => Owner::Anybody,
-            Some(id) if id == ADMIN_TOKEN => Owner::AdminToken,
-            Some(id) => Owner::Client(id),
-        },
+        owner: Owner::from_column(row.maybe_text(2)?),
         provider: row.text(3)?,
         expected_issuer: row.maybe_text(4)?,
         return_uri: row.maybe_text(5)?,
@@ -45,12 +39,11 @@ fn callback(row: Row<'_>) -> Result<Callback, Fault> {
     })
 }
 
-fn owner_column(owner: &Owner) -> Option<&str> {
-    match owner {
-        Owner::Client(id) => Some(id),
-        Owner::AdminToken => Some(ADMIN_TOKEN),
-        Owner::Anybody => None,
-    }
+/// Whether the client of the row may, by its scope and its grant types.
+fn may_use_relay(row: &Row<'_>) -> Result<bool, Fault> {
+    let scope = Scope::stored(&row.maybe_text(15)?.unwrap_or_default()).unwrap_or_default();
+    let grant_types: Option<Vec<GrantType>> = row.maybe_json(16)?;
+    Ok(client::may_use_relay(&scope, &grant_types.unwrap_or_default()))
 }
 
 /// A callback with what is known of its client.
@@ -60,15 +53,15 @@ pub struct CallbackOf {
     pub callback: Callback,
     /// The name of the client that waits, if it is one that exists and is not disabled
     pub client_name: Option<String>,
-    /// What that client may do now
-    client_scope: Scope,
+    /// Whether that client may use the relay now
+    may_client: bool,
 }
 
 impl CallbackOf {
     /// Whether the program is still there and may still use the relay.
     #[must_use]
     pub fn has_program(&self) -> bool {
-        self.callback.owner.client_id().is_none() || self.client_name.is_some() && self.client_scope.contains(RELAY)
+        self.callback.owner.client_id().is_none() || self.client_name.is_some() && self.may_client
     }
 }
 
@@ -82,13 +75,14 @@ impl Connection {
             "SELECT ",
             columns!(),
             ", (SELECT name FROM clients WHERE clients.id = callbacks.client_id AND is_disabled = 0), \
-             (SELECT scope FROM clients WHERE clients.id = callbacks.client_id) FROM callbacks WHERE id = $1"
+             (SELECT scope FROM clients WHERE clients.id = callbacks.client_id), \
+             (SELECT grant_types FROM clients WHERE clients.id = callbacks.client_id) FROM callbacks WHERE id = $1"
         ))
         .text(id)
         .optional(|row| {
             Ok(CallbackOf {
                 client_name: row.maybe_text(14)?,
-                client_scope: Scope::stored(&row.maybe_text(15)?.unwrap_or_default()).unwrap_or_default(),
+                may_client: may_use_relay(&row)?,
                 callback: callback(row)?,
             })
         })
@@ -125,6 +119,21 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// How many callbacks there are that nobody has announced.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_open_callbacks(&mut self, now: Timestamp) -> Result<i64, Fault> {
+        let count = self
+            .query(sql!("SELECT COUNT(*) FROM callbacks WHERE expires_at > $1 AND client_id IS NULL"))
+            .bind(now)
+            .optional(|row| row.integer(0))
+            .await?;
+        Ok(count.unwrap_or(0))
+    }
+}
+
 impl Tx {
     /// Adds a callback; false when its state is in use.
     ///
@@ -138,7 +147,7 @@ impl Tx {
         ))
         .text(&callback.id)
         .text(&callback.state_hash)
-        .maybe_text(owner_column(&callback.owner))
+        .maybe_text(callback.owner.to_column())
         .text(&callback.provider)
         .maybe_text(callback.expected_issuer.as_deref())
         .maybe_text(callback.return_uri.as_deref())
@@ -164,7 +173,7 @@ impl Tx {
             .query(sql!(
                 "UPDATE callbacks SET received_at = $1, sealed_answer = $2, \
                  expires_at = CASE WHEN expires_at < $3 THEN $4 ELSE expires_at END \
-                 WHERE id = $5 AND received_at IS NULL AND expires_at > $6"
+                 WHERE id = $5 AND received_at IS NULL AND collected_at IS NULL AND expires_at > $6"
             ))
             .bind(now)
             .text(sealed_answer)
@@ -209,7 +218,7 @@ impl Tx {
     ) -> Result<bool, Fault> {
         let collected = self
             .query(sql!(
-                "UPDATE callbacks SET collected_at = $1, retrieval_hash = $2, expires_at = $3 \
+                "UPDATE callbacks SET collected_at = $1, retrieval_hash = $2, answer_until = $3 \
                  WHERE id = $4 AND received_at IS NOT NULL AND collected_at IS NULL AND expires_at > $5"
             ))
             .bind(now)
@@ -222,28 +231,22 @@ impl Tx {
         Ok(collected == 1)
     }
 
-    /// Erases the answer of a callback that was collected with a key; false when it is erased already.
+    /// Forgets a callback and what is kept of it. The row stays for its time, so that nobody else has the state meanwhile.
+    /// False when there is nothing to forget.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn erase_callback(&mut self, id: &str) -> Result<bool, Fault> {
-        let erased = self
+    pub async fn forget_callback(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let forgotten = self
             .query(sql!(
-                "UPDATE callbacks SET sealed_answer = NULL, retrieval_hash = NULL \
-                 WHERE id = $1 AND collected_at IS NOT NULL AND sealed_answer IS NOT NULL"
+                "UPDATE callbacks SET collected_at = COALESCE(collected_at, $1), sealed_answer = NULL, retrieval_hash = NULL, answer_until = NULL \
+                 WHERE id = $2 AND expires_at > $3 AND (collected_at IS NULL OR sealed_answer IS NOT NULL)"
             ))
+            .bind(now)
             .text(id)
+            .bind(now)
             .execute()
             .await?;
-        Ok(erased == 1)
-    }
-
-    /// Removes a callback; false when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn delete_callback(&mut self, id: &str) -> Result<bool, Fault> {
-        let deleted = self.query(sql!("DELETE FROM callbacks WHERE id = $1")).text(id).execute().await?;
-        Ok(deleted == 1)
+        Ok(forgotten == 1)
     }
 }

@@ -18,34 +18,39 @@ pub struct Swept {
     pub is_more: bool,
 }
 
-/// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there.
-const EXPIRING: [Sql; 9] = [
+/// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there; what it says is said
+/// again outside, because a row may have been given more time since.
+const EXPIRING: [Sql; 10] = [
     sql!(
-        "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2) AS batch)"
+        "DELETE FROM sessions WHERE id IN (SELECT id FROM (SELECT id FROM sessions WHERE idle_expires_at <= $1 ORDER BY idle_expires_at LIMIT $2) AS batch) AND idle_expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM (SELECT jti FROM revoked_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM throttles WHERE id IN (SELECT id FROM (SELECT id FROM throttles WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM throttles WHERE id IN (SELECT id FROM (SELECT id FROM throttles WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM signing_keys WHERE id IN (SELECT id FROM (SELECT id FROM signing_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM signing_keys WHERE id IN (SELECT id FROM (SELECT id FROM signing_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM client_assertions WHERE id IN (SELECT id FROM (SELECT id FROM client_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM client_assertions WHERE id IN (SELECT id FROM (SELECT id FROM client_assertions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM callbacks WHERE id IN (SELECT id FROM (SELECT id FROM callbacks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM callbacks WHERE id IN (SELECT id FROM (SELECT id FROM callbacks WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
+    ),
+    // Answers that were collected, and kept a moment longer.
+    sql!(
+        "UPDATE callbacks SET sealed_answer = NULL, retrieval_hash = NULL, answer_until = NULL WHERE id IN (SELECT id FROM (SELECT id FROM callbacks WHERE answer_until <= $1 ORDER BY answer_until LIMIT $2) AS batch) AND answer_until <= $3"
     ),
     sql!(
-        "DELETE FROM user_bindings WHERE id IN (SELECT id FROM (SELECT id FROM user_bindings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM user_bindings WHERE id IN (SELECT id FROM (SELECT id FROM user_bindings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
     sql!(
-        "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT id FROM initial_access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch)"
+        "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT id FROM initial_access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
 ];
 
@@ -57,7 +62,7 @@ impl Tx {
     pub async fn sweep(&mut self, now: Timestamp) -> Result<Swept, Fault> {
         let mut swept = Swept::default();
         for statement in EXPIRING {
-            let rows = self.query(statement).bind(now).bind(BATCH).execute().await?;
+            let rows = self.query(statement).bind(now).bind(BATCH).bind(now).execute().await?;
             swept.rows += rows;
             swept.is_more |= rows >= BATCH.unsigned_abs();
         }

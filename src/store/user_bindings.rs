@@ -2,7 +2,8 @@
 
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
-use crate::model::user_binding::UserBinding;
+use crate::model::callback::Owner;
+use crate::model::user_binding::{OPEN, UserBinding};
 
 use super::row::Row;
 use super::sql::{insert_if_absent, sql};
@@ -17,7 +18,7 @@ macro_rules! columns {
 fn binding(row: Row<'_>) -> Result<UserBinding, Fault> {
     Ok(UserBinding {
         id: row.text(0)?,
-        client_id: row.text(1)?,
+        owner: Owner::from_column(row.maybe_text(1)?),
         user_id: row.text(2)?,
         sealed_user_token: row.maybe_text(3)?,
         created_at: row.integer(4)?,
@@ -46,9 +47,10 @@ impl Connection {
         self.query(sql!(
             "SELECT ",
             columns!(),
-            " FROM user_bindings WHERE user_id = $1 AND id LIKE 'open.%' AND completed_at IS NULL AND expires_at > $2 ORDER BY id LIMIT 1"
+            " FROM user_bindings WHERE user_id = $1 AND id LIKE $2 AND completed_at IS NULL AND expires_at > $3 ORDER BY id LIMIT 1"
         ))
         .text(user_id)
+        .bind(format!("{OPEN}%"))
         .bind(now)
         .optional(binding)
         .await
@@ -67,7 +69,7 @@ impl Tx {
             ") VALUES ($1, $2, $3, $4, $5, $6, $7)"
         ))
         .text(&binding.id)
-        .text(&binding.client_id)
+        .maybe_text(binding.owner.to_column())
         .text(&binding.user_id)
         .maybe_text(binding.sealed_user_token.as_deref())
         .bind(binding.created_at)

@@ -48,7 +48,7 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
     };
     let reader = Reader::of(route.cors, &app, &http);
     let mut response = if method == Method::OPTIONS && reader != Reader::Nobody {
-        preflight(&rows)
+        preflight(&rows, route.cors)
     } else {
         // A bug must cost one request, not the worker with everybody else's.
         let outcome = match chosen {
@@ -79,7 +79,7 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
         .is_some_and(|accept| accept.contains("text/html"));
     let path = http.path().strip_prefix(app.issuer.path()).unwrap_or(http.path());
     let audience = match wants_page {
-        _ if path.starts_with("/api/") => Audience::Operator,
+        _ if path.starts_with("/api/") && !path.starts_with("/api/callback") => Audience::Operator,
         true => Audience::Person,
         false => Audience::Program,
     };
@@ -184,13 +184,14 @@ fn allowed(rows: &[&'static Route]) -> String {
     methods.join(", ")
 }
 
-fn preflight(rows: &[&'static Route]) -> HttpResponse {
+fn preflight(rows: &[&'static Route], cors: Cors) -> HttpResponse {
+    let headers = match cors {
+        Cors::Listed => "Authorization, Content-Type, Accept, X-Admin-Token, X-Callback-Verifier, Idempotency-Key",
+        Cors::Open | Cors::Closed => "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version",
+    };
     HttpResponse::NoContent()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, allowed(rows)))
-        .insert_header((
-            ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Accept, DPoP, MCP-Protocol-Version, X-Admin-Token, X-Callback-Verifier, Idempotency-Key",
-        ))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, headers))
         .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
         .finish()
 }

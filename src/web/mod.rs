@@ -13,6 +13,7 @@ mod dispatch;
 mod error;
 mod federation;
 mod health;
+mod json;
 mod oauth;
 mod pages;
 pub mod routes;

@@ -70,6 +70,8 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
     })
     .workers(workers)
     .client_request_timeout(HEADER_PATIENCE)
+    // Whoever hangs up waits for nothing any more.
+    .h1_allow_half_closed(false)
     .shutdown_signal(stop)
     .shutdown_timeout(SHUTDOWN_PATIENCE);
     let bound = match tls {

@@ -13,8 +13,8 @@ use crate::protocol::callback::{Outcome, ProviderAnswer, State};
 use crate::protocol::pkce;
 use crate::store::CallbackOf;
 
-use super::program::Program;
 use super::receive;
+use crate::federation::program::Program;
 
 /// Who wants to collect.
 #[derive(Debug)]
@@ -33,11 +33,9 @@ pub enum Collection {
     /// The answer, which is gone here now
     Answer(Answer),
     /// The provider has not answered yet
-    Pending,
+    Pending(Box<Callback>),
     /// There is nothing for this collector: unknown, expired, collected, or another's
-    Nothing,
-    /// There were too many such questions; ask again after so many seconds
-    TooMany(Seconds),
+    Missing(Missing),
 }
 
 /// The answer as the program reads it.
@@ -120,24 +118,24 @@ fn may_collect(callback: &Callback, collector: &Collector) -> bool {
 /// # Errors
 /// When the database fails.
 pub async fn collect(app: &App, collector: &Collector, state: &State, key: Option<&str>) -> Result<Collection, Fault> {
-    if let Some(seconds) = blocked_for(app, collector).await? {
-        return Ok(Collection::TooMany(seconds));
-    }
-    let Some(callback) = find(app, collector, state).await? else {
-        return nothing(app, collector).await;
+    let callback = match admit(app, collector, state).await? {
+        Ok(callback) => callback,
+        Err(missing) => return Ok(Collection::Missing(missing)),
     };
+    // Whoever shows nothing else could guess the key, too.
+    let key = key.filter(|_| !matches!(collector, Collector::Anybody));
     let retrieval_hash = key.map(|key| retrieval_hash(app, collector, key));
     match callback.stage(app.now()) {
-        Stage::Pending => return Ok(Collection::Pending),
-        Stage::Expired => return Ok(Collection::Nothing),
+        Stage::Pending => return Ok(Collection::Pending(Box::new(callback))),
+        Stage::Expired => return Ok(Collection::Missing(Missing::Nothing)),
         Stage::Received => {}
         Stage::Collected => {
             let is_again = |hash: &String| callback.is_given_again_to(hash, app.now());
             if !retrieval_hash.as_ref().is_some_and(is_again) {
-                return Ok(Collection::Nothing);
+                return Ok(Collection::Missing(Missing::Nothing));
             }
             let answer = receive::open(app, &callback);
-            return Ok(answer.map_or(Collection::Nothing, |answer| {
+            return Ok(answer.map_or(Collection::Missing(Missing::Nothing), |answer| {
                 Collection::Answer(Answer::of(state, &callback, answer))
             }));
         }
@@ -147,16 +145,14 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
     if take(app, collector, &callback, retrieval_hash.as_deref()).await? {
         Ok(Collection::Answer(Answer::of(state, &callback, answer)))
     } else {
-        Ok(Collection::Nothing)
+        Ok(Collection::Missing(Missing::Nothing))
     }
 }
 
 /// The gate: whoever passes it has the answer. So does whoever comes with the key of somebody who just has.
 async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hash: Option<&str>) -> Result<bool, Fault> {
     let now = app.now();
-    let mut event = app.event(EventKind::CallbackCollected).target(&callback.id);
-    event.client_id = callback.owner.client_id().map(str::to_owned);
-    event.subject.clone_from(&callback.user_id);
+    let event = super::event(app, EventKind::CallbackCollected, callback);
     let event = match collector {
         Collector::Program(program) => event.by(program.actor()),
         Collector::Verifier(_) => event.by(Actor::Anonymous).detail("by", "verifier"),
@@ -184,34 +180,49 @@ async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_h
     Ok(found.is_some_and(|found| found.callback.is_given_again_to(hash, now)))
 }
 
+/// Why somebody has nothing to collect, to watch or to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is nothing for them
+    Nothing,
+    /// There were too many such questions; ask again after so many seconds
+    TooMany(Seconds),
+}
+
+/// The callback of a state, if this collector may have its answer and has not asked in vain too often.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn admit(app: &App, collector: &Collector, state: &State) -> Result<Result<Callback, Missing>, Fault> {
+    if let Some(seconds) = blocked_for(app, collector).await? {
+        return Ok(Err(Missing::TooMany(seconds)));
+    }
+    match find(app, collector, state).await? {
+        Some(callback) => Ok(Ok(callback)),
+        None => Ok(Err(missing(app, collector).await?)),
+    }
+}
+
 /// Forgets a callback: the program does not want it any more, or has the answer.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<Collection, Fault> {
-    if let Some(seconds) = blocked_for(app, collector).await? {
-        return Ok(Collection::TooMany(seconds));
-    }
-    let Some(callback) = find(app, collector, state).await? else {
-        return nothing(app, collector).await;
+pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<Result<(), Missing>, Fault> {
+    let callback = match admit(app, collector, state).await? {
+        Ok(callback) => callback,
+        Err(missing) => return Ok(Err(missing)),
     };
     let mut tx = app.store.begin().await?;
-    let is_done = match callback.stage(app.now()) {
-        Stage::Pending | Stage::Received => tx.delete_callback(&callback.id).await?,
-        // The row stays for its time, so that the same redirect does nothing again.
-        Stage::Collected => tx.erase_callback(&callback.id).await?,
-        Stage::Expired => false,
-    };
-    if !is_done {
-        return Ok(Collection::Nothing);
+    if !tx.forget_callback(&callback.id, app.now()).await? {
+        return Ok(Err(Missing::Nothing));
     }
     tx.commit().await?;
     app.waiting.wake(&callback.id);
-    Ok(Collection::Pending)
+    Ok(Ok(()))
 }
 
 /// How long a collector has to wait who shows nothing but a state, which somebody might have guessed.
-pub(super) async fn blocked_for(app: &App, collector: &Collector) -> Result<Option<Seconds>, Fault> {
+async fn blocked_for(app: &App, collector: &Collector) -> Result<Option<Seconds>, Fault> {
     match collector {
         Collector::Anybody => {
             let mut connection = app.store.read().await?;
@@ -222,14 +233,14 @@ pub(super) async fn blocked_for(app: &App, collector: &Collector) -> Result<Opti
 }
 
 /// There is nothing for this collector. That is counted for whoever has not said who they are.
-pub(super) async fn nothing(app: &App, collector: &Collector) -> Result<Collection, Fault> {
+async fn missing(app: &App, collector: &Collector) -> Result<Missing, Fault> {
     let quota = match collector {
-        Collector::Program(_) => return Ok(Collection::Nothing),
+        Collector::Program(_) => return Ok(Missing::Nothing),
         Collector::Verifier(_) => Quota::of_refused_collection(app),
         Collector::Anybody => Quota::of_open_collection(app),
     };
-    let seconds = super::count_refusal(app, &quota).await?;
-    Ok(seconds.map_or(Collection::Nothing, Collection::TooMany))
+    let seconds = quota.count_refusal(app).await?;
+    Ok(seconds.map_or(Missing::Nothing, Missing::TooMany))
 }
 
 /// The digest by which a collector with a key is known again.

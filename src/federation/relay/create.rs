@@ -15,7 +15,7 @@ use crate::protocol::error::{Refusal, invalid_request};
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::redirect_uri;
 
-use super::program::Program;
+use crate::federation::program::Program;
 
 /// Everything but the unreserved characters (RFC 3986 §2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -79,9 +79,7 @@ pub async fn create(app: &App, program: &Program, new: &NewCallback) -> Result<R
             return Ok(Err(invalid_request("user_id is not the id of an account that can sign in")));
         }
     }
-    let mut event = app.event(EventKind::CallbackCreated).by(program.actor()).target(&callback.id);
-    event.client_id = callback.owner.client_id().map(str::to_owned);
-    event.subject.clone_from(&callback.user_id);
+    let mut event = super::event(app, EventKind::CallbackCreated, &callback).by(program.actor());
     if !callback.provider.is_empty() {
         event = event.detail("provider", callback.provider.as_str());
     }

@@ -7,12 +7,11 @@
 //! ```
 //!
 //! `state` travels through the browser and the provider, so knowing it is not enough to collect: the program
-//! authenticates (`program`), or proves a verifier whose challenge it gave at the creation. Only an open relay gives
+//! authenticates (`super::program`), or proves a verifier whose challenge it gave at the creation. Only an open relay gives
 //! answers that nobody has announced to whoever knows their state.
 
 pub mod collect;
 pub mod create;
-pub mod program;
 pub mod receive;
 pub mod wait;
 
@@ -20,7 +19,8 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::config::relay::Serves;
-use crate::identity::quota::Quota;
+use crate::model::callback::Callback;
+use crate::model::event::{Event, EventKind};
 
 /// How old the number of callbacks may be, in seconds.
 const COUNT_LIFETIME: Seconds = 5;
@@ -29,6 +29,15 @@ const COUNT_LIFETIME: Seconds = 5;
 #[must_use]
 pub fn is_open(app: &App) -> bool {
     app.config.serves == Serves::Relay { is_open: true }
+}
+
+/// An event about a callback.
+fn event(app: &App, kind: EventKind, callback: &Callback) -> Event {
+    let event = app.event(kind).target(&callback.id).client_if_any(callback.owner.client_id());
+    match &callback.user_id {
+        Some(user_id) => event.subject(user_id),
+        None => event,
+    }
 }
 
 /// Where a browser reaches a path of the relay.
@@ -42,27 +51,31 @@ pub fn endpoint(app: &App, path: &str) -> String {
 /// # Errors
 /// When the database fails.
 pub async fn count(app: &App) -> Result<i64, Fault> {
-    let now = app.now();
-    if let Some(number) = app.callbacks.read(now, COUNT_LIFETIME) {
-        return Ok(number);
+    let (gauge, now) = (&app.callback_count, app.now());
+    if gauge.is_to_be_found(now, COUNT_LIFETIME) {
+        let counted = async { app.store.read().await?.count_callbacks(now).await };
+        gauge.set(counted.await.inspect_err(|_| gauge.forget())?);
     }
-    let number = app.store.read().await?.count_callbacks(now).await?;
-    app.callbacks.set(number, now);
-    Ok(number)
+    Ok(gauge.read())
 }
 
-/// Counts a question that was refused. When there were too many, the seconds until there is room again.
-async fn count_refusal(app: &App, quota: &Quota) -> Result<Option<Seconds>, Fault> {
-    let now = app.now();
-    let mut connection = app.store.read().await?;
-    if let Some(seconds) = quota.exceeded_for(&mut connection, now).await? {
-        return Ok(Some(seconds));
+/// How many of them nobody has announced.
+///
+/// # Errors
+/// When the database fails.
+async fn count_open(app: &App) -> Result<i64, Fault> {
+    let (gauge, now) = (&app.open_callback_count, app.now());
+    if gauge.is_to_be_found(now, COUNT_LIFETIME) {
+        let counted = async { app.store.read().await?.count_open_callbacks(now).await };
+        let number = counted.await.inspect_err(|_| gauge.forget())?;
+        gauge.set(number);
+        if number >= app.live().relay.open_entries {
+            tracing::warn!(
+                event = "relay_full",
+                number,
+                "the open relay keeps as many redirects as it may, and takes no more"
+            );
+        }
     }
-    drop(connection);
-    let mut tx = app.store.begin().await?;
-    if let Some(seconds) = quota.spend(&mut tx, now).await? {
-        return Ok(Some(seconds));
-    }
-    tx.commit().await?;
-    Ok(None)
+    Ok(gauge.read())
 }

@@ -7,6 +7,7 @@ use crate::audit;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::config::relay::Serves;
 use crate::identity::form_token::BrowserId;
 use crate::identity::quota::Quota;
 use crate::identity::session::SignedIn;
@@ -86,31 +87,28 @@ pub async fn receive(app: &App, parameters: &Parameters, visitor: Option<&Signed
 /// When the database fails.
 pub async fn finish(app: &App, redirect: Unfinished, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
     let Unfinished { state, answer } = redirect;
-    // What another program made might be guessed; 256 bits of ours are not, and nobody pays for others there.
-    let mut connection = app.store.read().await?;
-    if !state.is_of_our_making()
-        && let Some(seconds) = Quota::of_unknown_callback(app).exceeded_for(&mut connection, app.now()).await?
-    {
-        return Ok(Reception::TooMany(seconds));
-    }
-    let found = connection.callback(&state.id()).await?;
-    drop(connection);
-    match found.filter(|found| is_waited_for(found, &state)) {
-        Some(found) => take(app, found, Unfinished { state, answer }, visitor).await,
+    // Whoever comes with a state that somebody waits for is let in, whatever others at the same network have tried.
+    let found = app.store.read().await?.callback(&state.id()).await?;
+    match found {
+        Some(found) if is_waited_for(app, &found, &state) => take(app, found, Unfinished { state, answer }, visitor).await,
         None if super::is_open(app) && !state.is_of_our_making() => take_openly(app, &state, answer).await,
-        None => unknown(app).await,
+        Some(_) | None => unknown(app).await,
     }
 }
 
 /// Whether it is the callback of this state, and its program is still there.
-fn is_waited_for(found: &CallbackOf, state: &State) -> bool {
-    found.callback.has_state(state) && found.has_program()
+fn is_waited_for(app: &App, found: &CallbackOf, state: &State) -> bool {
+    // Where the relay runs alone nobody can be the person of a callback.
+    let can_be_finished = found.callback.user_id.is_none() || app.config.serves == Serves::Everything;
+    found.callback.has_state(state) && found.has_program() && can_be_finished
 }
 
 async fn take(app: &App, found: CallbackOf, redirect: Unfinished, visitor: Option<&SignedIn>) -> Result<Reception, Fault> {
     let CallbackOf { callback, client_name, .. } = found;
     match callback.stage(app.now()) {
         Stage::Pending => {}
+        // The program does not wait any more.
+        Stage::Collected if callback.received_at.is_none() => return Ok(Reception::Unknown),
         Stage::Received | Stage::Collected => return Ok(Reception::UsedBefore),
         Stage::Expired => return unknown(app).await,
     }
@@ -137,9 +135,7 @@ async fn take(app: &App, found: CallbackOf, redirect: Unfinished, visitor: Optio
 async fn keep(app: &App, callback: &Callback, answer: &ProviderAnswer, visitor: Option<&SignedIn>) -> Result<bool, Fault> {
     let now = app.now();
     let sealed = seal(app, &callback.id, answer)?;
-    let mut event = app.event(EventKind::CallbackReceived).target(&callback.id);
-    event.client_id = callback.owner.client_id().map(str::to_owned);
-    event.subject.clone_from(&callback.user_id);
+    let mut event = super::event(app, EventKind::CallbackReceived, callback);
     if let (Some(_), Some(visitor)) = (&callback.user_id, visitor) {
         event = event.by(Actor::User(visitor.user.id.clone()));
     }
@@ -157,8 +153,7 @@ async fn keep(app: &App, callback: &Callback, answer: &ProviderAnswer, visitor: 
 
 /// Takes a redirect that nobody has announced, where the relay runs open.
 async fn take_openly(app: &App, state: &State, answer: ProviderAnswer) -> Result<Reception, Fault> {
-    if super::count(app).await? >= app.live().relay.open_entries {
-        tracing::warn!(event = "relay_full", "the open relay keeps as many redirects as it may");
+    if super::count_open(app).await? >= app.live().relay.open_entries {
         return Ok(Reception::Full);
     }
     let now = app.now();
@@ -188,21 +183,19 @@ async fn take_openly(app: &App, state: &State, answer: ProviderAnswer) -> Result
     tx.record(app.event(EventKind::CallbackReceived).target(&callback.id).detail("open", true))
         .await?;
     tx.commit().await?;
-    app.callbacks.add_one();
+    app.open_callback_count.add_one();
     app.waiting.wake(&callback.id);
     Ok(Reception::Kept(Kept::new(&answer, None, None)))
 }
 
 /// Nobody waits for it: that is counted, so that nobody looks for states.
 async fn unknown(app: &App) -> Result<Reception, Fault> {
-    let seconds = super::count_refusal(app, &Quota::of_unknown_callback(app)).await?;
+    let seconds = Quota::of_unknown_callback(app).count_refusal(app).await?;
     Ok(seconds.map_or(Reception::Unknown, Reception::TooMany))
 }
 
 async fn note_somebody_else(app: &App, callback: &Callback, visitor: &SignedIn) -> Result<(), Fault> {
-    let mut event = app.event(EventKind::CallbackRefused).refused().target(&callback.id);
-    event.subject.clone_from(&callback.user_id);
-    event.client_id = callback.owner.client_id().map(str::to_owned);
+    let event = super::event(app, EventKind::CallbackRefused, callback).refused();
     audit::record_seldom(app, event.by(Actor::User(visitor.user.id.clone()))).await
 }
 

@@ -8,18 +8,23 @@ use std::time::Duration;
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
-use crate::base::waiting::{Room, Waiter};
-use crate::model::callback::{Callback, Owner, Stage};
+use crate::base::waiting::{CannotWait, Room, Waiter};
+use crate::model::callback::{Callback, Stage};
 use crate::protocol::callback::State;
 
-use super::collect::{self, Collection, Collector};
+use super::collect::{self, Collection, Collector, Missing};
 
 /// The longest time that a request waits.
 pub const MAX_WAIT: Duration = Duration::from_mins(1);
 /// Time between two questions what has been received elsewhere.
 pub const INTERVAL: Duration = Duration::from_millis(250);
-/// How far the clocks of nodes may differ, and how long a commit may take after its time, in seconds.
+/// How far the clocks of nodes may differ, and how long a commit may take after its time, in seconds: so far back is looked
+/// now and then.
 const OVERLAP: Seconds = 10;
+/// So far back is looked usually, in seconds.
+const USUAL: Seconds = 1;
+/// Every so many times it is looked farther back.
+const FARTHER: u32 = 4;
 /// The most that is read at once of what has been received.
 const MOST: u16 = 10_000;
 /// How many requests wait on one node, whoever's they are.
@@ -30,8 +35,8 @@ const ROOM_OF_NODE: usize = 20_000;
 pub enum Waited {
     /// As without waiting
     Collection(Collection),
-    /// Too many requests of this program, or in all, wait already
-    NoRoom,
+    /// It is not possible to wait
+    Not(CannotWait),
 }
 
 /// As [`collect::collect`], but as long as the provider has not answered it waits for so long.
@@ -39,31 +44,26 @@ pub enum Waited {
 /// # Errors
 /// When the database fails.
 pub async fn collect(app: &App, collector: &Collector, state: &State, key: Option<&str>, patience: Duration) -> Result<Waited, Fault> {
-    let first = collect::collect(app, collector, state, key).await?;
-    if !matches!(first, Collection::Pending) || patience.is_zero() {
-        return Ok(Waited::Collection(first));
-    }
-    let Some(callback) = collect::find(app, collector, state).await? else {
-        return Ok(Waited::Collection(Collection::Nothing));
+    let callback = match collect::collect(app, collector, state, key).await? {
+        Collection::Pending(callback) if !patience.is_zero() => callback,
+        done => return Ok(Waited::Collection(done)),
     };
-    let Some(mut waiter) = join(app, &callback) else {
-        return Ok(Waited::NoRoom);
+    let mut waiter = match join(app, &callback) {
+        Ok(waiter) => waiter,
+        Err(problem) => return Ok(Waited::Not(problem)),
     };
     // It may have arrived before we joined.
-    let second = collect::collect(app, collector, state, key).await?;
-    if !matches!(second, Collection::Pending) {
-        return Ok(Waited::Collection(second));
+    let again = collect::collect(app, collector, state, key).await?;
+    if !matches!(again, Collection::Pending(_)) {
+        return Ok(Waited::Collection(again));
     }
     let _ = tokio::time::timeout(patience.min(time_left(app, &callback)), waiter.woken()).await;
     drop(waiter);
     Ok(Waited::Collection(collect::collect(app, collector, state, key).await?))
 }
 
-fn join(app: &App, callback: &Callback) -> Option<Waiter> {
-    let whose = match &callback.owner {
-        Owner::Client(id) => id.as_str(),
-        Owner::AdminToken | Owner::Anybody => "",
-    };
+fn join(app: &App, callback: &Callback) -> Result<Waiter, CannotWait> {
+    let whose = callback.owner.client_id().unwrap_or_default();
     let room = Room {
         of_one: app.live().relay.waiters,
         of_all: ROOM_OF_NODE,
@@ -76,15 +76,16 @@ fn time_left(app: &App, callback: &Callback) -> Duration {
     Duration::from_secs((callback.expires_at - app.now()).max(0).unsigned_abs())
 }
 
-/// Wakes whoever waits here for what has been received on other nodes; for as long as the process runs.
+/// Wakes whoever waits here for what has been received on other nodes, for the so many-th time.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn wake(app: &App) -> Result<(), Fault> {
+pub async fn wake(app: &App, times: u32) -> Result<(), Fault> {
     if app.waiting.is_empty() {
         return Ok(());
     }
-    let received = app.store.read().await?.callbacks_received_since(app.now() - OVERLAP, MOST).await?;
+    let since = if times.is_multiple_of(FARTHER) { OVERLAP } else { USUAL };
+    let received = app.store.read().await?.callbacks_received_since(app.now() - since, MOST).await?;
     for id in received {
         app.waiting.wake(&id);
     }
@@ -124,29 +125,48 @@ pub struct Watch {
     left: Duration,
 }
 
+/// Why somebody cannot watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CannotWatch {
+    /// There is nothing to watch for them
+    Missing(Missing),
+    /// It is not possible to wait
+    Wait(CannotWait),
+}
+
 /// Begins to watch.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn watch(app: &App, collector: Collector, state: State) -> Result<Result<Watch, Waited>, Fault> {
-    if let Some(seconds) = collect::blocked_for(app, &collector).await? {
-        return Ok(Err(Waited::Collection(Collection::TooMany(seconds))));
+pub async fn watch(app: &App, collector: Collector, state: State) -> Result<Result<Watch, CannotWatch>, Fault> {
+    let callback = match collect::admit(app, &collector, &state).await? {
+        Ok(callback) => callback,
+        Err(missing) => return Ok(Err(CannotWatch::Missing(missing))),
+    };
+    if !matches!(callback.stage(app.now()), Stage::Pending | Stage::Received) {
+        return Ok(Err(CannotWatch::Missing(Missing::Nothing)));
     }
-    let found = collect::find(app, &collector, &state).await?;
-    let Some(callback) = found.filter(|callback| matches!(callback.stage(app.now()), Stage::Pending | Stage::Received)) else {
-        let nothing = collect::nothing(app, &collector).await?;
-        return Ok(Err(Waited::Collection(nothing)));
-    };
-    let Some(waiter) = join(app, &callback) else {
-        return Ok(Err(Waited::NoRoom));
-    };
-    Ok(Ok(Watch {
-        left: time_left(app, &callback),
-        app: app.clone(),
-        collector,
-        state,
-        waiter,
-    }))
+    Ok(match join(app, &callback) {
+        Err(problem) => Err(CannotWatch::Wait(problem)),
+        Ok(waiter) => Ok(Watch {
+            left: time_left(app, &callback),
+            app: app.clone(),
+            collector,
+            state,
+            waiter,
+        }),
+    })
+}
+
+/// Why somebody who watches goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something happened: the status may be another
+    Woken,
+    /// Nothing did, for as long as it was waited
+    Quiet,
+    /// Nothing more happens: the time of the callback is over, or the node is about to stop
+    Over,
 }
 
 impl Watch {
@@ -163,13 +183,17 @@ impl Watch {
         })
     }
 
-    /// Waits until the status may be another, for `patience` at most. False when there is nothing to wait for any
-    /// more: the time of the callback is over, or the node is about to stop.
-    pub async fn changed(&mut self, patience: Duration) -> bool {
-        let patience = patience.min(self.left);
+    /// Waits until something happens, for `patience` at most.
+    pub async fn turn(&mut self, patience: Duration) -> Turn {
         let begun = tokio::time::Instant::now();
-        let _ = tokio::time::timeout(patience, self.waiter.woken()).await;
+        let woken = tokio::time::timeout(patience.min(self.left), self.waiter.woken()).await;
         self.left = self.left.saturating_sub(begun.elapsed());
-        !self.left.is_zero() && !self.app.waiting.is_closed()
+        if self.left.is_zero() || self.app.waiting.is_closed() {
+            Turn::Over
+        } else if woken.is_ok() {
+            Turn::Woken
+        } else {
+            Turn::Quiet
+        }
     }
 }

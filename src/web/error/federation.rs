@@ -17,6 +17,8 @@ pub enum RelayError {
     NoCallback,
     /// Too many requests of a program wait already.
     TooManyWaiting,
+    /// The node is about to stop.
+    Stopping,
     /// Too many questions in vain; try again after so many seconds.
     SlowDown(i64),
     /// The open relay keeps as many redirects as it may.
@@ -27,6 +29,8 @@ pub enum RelayError {
     Gone,
     /// A redirect that was received before.
     Used,
+    /// The issuer of a user token does not say its keys now.
+    IssuerUnreadable,
     /// A flow of an agent that waits for somebody else.
     FlowOfSomebodyElse,
     /// A flow of an agent that was not completed.
@@ -76,13 +80,32 @@ pub(super) fn answer(error: &RelayError) -> Answer {
                 "Too many are waiting",
             )
         },
+        RelayError::Stopping => Answer {
+            retry_after: Some(1),
+            ..plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+                "this node is about to stop: ask again, another one answers",
+                "Please try again",
+            )
+        },
+        RelayError::IssuerUnreadable => Answer {
+            retry_after: Some(10),
+            ..plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+                "the issuer of user_token cannot be asked for its keys at the moment",
+                "Please try again",
+            )
+        },
         RelayError::SlowDown(seconds) => Answer {
             retry_after: Some(*seconds),
-            ..page(
+            ..Answer::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                "there were too many such requests from your network",
+                ErrorCode::TemporarilyUnavailable,
+                "there were too many requests in vain; try again later",
                 "Too many requests",
-                "Wait a few minutes, then start again in the program that sent you.",
+                Some("Wait a few minutes, then start again in the program that sent you."),
             )
         },
         RelayError::Full => Answer {

@@ -457,6 +457,9 @@ fn challenge(app: &App, error: &Error) -> Option<String> {
     let realm = app.issuer.as_str();
     let refusal = match error {
         Error::Refusal(refusal) => refusal,
+        Error::NoToken | Error::NoInitialToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
+            return Some(format!("Bearer realm=\"{realm}\""));
+        }
         Error::Relay(error) => return federation::challenge(realm, error),
         _ => return None,
     };

@@ -38,6 +38,11 @@ struct SomebodyElsePage {
 
 /// `/callback`, by redirect or by `form_post`.
 pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
+    // A provider sends a person here. Pictures and frames of other pages do not, whatever they are meant to achieve.
+    let is = |name, expected| call.header(name).is_none_or(|value| value == expected);
+    if !is("sec-fetch-mode", "navigate") || !is("sec-fetch-dest", "document") {
+        return Err(RelayError::Rejected(invalid_request("this address is for people whom a provider sends back")).into());
+    }
     let parameters = if call.is_post() {
         call.form().map_err(RelayError::Rejected)?
     } else {
@@ -60,9 +65,9 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
 
 /// `/callback/continue`: the same after the person has signed in.
 pub async fn resume(call: Call) -> Result<HttpResponse, Error> {
-    let query = call.query()?;
+    let query = call.query().map_err(RelayError::Rejected)?;
     let (browser, _) = call.browser();
-    let sealed = query.require("callback")?;
+    let sealed = query.require("callback").map_err(RelayError::Rejected)?;
     let continuation = Continuation::open(&call.app, sealed, &browser);
     let redirect = continuation.and_then(Continuation::redirect).ok_or(RelayError::Gone)?;
     let visitor = call.visitor().await?;

@@ -12,8 +12,7 @@ use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
 use crate::web::pages::{self, Page};
 
-use super::callbacks::read;
-use super::program;
+use super::{program, read};
 
 #[derive(Deserialize)]
 struct UserIdentifier {
@@ -35,6 +34,7 @@ pub async fn bind(call: Call) -> Result<HttpResponse, Error> {
     match flows::bind(&call.app, &program, &body.user_token, body.session_id.as_deref()).await? {
         Binding::Bound(seconds) => Ok(HttpResponse::Ok().json(json!({ "status": "bound", "expires_in": seconds }))),
         Binding::Refused(refusal) => Err(refusal.into()),
+        Binding::Unreadable => Err(RelayError::IssuerUnreadable.into()),
         Binding::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
     }
 }

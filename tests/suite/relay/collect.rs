@@ -45,7 +45,9 @@ on_every_database! {
         assert_eq!(program.collect_with(&state, "my key").await.status, 404, "half a minute is over");
         gatehouse::jobs::sweep(&app.app, std::time::Duration::ZERO).await.unwrap();
         let id = gatehouse::protocol::callback::State::received(&state).unwrap().id();
-        assert!(app.app.store.read().await.unwrap().callback(&id).await.unwrap().is_none(), "it is erased");
+        let row = app.app.store.read().await.unwrap().callback(&id).await.unwrap().unwrap().callback;
+        assert_eq!((row.sealed_answer, row.retrieval_hash), (None, None), "it is erased");
+        assert_eq!(come_back(&app, &Browser::new(), &state, "again").await.status, 410, "and the state is not free");
     }
 
     async fn without_a_key_the_answer_is_erased_at_once(app: TestApp) {

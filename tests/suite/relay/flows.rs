@@ -222,6 +222,27 @@ async fn whoever_is_not_signed_in_does_that_first() {
     assert_eq!(agents.told()[0]["sessionUri"], session);
 }
 
+/// Once it has begun it comes to its end, and to an event, although the browser goes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_goes_away_stops_nothing() {
+    let agents = Agents::start(Database::Sqlite).await;
+    let mut slow = Served::json(&json!({}));
+    slow.delay = std::time::Duration::from_secs(1);
+    agents.vault.serve("/complete", slow);
+    agents.bind(&agents.token_of("alice").await, Some(SESSION)).await;
+    let cookies = agents.browser_of("alice").await.cookies();
+    let cookies: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request = http().get(agents.callback(SESSION)).header("cookie", cookies.join("; "));
+    let impatient = request.timeout(std::time::Duration::from_millis(700)).send().await;
+    assert!(impatient.is_err(), "the browser goes away first");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while agents.events(EventKind::FlowCompleted).await.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "it was not completed");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(agents.told().len(), 1);
+}
+
 /// What the agent may do when its person comes back counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_turned_off_completes_nothing() {

@@ -192,19 +192,30 @@ async fn what_was_acknowledged_survives_a_kill(kind: Kind) {
     let mut cluster = Cluster::of(kind, 1).await;
     let states = join_all((0..200).map(|_| cluster.announce(cluster.at(0, "/api/callbacks")))).await;
     let http = cluster.http.clone();
+    let answered = Arc::new(AtomicUsize::new(0));
     let sending: Vec<JoinHandle<Option<u16>>> = states
         .iter()
         .map(|state| {
+            let answered = Arc::clone(&answered);
             let request = http.get(cluster.at(0, &format!("/callback?code=code-of-{state}&state={state}")));
-            tokio::spawn(async move { request.send().await.ok().map(|answer| answer.status().as_u16()) })
+            tokio::spawn(async move {
+                let status = request.send().await.ok().map(|answer| answer.status().as_u16());
+                answered.fetch_add(1, Ordering::SeqCst);
+                status
+            })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    // In the middle of it.
+    let answered = Arc::clone(&answered);
+    while answered.load(Ordering::SeqCst) < 20 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     cluster.servers[0].kill();
     let mut acknowledged = Vec::new();
     for (state, sent) in states.iter().zip(sending) {
         acknowledged.push((state, sent.await.expect("no panic") == Some(200)));
     }
+    assert!(acknowledged.iter().any(|(_, is_acknowledged)| *is_acknowledged));
     cluster.servers[0] = cluster.nodes[0].serve();
     for (state, is_acknowledged) in acknowledged {
         let answer = cluster.collect(cluster.at(0, &place(state))).await;

@@ -34,9 +34,14 @@ impl ClientKey {
     }
 
     /// Signs claims by an algorithm that the key is good for.
-    #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
     pub fn sign(&self, algorithm: &str, claims: &Value) -> String {
-        let input = input(&json!({ "alg": algorithm, "kid": self.kid, "typ": "JWT" }), claims);
+        self.sign_as("JWT", algorithm, claims)
+    }
+
+    /// As [`Self::sign`], with a type.
+    #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
+    pub fn sign_as(&self, typ: &str, algorithm: &str, claims: &Value) -> String {
+        let input = input(&json!({ "alg": algorithm, "kid": self.kid, "typ": typ }), claims);
         let random = aws_lc_rs::rand::SystemRandom::new();
         let rsa = |padding: &'static dyn RsaEncoding| {
             let pair = RsaKeyPair::from_pkcs8(&self.pkcs8).expect("a key");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, json_value, merged, no_query, versioned};
+use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, merged, no_query, versioned};
 use crate::admin::clients::{self as engine, ClientView};
 use crate::admin::page::Listed;
 use crate::admin::{AdminError, Expected};
@@ -15,6 +15,7 @@ use crate::model::client::{ClientKind, ClientOrigin, ClientSettings};
 use crate::oauth::clients::{self, NewClient};
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::json::json_value;
 
 /// A client to register.
 #[derive(Debug, Deserialize, ToSchema)]

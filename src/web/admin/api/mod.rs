@@ -13,7 +13,6 @@ pub mod consents;
 pub mod events;
 pub mod grants;
 pub mod initial_access_tokens;
-mod json;
 pub mod openapi;
 pub mod reference;
 pub mod resources;
@@ -26,7 +25,7 @@ pub mod users;
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
-use actix_web::http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use actix_web::http::header::{ETAG, IF_MATCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,6 +35,7 @@ use crate::admin::{AdminError, Expected};
 use crate::protocol::parameters::Parameters;
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::json::json_value;
 
 /// What every operation can answer beside its own: for `#[utoipa::path(responses(Refused, …))]`.
 #[derive(utoipa::IntoResponses)]
@@ -221,36 +221,6 @@ pub fn no_body(call: &Call) -> Result<(), Error> {
         Some(None) => Ok(()),
         Some(Some(name)) => Err(AdminError::invalid(name, format!("unknown field `{name}`, there are no fields")).into()),
         None => Err(AdminError::invalid("", "the body is a JSON object").into()),
-    }
-}
-
-/// The body as a JSON value.
-///
-/// # Errors
-/// When it is not declared as JSON, or is none, or has a key twice.
-pub fn json_value(call: &Call) -> Result<Value, Error> {
-    let content_type = call.header(CONTENT_TYPE).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let is_json = ["application/json", "application/merge-patch+json"]
-        .iter()
-        .any(|known| media_type.eq_ignore_ascii_case(known));
-    if !is_json {
-        return Err(Error::NotJson);
-    }
-    let value = json::strict(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))?;
-    if has_zero(&value) {
-        return Err(Error::MalformedJson("a text has the character zero".to_owned()));
-    }
-    Ok(value)
-}
-
-/// Whether a text in it has the character zero, about which databases do not agree.
-fn has_zero(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_zero),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_zero(value)),
-        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 
-use super::{IfMatch, PageParams, Query, Refused, Rejected, encoded, expected, json_body, json_value, merged, no_query, versioned};
+use super::{IfMatch, PageParams, Query, Refused, Rejected, encoded, expected, json_body, merged, no_query, versioned};
 use crate::admin::page::Listed;
 use crate::admin::resources::{self as engine, ResourceView};
 use crate::admin::{AdminError, Expected};
@@ -11,6 +11,7 @@ use crate::model::resource::ResourceSettings;
 use crate::oauth::resources;
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::json::json_value;
 
 /// List protected resources
 ///

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 
-use super::{IfMatch, PageParams, Query, Refused, Rejected, encoded, expected, json_body, json_value, merged, no_query, versioned};
+use super::{IfMatch, PageParams, Query, Refused, Rejected, encoded, expected, json_body, merged, no_query, versioned};
 use crate::admin::page::Listed;
 use crate::admin::scopes::{self as engine, ScopeView};
 use crate::admin::{AdminError, Expected};
@@ -11,6 +11,7 @@ use crate::model::scope::ScopeSettings;
 use crate::oauth::scopes;
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::json::json_value;
 
 /// List scopes
 ///

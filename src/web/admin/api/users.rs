@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, json_value, merged, no_body, no_query, versioned};
+use super::{IfMatch, PageParams, Query, Refused, Rejected, expected, json_body, merged, no_body, no_query, versioned};
 use crate::admin::AdminError;
 use crate::admin::page::Listed;
 use crate::admin::users::{self as engine, Filter, UserView};
 use crate::model::user::UserSettings;
 use crate::web::call::Call;
 use crate::web::error::Error;
+use crate::web::json::json_value;
 
 /// A user to make.
 #[derive(ToSchema)]

@@ -1,4 +1,4 @@
-//! Which program uses the relay: a client that an operator gave the scope `relay`, or whoever holds the admin token.
+//! Which program uses the relay, or binds a flow: a client that an operator gave the scope `relay`, or whoever holds the admin token.
 //!
 //! A client proves who it is with its secret (`Authorization: Basic`) or with an access token that it got for itself.
 //! A token that acts for a person never counts: the person did not ask for it.
@@ -15,7 +15,6 @@ use crate::oauth::verify;
 use crate::protocol::claims::RELAY;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{ErrorCode, Refusal};
-use crate::protocol::token_request::GrantType;
 
 /// A program that may use the relay.
 #[derive(Clone, Debug)]
@@ -83,7 +82,7 @@ pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Program,
         }),
         Shown::Credentials(credentials) => Ok(match client_authentication::authenticate(app, &credentials).await? {
             // A public client only says who it is.
-            Ok(client) if !client.is_public() && has_scope(&client) => Ok(Program::Client(Box::new((*client).clone()))),
+            Ok(client) if !client.is_public() && client.may_use_relay() => Ok(Program::Client(Box::new((*client).clone()))),
             Ok(_) => Err(Denied::ScopeMissing),
             Err(refusal) => Err(Denied::Unknown(refusal)),
         }),
@@ -105,13 +104,7 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Program, Denie
     // What the client may have now counts, not what it had when the token was made.
     let client = app.store.read().await?.client(&live.claims.client_id).await?;
     Ok(client
-        .filter(has_scope)
+        .filter(Client::may_use_relay)
         .map(|client| Program::Client(Box::new(client)))
         .ok_or(Denied::ScopeMissing))
-}
-
-/// Whether a client may use the relay.
-#[must_use]
-pub fn has_scope(client: &Client) -> bool {
-    client.allows(GrantType::ClientCredentials) && client.scope.contains(RELAY)
 }
