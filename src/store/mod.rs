@@ -95,6 +95,8 @@ impl Store {
             .min_connections(0)
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(Duration::from_mins(10))
+            // A file does not go away. To ask a server first costs less than to find out by a failure.
+            .test_before_acquire(dialect != Dialect::Sqlite)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     for statement in dialect.reader_settings() {

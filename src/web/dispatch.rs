@@ -133,11 +133,12 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Pa
         signed_in: None,
     };
     // Before the body: strangers do not get to send one.
-    admit(route, &mut call).await?;
-    call.body = read_body(payload, route.body_limit).await?;
+    // (In boxes, so that they take no room while a handler waits.)
+    Box::pin(admit(route, &mut call)).await?;
+    call.body = Box::pin(read_body(payload, route.body_limit)).await?;
     // And after it: a body may take its time, in which rights are taken away and sessions end.
     if !call.http.method().is_safe() {
-        admit(route, &mut call).await?;
+        Box::pin(admit(route, &mut call)).await?;
     }
     (route.handler)(call).await
 }

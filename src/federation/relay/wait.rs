@@ -44,7 +44,8 @@ pub enum Waited {
 /// # Errors
 /// When the database fails.
 pub async fn collect(app: &App, collector: &Collector, state: &State, key: Option<&str>, patience: Duration) -> Result<Waited, Fault> {
-    let callback = match collect::collect(app, collector, state, key).await? {
+    // In boxes: thousands wait, and what they do not need meanwhile takes no room.
+    let callback = match Box::pin(collect::collect(app, collector, state, key)).await? {
         Collection::Pending(callback) if !patience.is_zero() => callback,
         done => return Ok(Waited::Collection(done)),
     };
@@ -53,13 +54,13 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
         Err(problem) => return Ok(Waited::Not(problem)),
     };
     // It may have arrived before we joined.
-    let again = collect::collect(app, collector, state, key).await?;
+    let again = Box::pin(collect::collect(app, collector, state, key)).await?;
     if !matches!(again, Collection::Pending(_)) {
         return Ok(Waited::Collection(again));
     }
     let _ = tokio::time::timeout(patience.min(time_left(app, &callback)), waiter.woken()).await;
     drop(waiter);
-    Ok(Waited::Collection(collect::collect(app, collector, state, key).await?))
+    Ok(Waited::Collection(Box::pin(collect::collect(app, collector, state, key)).await?))
 }
 
 fn join(app: &App, callback: &Callback) -> Result<Waiter, CannotWait> {

@@ -31,7 +31,7 @@ pub async fn create(call: Call) -> Result<HttpResponse, Error> {
 
 /// `GET /api/callback/{state}`, with `?wait=` as a long poll.
 pub async fn collect(call: Call) -> Result<HttpResponse, Error> {
-    let collector = collector(&call).await?;
+    let collector = Box::pin(collector(&call)).await?;
     let state = state(&call)?;
     let key = call.single_header(KEY_HEADER)?;
     if key.is_some_and(|key| key.is_empty() || key.len() > MAX_KEY) {

@@ -44,7 +44,7 @@ fn told(watch: Watch) -> impl Stream<Item = Result<Bytes, Infallible>> {
         if turn == Turn::Quiet {
             return Some((Ok(Bytes::from_static(b": still pending\n\n")), Some((watch, last))));
         }
-        let status = match watch.status().await {
+        let status = match Box::pin(watch.status()).await {
             Ok(status) => status,
             Err(fault) => {
                 tracing::warn!(event = "watch_ended", "{fault}");
