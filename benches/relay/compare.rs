@@ -4,7 +4,7 @@ use crate::cycle::{self, By, Cycle, Places};
 use crate::database::Scratch;
 use crate::measure::{self, Row, round};
 use crate::nodes::{Installation, Node};
-use crate::plain::{Grouped, Plain};
+use crate::plain::{Grouped, Plain, Written};
 use crate::{Outcome, Plan, say};
 
 /// Who is at it at the same time.
@@ -51,6 +51,7 @@ pub async fn measure(plan: &Plan, scratch: &Scratch, has_other: bool, bases: Opt
         let (mut verifier, mut secret) = (Row::new(VERIFIER, at_once), Row::new(SECRET, at_once));
         let mut single = Row::new("B. insert + update, plain", at_once);
         let mut grouped = Row::new("B. insert + update, group commit", at_once);
+        let mut written = Row::new("B. writes of a cycle, group commit", at_once);
         for _ in 0..plan.rounds {
             for (row, by) in [(&mut verifier, By::Verifier), (&mut secret, By::Secret)] {
                 let cycles = Cycle::many(at_once, places, &program, by);
@@ -59,9 +60,15 @@ pub async fn measure(plan: &Plan, scratch: &Scratch, has_other: bool, bases: Opt
             if let Some((one, group)) = &bases {
                 single.rounds.push(round(vec![one.clone(); at_once], plan.time, &[]).await?);
                 grouped.rounds.push(round(vec![group.clone(); at_once], plan.time, &[]).await?);
+                let writers = vec![Written(group.clone()); at_once];
+                written.rounds.push(round(writers, plan.time, &[]).await?);
             }
         }
-        rows.extend([verifier, secret, single, grouped].into_iter().filter(|row| !row.rounds.is_empty()));
+        rows.extend(
+            [verifier, secret, single, grouped, written]
+                .into_iter()
+                .filter(|row| !row.rounds.is_empty()),
+        );
     }
     say(&measure::table(&rows, &cycle::STEPS));
     if let Some((_, grouped)) = bases {
@@ -75,20 +82,21 @@ pub async fn measure(plan: &Plan, scratch: &Scratch, has_other: bool, bases: Opt
     measure::must_be_right(&rows)
 }
 
-/// Four rows for each number of workers, as they were measured.
+/// Five rows for each number of workers, as they were measured.
 fn say_ratios(rows: &[Row]) {
-    say("\ncycles : pairs    at once   verifier : plain   verifier : grouped   secret : plain   secret : grouped");
-    for of_one in rows.chunks_exact(4) {
-        let [verifier, secret, single, grouped] = of_one else {
+    say("\ncycles : B        at once   verifier : plain   verifier : grouped   secret : plain   secret : grouped   verifier : writes");
+    for of_one in rows.chunks_exact(5) {
+        let [verifier, secret, single, grouped, written] = of_one else {
             continue;
         };
         say(&format!(
-            "{:>25} {:18.2} {:20.2} {:16.2} {:18.2}",
+            "{:>25} {:18.2} {:20.2} {:16.2} {:18.2} {:19.2}",
             verifier.at_once,
             verifier.ratio(single),
             verifier.ratio(grouped),
             secret.ratio(single),
-            secret.ratio(grouped)
+            secret.ratio(grouped),
+            verifier.ratio(written)
         ));
     }
 }

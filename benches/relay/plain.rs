@@ -1,15 +1,18 @@
 //! What cannot be cheaper: a row that is inserted and a row that is updated, both durable, and nothing else. Once with
 //! a connection that commits each by itself, and once through the server's own store, which commits for many at once.
+//! And, to tell what is the store's and what is not, all that a redirect writes, without anything around it.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse::base::clock::{Clock, Timestamp};
+use gatehouse::base::digest::MacKey;
 use gatehouse::base::fault::Fault;
 use gatehouse::base::id::new_id;
 use gatehouse::base::random::Random;
 use gatehouse::model::callback::{COLLECTION_TIME, Callback, MAX_LIFETIME, Owner};
+use gatehouse::model::event::{self, Actor, Event, EventKind};
 use gatehouse::protocol::pkce::CodeChallenge;
 use gatehouse::store::{DatabaseUrl, Store, StoreOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -77,6 +80,23 @@ impl Maker {
         }
     }
 
+    /// As it stands in the audit log.
+    fn event(&self, kind: EventKind, callback: &Callback) -> Event {
+        Event {
+            id: new_id(&self.clock, &self.random),
+            at: self.now(),
+            kind,
+            outcome: event::Outcome::Success,
+            actor: Actor::Anonymous,
+            subject: None,
+            client_id: callback.owner.client_id().map(str::to_owned),
+            target: Some(callback.id.clone()),
+            address: Some("127.0.0.1".to_owned()),
+            request_id: Some("0123456789ab".to_owned()),
+            detail: serde_json::Map::new(),
+        }
+    }
+
     fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -139,7 +159,7 @@ impl Plain {
 
 impl Work for Plain {
     async fn once(&mut self) -> Result<(), String> {
-        must_be_two(self.pair().await.map_err(|error| error.to_string())?)
+        must_change(2, self.pair().await.map_err(|error| error.to_string())?)
     }
 }
 
@@ -158,6 +178,7 @@ impl Grouped {
             acquire_timeout: Duration::from_secs(10),
         };
         let store = Store::open(&options).await.map_err(|fault| fault.to_string())?;
+        let store = store.audit_with(MacKey::new(&[7; 32]), Clock::system(), "benchmark");
         store.migrate().await.map_err(|fault| fault.to_string())?;
         Ok(Self {
             store,
@@ -184,13 +205,44 @@ impl Grouped {
 
 impl Work for Grouped {
     async fn once(&mut self) -> Result<(), String> {
-        must_be_two(self.pair().await.map_err(|fault| fault.to_string())?)
+        must_change(2, self.pair().await.map_err(|fault| fault.to_string())?)
     }
 }
 
-fn must_be_two(rows: u64) -> Result<(), String> {
-    if rows == 2 {
+/// The three transactions of a redirect through the server's store, each with its event.
+#[derive(Clone)]
+pub struct Written(pub Grouped);
+
+impl Written {
+    async fn all(&self) -> Result<u64, Fault> {
+        let Grouped { store, maker } = &self.0;
+        let callback = maker.callback();
+        let mut tx = store.begin().await?;
+        let is_inserted = tx.insert_callback(&callback).await?;
+        tx.record(maker.event(EventKind::CallbackCreated, &callback)).await?;
+        tx.commit().await?;
+        let now = maker.now();
+        let mut tx = store.begin().await?;
+        let is_received = tx.receive_callback(&callback.id, ANSWER, now, now + COLLECTION_TIME).await?;
+        tx.record(maker.event(EventKind::CallbackReceived, &callback)).await?;
+        tx.commit().await?;
+        let mut tx = store.begin().await?;
+        let is_collected = tx.collect_callback(&callback.id, now).await?;
+        tx.record(maker.event(EventKind::CallbackCollected, &callback)).await?;
+        tx.commit().await?;
+        Ok(u64::from(is_inserted) + u64::from(is_received) + u64::from(is_collected))
+    }
+}
+
+impl Work for Written {
+    async fn once(&mut self) -> Result<(), String> {
+        must_change(3, self.all().await.map_err(|fault| fault.to_string())?)
+    }
+}
+
+fn must_change(expected: u64, rows: u64) -> Result<(), String> {
+    if rows == expected {
         return Ok(());
     }
-    Err(format!("an insertion and an update changed {rows} rows"))
+    Err(format!("{rows} rows were changed instead of {expected}"))
 }
