@@ -133,12 +133,11 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Pa
         signed_in: None,
     };
     // Before the body: strangers do not get to send one.
-    // (In boxes, so that they take no room while a handler waits.)
-    Box::pin(admit(route, &mut call)).await?;
-    call.body = Box::pin(read_body(payload, route.body_limit)).await?;
+    admit(route, &mut call).await?;
+    call.body = read_body(payload, route.body_limit).await?;
     // And after it: a body may take its time, in which rights are taken away and sessions end.
     if !call.http.method().is_safe() {
-        Box::pin(admit(route, &mut call)).await?;
+        admit(route, &mut call).await?;
     }
     (route.handler)(call).await
 }
@@ -174,6 +173,8 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
 
 async fn read_body(payload: Payload, limit: usize) -> Result<Bytes, Error> {
     match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(limit)).await {
+        // What was read into has room for 32 KiB, and handlers may wait for a minute.
+        Ok(Ok(Ok(body))) if body.is_empty() => Ok(Bytes::new()),
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Err(_)) => Err(Error::TooLarge),
         Ok(Ok(Err(_))) | Err(_) => Err(Error::BrokenBody),
