@@ -15,7 +15,7 @@ use crate::protocol::user_token::{AccountClaim, UserIssuer, UserToken};
 #[derive(Debug)]
 pub enum Named {
     /// This account
-    Account(User),
+    Account(Box<User>),
     /// Nobody who could come back
     Nobody,
     /// It cannot be verified, because its issuer does not say its keys now
@@ -24,7 +24,8 @@ pub enum Named {
 
 impl Named {
     fn of(user: Option<User>) -> Self {
-        user.filter(|user| !user.is_disabled).map_or(Self::Nobody, Self::Account)
+        user.filter(|user| !user.is_disabled)
+            .map_or(Self::Nobody, |user| Self::Account(Box::new(user)))
     }
 }
 

@@ -178,7 +178,7 @@ async fn events_end_when_the_callback_is_forgotten_or_the_node_stops() {
 
 /// Waits until something is so.
 async fn until(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !is_so() {
         assert!(Instant::now() < deadline, "it does not come to that");
         tokio::time::sleep(Duration::from_millis(10)).await;
