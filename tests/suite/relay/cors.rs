@@ -17,6 +17,11 @@ async fn preflight(app: &TestApp, path: &str, origin: &str) -> Answer {
     send(request.header("access-control-request-headers", "authorization, x-callback-verifier")).await
 }
 
+async fn announce_from(program: &Program, origin: &str) -> Answer {
+    let request = program.request(Method::POST, "/api/callbacks").header("origin", origin);
+    send(request.json(&json!({}))).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn listed_origins_and_no_others() {
     let options = Options {
@@ -32,13 +37,7 @@ async fn listed_origins_and_no_others() {
         assert_eq!(answer.header("vary"), "Origin");
         assert!(answer.header("access-control-allow-headers").contains("X-Callback-Verifier"));
         assert_eq!(answer.header("access-control-allow-credentials"), "", "never with cookies");
-        let answer = send(
-            program
-                .request(Method::POST, "/api/callbacks")
-                .header("origin", origin)
-                .json(&json!({})),
-        )
-        .await;
+        let answer = announce_from(&program, origin).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (201, origin));
     }
     for origin in [
@@ -53,13 +52,7 @@ async fn listed_origins_and_no_others() {
         let answer = preflight(&app, "/api/callbacks", origin).await;
         assert_eq!(answer.status, 405, "{origin}");
         assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
-        let answer = send(
-            program
-                .request(Method::POST, "/api/callbacks")
-                .header("origin", origin)
-                .json(&json!({})),
-        )
-        .await;
+        let answer = announce_from(&program, origin).await;
         assert_eq!(
             (answer.header("access-control-allow-origin"), answer.header("vary")),
             ("", "Origin"),

@@ -18,17 +18,24 @@ pub async fn collect(program: &Program, state: &str, seconds: u32) -> Answer {
 
 /// Reads events until the server ends them.
 async fn events(program: &Program, state: &str) -> (u16, String) {
-    let response = program
-        .request(Method::GET, &format!("{}/events", place(state)))
-        .send()
-        .await
-        .unwrap();
+    events_and(program, state, async {}).await
+}
+
+/// As [`events`]; something is done once the first event is there.
+async fn events_and(program: &Program, state: &str, act: impl Future<Output = ()>) -> (u16, String) {
+    let request = program.request(Method::GET, &format!("{}/events", place(state)));
+    let mut response = request.send().await.unwrap();
     let status = response.status().as_u16();
     if status == 200 {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
     }
-    (status, response.text().await.unwrap())
+    let mut told = response.chunk().await.unwrap().unwrap_or_default().to_vec();
+    act.await;
+    while let Some(part) = response.chunk().await.unwrap() {
+        told.extend_from_slice(&part);
+    }
+    (status, String::from_utf8(told).unwrap())
 }
 
 async fn start() -> TestApp {
@@ -41,7 +48,7 @@ async fn a_long_poll_ends_when_the_redirect_arrives() {
     let program = Program::of(&app).await;
     let state = program.state(json!({})).await;
     let later = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        until(|| app.app.waiting.count() == 1).await;
         come_back(&app, &Browser::new(), &state, "the-code").await
     };
     let begun = Instant::now();
@@ -125,12 +132,9 @@ async fn events_tell_the_status_and_nothing_else() {
     let program = Program::of(&app).await;
     let state = program.state(json!({})).await;
     let later = async {
-        // The first event goes out at once after the joining.
-        until(|| app.app.waiting.count() == 1).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        come_back(&app, &Browser::new(), &state, "a-code-that-is-secret").await
+        come_back(&app, &Browser::new(), &state, "a-code-that-is-secret").await;
     };
-    let ((status, told), _) = tokio::join!(events(&program, &state), later);
+    let (status, told) = events_and(&program, &state, later).await;
     assert_eq!(status, 200);
     let expected = "event: status\ndata: {\"status\":\"pending\"}\n\nevent: status\ndata: {\"status\":\"received\"}\n\n";
     assert_eq!(told, expected);
@@ -151,20 +155,17 @@ async fn events_end_when_the_callback_is_forgotten_or_the_node_stops() {
     let gone = "event: status\ndata: {\"status\":\"pending\"}\n\nevent: status\ndata: {\"status\":\"gone\"}\n\n";
     let state = program.state(json!({})).await;
     let later = async {
-        until(|| app.app.waiting.count() == 1).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        send(program.request(Method::DELETE, &place(&state))).await
+        send(program.request(Method::DELETE, &place(&state))).await;
     };
-    let ((_, told), _) = tokio::join!(events(&program, &state), later);
+    let (_, told) = events_and(&program, &state, later).await;
     assert_eq!(told, gone);
 
     let state = program.state(json!({})).await;
     let stop = async {
         until(|| app.app.waiting.count() == 2).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
         app.app.waiting.close();
     };
-    let ((_, told), poll, ()) = tokio::join!(events(&program, &state), collect(&program, &state, 60), stop);
+    let ((_, told), poll) = tokio::join!(events_and(&program, &state, stop), collect(&program, &state, 60));
     assert!(told.starts_with("event: status\ndata: {\"status\":\"pending\"}\n\n"), "{told}");
     assert!(!told.contains("gone"), "another node goes on: {told}");
     assert_eq!(poll.status, 202);
