@@ -1,20 +1,25 @@
 //! SQLite's one writer, shared by group commit.
 //!
 //! SQLite has a single writer, and what costs is the commit (one fsync), not the statements. So all
-//! write transactions run one after the other on one connection, each in its own savepoint inside a
-//! common transaction, and whoever comes last commits for all of them:
+//! write transactions run one after the other on one connection, inside a common transaction, and
+//! whoever comes last commits for all of them:
 //!
 //! ```text
-//! A: lock, savepoint, …, release, unlock ─┐
-//! B:   lock, savepoint, …, release, unlock┼─ committer: lock, COMMIT, tell A, B and C
-//! C:     lock, savepoint, …, release, unlock
+//! A: lock, BEGIN, …, unlock ──────────────┐
+//! B:   lock, SAVEPOINT, …, unlock ────────┼─ committer: lock, COMMIT, tell A, B and C
+//! C:     lock, RELEASE + SAVEPOINT, …, unlock
 //! ```
 //!
 //! The lock is fair. The first to finish queues the committer behind everybody who already waits,
-//! so a group is as large as the load and a lone writer waits for nobody. Nobody is answered before
+//! so a group is as large as the load; when nobody waits, it commits itself. Nobody is answered before
 //! the common commit; when it fails, everybody in the group is told so.
+//!
+//! The first of a group needs no savepoint: when it is abandoned, nobody else has written anything. And
+//! a savepoint is released only when the next one is opened; COMMIT releases the last. Each statement
+//! is a way to the driver's thread and back, and these are the ways that can be saved.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
@@ -39,7 +44,9 @@ struct Writer {
     connection: Option<AnyConnection>,
     /// A common transaction is open.
     is_open: bool,
-    /// A savepoint was abandoned and must be rolled back before anything else.
+    /// The newest transaction of it has a savepoint.
+    has_savepoint: bool,
+    /// The newest transaction of it was abandoned and must be rolled back before anything else.
     is_abandoned: bool,
     /// A statement failed so badly that SQLite may have rolled the whole group back.
     is_poisoned: bool,
@@ -51,8 +58,35 @@ struct Writer {
 
 /// The queue in front of the writer.
 pub(super) struct Lane {
-    writer: Arc<Mutex<Writer>>,
+    queue: Arc<Queue>,
     patience: Duration,
+}
+
+struct Queue {
+    writer: Arc<Mutex<Writer>>,
+    /// How many wait for the writer to begin a transaction.
+    arrivals: AtomicUsize,
+}
+
+/// One of those who wait.
+struct Arrival<'q>(&'q Queue);
+
+impl Queue {
+    fn arrive(&self) -> Arrival<'_> {
+        self.arrivals.fetch_add(1, Ordering::Relaxed);
+        Arrival(self)
+    }
+
+    /// Whether nobody waits to begin. It is a hint: who comes a moment later is in the next group.
+    fn is_empty(&self) -> bool {
+        self.arrivals.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.0.arrivals.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Lane {
@@ -61,38 +95,41 @@ impl Lane {
             options,
             connection: None,
             is_open: false,
+            has_savepoint: false,
             is_abandoned: false,
             is_poisoned: false,
             is_committing: false,
             waiting: Vec::new(),
         };
         writer.connect().await?;
-        Ok(Self {
+        let queue = Queue {
             writer: Arc::new(Mutex::new(writer)),
+            arrivals: AtomicUsize::new(0),
+        };
+        Ok(Self {
+            queue: Arc::new(queue),
             patience,
         })
     }
 
-    /// Waits for the writer and opens a savepoint.
+    /// Waits for the writer and begins, in a group or as the first of one.
     ///
     /// It runs as a task of its own: a client that hangs up while the savepoint is being opened must
     /// not leave the group in a state that nobody knows.
     pub(super) async fn begin(&self) -> Result<LaneTx, Fault> {
-        let (lane, patience) = (Arc::clone(&self.writer), self.patience);
+        let (queue, patience) = (Arc::clone(&self.queue), self.patience);
         detached(async move {
-            let lock = Arc::clone(&lane).lock_owned();
+            let arrival = queue.arrive();
+            let lock = Arc::clone(&queue.writer).lock_owned();
             let mut writer = tokio::time::timeout(patience, lock)
                 .await
                 .map_err(|_| Fault::Busy("writers of the database"))?;
+            drop(arrival);
             writer.tidy().await?;
-            if !writer.is_open {
-                writer.run("BEGIN IMMEDIATE").await?;
-                writer.is_open = true;
-            }
-            writer.run("SAVEPOINT work").await?;
+            writer.enter().await?;
             Ok(LaneTx {
                 writer: Some(writer),
-                lane,
+                queue,
             })
         })
         .await
@@ -100,7 +137,7 @@ impl Lane {
 
     /// Commits what is open and closes the connection.
     pub(super) async fn close(&self) {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.queue.writer.lock().await;
         writer.finish_group().await;
         if let Some(connection) = writer.connection.take() {
             let _ = connection.close().await;
@@ -129,13 +166,32 @@ impl Writer {
         })
     }
 
+    /// Begins a transaction of the group, or a group.
+    async fn enter(&mut self) -> Result<(), Fault> {
+        if !self.is_open {
+            self.run("BEGIN IMMEDIATE").await?;
+            self.is_open = true;
+            return Ok(());
+        }
+        let statement = if self.has_savepoint {
+            "RELEASE work; SAVEPOINT work"
+        } else {
+            "SAVEPOINT work"
+        };
+        self.run(statement).await?;
+        self.has_savepoint = true;
+        Ok(())
+    }
+
     /// Makes the connection usable again after an abandoned or broken transaction.
     async fn tidy(&mut self) -> Result<(), Fault> {
-        if self.is_poisoned {
+        // Without a savepoint it was the only one of its group.
+        if self.is_poisoned || self.is_abandoned && !self.has_savepoint {
             self.discard_group().await;
         } else if self.is_abandoned {
             self.is_abandoned = false;
-            if self.run("ROLLBACK TO work").await.is_err() || self.run("RELEASE work").await.is_err() {
+            // The savepoint stays, with nothing in it.
+            if self.run("ROLLBACK TO work").await.is_err() {
                 self.discard_group().await;
             }
         }
@@ -156,6 +212,7 @@ impl Writer {
             }
         }
         self.is_open = false;
+        self.has_savepoint = false;
         self.is_abandoned = false;
         self.is_poisoned = false;
         for waiting in self.waiting.drain(..) {
@@ -163,11 +220,12 @@ impl Writer {
         }
     }
 
-    /// The common commit.
+    /// The common commit, if there is something to commit.
     async fn finish_group(&mut self) {
-        self.is_committing = false;
-        if self.tidy().await.is_err() || !self.is_open {
+        if self.tidy().await.is_err() {
             self.discard_group().await;
+        }
+        if !self.is_open {
             return;
         }
         if self.run("COMMIT").await.is_err() {
@@ -175,16 +233,17 @@ impl Writer {
             return;
         }
         self.is_open = false;
+        self.has_savepoint = false;
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Ok(()));
         }
     }
 }
 
-/// One transaction on the lane: a savepoint in the common transaction.
+/// One transaction on the lane, as a part of the common transaction.
 pub(super) struct LaneTx {
     writer: Option<OwnedMutexGuard<Writer>>,
-    lane: Arc<Mutex<Writer>>,
+    queue: Arc<Queue>,
 }
 
 impl LaneTx {
@@ -205,18 +264,21 @@ impl LaneTx {
         }
     }
 
-    /// Releases the savepoint and waits for the common commit; a task of its own, as in [`Lane::begin`].
+    /// Waits for the common commit, or does it; a task of its own, as in [`Lane::begin`].
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
         detached(async move {
             let writer = self.writer()?;
             if writer.is_poisoned {
                 return Err(Fault::Unavailable("a statement of the transaction failed".to_owned()));
             }
-            writer.run("RELEASE work").await?;
             let (tell, told) = oneshot::channel();
             writer.waiting.push(tell);
             if let Some(mut writer) = self.writer.take() {
-                queue_committer(&self.lane, &mut writer);
+                if self.queue.is_empty() {
+                    writer.finish_group().await;
+                } else {
+                    queue_committer(&self.queue, &mut writer);
+                }
             }
             match told.await {
                 Ok(Ok(())) => Ok(()),
@@ -232,14 +294,14 @@ impl Drop for LaneTx {
     fn drop(&mut self) {
         if let Some(mut writer) = self.writer.take() {
             writer.is_abandoned = true;
-            queue_committer(&self.lane, &mut writer);
+            queue_committer(&self.queue, &mut writer);
         }
     }
 }
 
 /// Queues the committer behind everybody who waits for the writer now. It is a task of its own, so
 /// that a client that hangs up cannot take the group's commit with it.
-fn queue_committer(lane: &Arc<Mutex<Writer>>, writer: &mut Writer) {
+fn queue_committer(queue: &Queue, writer: &mut Writer) {
     if writer.is_committing {
         return;
     }
@@ -247,8 +309,10 @@ fn queue_committer(lane: &Arc<Mutex<Writer>>, writer: &mut Writer) {
         return;
     };
     writer.is_committing = true;
-    let lane = Arc::clone(lane);
+    let lock = Arc::clone(&queue.writer).lock_owned();
     runtime.spawn(async move {
-        lane.lock_owned().await.finish_group().await;
+        let mut writer = lock.await;
+        writer.is_committing = false;
+        writer.finish_group().await;
     });
 }
