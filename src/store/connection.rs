@@ -6,17 +6,19 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::any::{Any, AnyArguments};
+use futures_util::TryStreamExt;
+use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
-use sqlx::{AnyConnection, Encode, Transaction, Type};
+use sqlx::{AnyConnection, AssertSqlSafe, Either, Encode, Execute, Executor, Transaction, Type};
 
 use crate::base::fault::Fault;
 
 use super::audit::{Audit, HeldLane};
-use super::lane::LaneTx;
+use super::lane::{LaneTx, Later};
 use super::options::Dialect;
+use super::readers::PooledReader;
 use super::row::Row;
 use super::sql::Sql;
 
@@ -32,6 +34,7 @@ pub(super) async fn limited<T>(work: impl Future<Output = Result<T, sqlx::Error>
 
 /// Where a connection comes from.
 pub(super) enum Source {
+    Reader(PooledReader),
     Pooled(PoolConnection<Any>),
     Transaction(Transaction<'static, Any>),
     Lane(LaneTx),
@@ -50,6 +53,7 @@ impl Connection {
 
     fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
         match &mut self.source {
+            Source::Reader(reader) => Ok(&mut reader.connection),
             Source::Pooled(pooled) => Ok(pooled),
             Source::Transaction(transaction) => Ok(transaction),
             Source::Lane(lane) => lane.connection(),
@@ -63,7 +67,24 @@ impl Connection {
         };
         Statement {
             connection: self,
+            text,
             query: sqlx::query(text),
+        }
+    }
+
+    /// Whether the transaction has begun; the first statement begins it where it has not.
+    fn is_begun(&self) -> bool {
+        match &self.source {
+            Source::Lane(lane) => lane.has_begun(),
+            Source::Reader(_) | Source::Pooled(_) | Source::Transaction(_) => true,
+        }
+    }
+
+    /// What the next statement must have in front of it.
+    fn beginning(&mut self) -> Option<&'static str> {
+        match &mut self.source {
+            Source::Lane(lane) => lane.beginning(),
+            Source::Reader(_) | Source::Pooled(_) | Source::Transaction(_) => None,
         }
     }
 
@@ -71,17 +92,22 @@ impl Connection {
         match self.source {
             Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
             Source::Lane(lane) => lane.commit().await,
-            Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
+            Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
         }
     }
 
-    /// Tells the lane that a statement broke in a way that may have undone more than itself.
+    /// Tells where the connection comes from that a statement broke: on the lane, in a way that may have undone more
+    /// than itself.
     fn note(&mut self, error: &sqlx::Error) {
-        if let Source::Lane(lane) = &mut self.source {
-            let harmless = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-            if !harmless {
-                lane.poison();
+        match &mut self.source {
+            Source::Lane(lane) => {
+                let harmless = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
+                if !harmless {
+                    lane.poison();
+                }
             }
+            Source::Reader(reader) => reader.note(error),
+            Source::Pooled(_) | Source::Transaction(_) => {}
         }
     }
 }
@@ -95,10 +121,42 @@ impl fmt::Debug for Connection {
 /// A statement with its parameters, about to run.
 pub(super) struct Statement<'c> {
     connection: &'c mut Connection,
+    text: &'static str,
     query: Query<'static, Any, AnyArguments>,
 }
 
-impl Statement<'_> {
+/// What a statement came to.
+#[derive(Default)]
+struct Ran {
+    matched: u64,
+    rows: Vec<AnyRow>,
+}
+
+impl<'c> Statement<'c> {
+    /// Runs it, with the beginning of its transaction where that is still to come.
+    async fn run(mut self) -> Result<(&'c mut Connection, Result<Ran, sqlx::Error>), Fault> {
+        if let Some(beginning) = self.connection.beginning() {
+            let arguments = self.query.take_arguments().map_err(Fault::internal)?;
+            let text = AssertSqlSafe(format!("{beginning}{}", self.text));
+            self.query = sqlx::query_with(text, arguments.unwrap_or_default());
+        }
+        let mut steps = self.connection.raw()?.fetch_many(self.query);
+        let ran = limited(async {
+            let mut ran = Ran::default();
+            while let Some(step) = steps.try_next().await? {
+                match step {
+                    // The last one counts: the beginning matches nothing.
+                    Either::Left(done) => ran.matched = done.rows_affected(),
+                    Either::Right(row) => ran.rows.push(row),
+                }
+            }
+            Ok(ran)
+        })
+        .await;
+        drop(steps);
+        Ok((self.connection, ran))
+    }
+
     pub(super) fn bind<T>(mut self, value: T) -> Self
     where
         T: 'static + Send + Encode<'static, Any> + Type<Any>,
@@ -133,22 +191,38 @@ impl Statement<'_> {
 
     /// Runs it; how many rows it matched.
     pub(super) async fn execute(self) -> Result<u64, Fault> {
-        match limited(self.query.execute(self.connection.raw()?)).await {
-            Ok(done) => Ok(done.rows_affected()),
+        let (connection, ran) = self.run().await?;
+        match ran {
+            Ok(ran) => Ok(ran.matched),
             Err(error) => {
-                self.connection.note(&error);
+                connection.note(&error);
                 Err(fault(error))
             }
         }
     }
 
+    /// Runs it before the transaction is committed, at the latest. When it fails, the commit does. Only in a transaction,
+    /// and only what no other statement of it looks at.
+    pub(super) async fn execute_later(mut self) -> Result<(), Fault> {
+        let Source::Lane(lane) = &mut self.connection.source else {
+            return self.execute().await.map(drop);
+        };
+        let arguments = self.query.take_arguments().map_err(Fault::internal)?;
+        lane.leave(Later {
+            text: self.text,
+            arguments: arguments.unwrap_or_default(),
+        });
+        Ok(())
+    }
+
     /// Runs an insertion that may meet a row with the same key; whether it was inserted.
     pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
-        match limited(self.query.execute(self.connection.raw()?)).await {
-            Ok(done) => Ok(done.rows_affected() == 1),
+        let (connection, ran) = self.run().await?;
+        match ran {
+            Ok(ran) => Ok(ran.matched == 1),
             Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => Ok(false),
             Err(error) => {
-                self.connection.note(&error);
+                connection.note(&error);
                 Err(fault(error))
             }
         }
@@ -156,10 +230,17 @@ impl Statement<'_> {
 
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        match limited(self.query.fetch_optional(self.connection.raw()?)).await {
+        let (connection, found) = if self.connection.is_begun() {
+            let found = limited(self.query.fetch_optional(self.connection.raw()?)).await;
+            (self.connection, found)
+        } else {
+            let (connection, ran) = self.run().await?;
+            (connection, ran.map(|ran| ran.rows.into_iter().next()))
+        };
+        match found {
             Ok(row) => row.as_ref().map(|row| read(Row(row))).transpose(),
             Err(error) => {
-                self.connection.note(&error);
+                connection.note(&error);
                 Err(fault(error))
             }
         }
@@ -167,10 +248,11 @@ impl Statement<'_> {
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
-        match limited(self.query.fetch_all(self.connection.raw()?)).await {
-            Ok(rows) => rows.iter().map(|row| read(Row(row))).collect(),
+        let (connection, ran) = self.run().await?;
+        match ran {
+            Ok(ran) => ran.rows.iter().map(|row| read(Row(row))).collect(),
             Err(error) => {
-                self.connection.note(&error);
+                connection.note(&error);
                 Err(fault(error))
             }
         }

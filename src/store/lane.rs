@@ -14,16 +14,17 @@
 //! so a group is as large as the load; when nobody waits, it commits itself. Nobody is answered before
 //! the common commit; when it fails, everybody in the group is told so.
 //!
-//! The first of a group needs no savepoint: when it is abandoned, nobody else has written anything. And
-//! a savepoint is released only when the next one is opened; COMMIT releases the last. Each statement
-//! is a way to the driver's thread and back, and these are the ways that can be saved.
+//! Each statement is a way to the driver's thread and back, which costs more than what is done there. So
+//! some are saved: the first of a group has no savepoint (when it is abandoned, nobody else has written
+//! anything), and its BEGIN goes with its first statement; a savepoint is released when the next one is
+//! opened, or by COMMIT; and what a transaction leaves to be written [`Later`] goes with either.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, Connection as _, Executor};
+use sqlx::any::{Any, AnyArguments, AnyConnectOptions};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Execute, Executor};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::base::fault::Fault;
@@ -37,6 +38,12 @@ const WRITER_SETTINGS: [&str; 5] = [
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 ];
+
+/// A statement that nobody waits for: what comes of it is known when its transaction is committed.
+pub(super) struct Later {
+    pub(super) text: &'static str,
+    pub(super) arguments: AnyArguments,
+}
 
 /// The write connection and the group that is open on it.
 struct Writer {
@@ -52,6 +59,8 @@ struct Writer {
     is_poisoned: bool,
     /// A committer is queued.
     is_committing: bool,
+    /// What the newest finished transaction has left to be written.
+    rest: Vec<Later>,
     /// Finished transactions that wait for the common commit.
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
 }
@@ -99,6 +108,7 @@ impl Lane {
             is_abandoned: false,
             is_poisoned: false,
             is_committing: false,
+            rest: Vec::new(),
             waiting: Vec::new(),
         };
         writer.connect().await?;
@@ -126,10 +136,15 @@ impl Lane {
                 .map_err(|_| Fault::Busy("writers of the database"))?;
             drop(arrival);
             writer.tidy().await?;
-            writer.enter().await?;
+            let is_first = !writer.is_open;
+            if !is_first {
+                writer.enter().await?;
+            }
             Ok(LaneTx {
                 writer: Some(writer),
                 queue,
+                has_begun: !is_first,
+                later: Vec::new(),
             })
         })
         .await
@@ -155,30 +170,42 @@ impl Writer {
         Ok(())
     }
 
+    /// Runs what is left to be written, and then a statement.
+    async fn run_after_rest(&mut self, statement: &'static str) -> Result<(), Fault> {
+        let mut rest = std::mem::take(&mut self.rest);
+        let Some(last) = rest.pop() else {
+            return self.run(statement).await;
+        };
+        for Later { text, arguments } in rest {
+            self.execute(sqlx::query_with(text, arguments)).await?;
+        }
+        let text = AssertSqlSafe(format!("{}; {statement}", last.text));
+        self.execute(sqlx::query_with(text, last.arguments)).await
+    }
+
     async fn run(&mut self, statement: &'static str) -> Result<(), Fault> {
+        self.execute(sqlx::raw_sql(statement)).await
+    }
+
+    async fn execute<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> Result<(), Fault> {
         let connection = self
             .connection
             .as_mut()
             .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))?;
-        connection.execute(statement).await.map(drop).map_err(|error| {
+        connection.execute(query).await.map(drop).map_err(|error| {
             self.is_poisoned = true;
             fault(error)
         })
     }
 
-    /// Begins a transaction of the group, or a group.
+    /// Begins one more transaction of the group.
     async fn enter(&mut self) -> Result<(), Fault> {
-        if !self.is_open {
-            self.run("BEGIN IMMEDIATE").await?;
-            self.is_open = true;
-            return Ok(());
-        }
         let statement = if self.has_savepoint {
             "RELEASE work; SAVEPOINT work"
         } else {
             "SAVEPOINT work"
         };
-        self.run(statement).await?;
+        self.run_after_rest(statement).await?;
         self.has_savepoint = true;
         Ok(())
     }
@@ -215,6 +242,7 @@ impl Writer {
         self.has_savepoint = false;
         self.is_abandoned = false;
         self.is_poisoned = false;
+        self.rest.clear();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Err("the group it was in failed".to_owned()));
         }
@@ -228,7 +256,7 @@ impl Writer {
         if !self.is_open {
             return;
         }
-        if self.run("COMMIT").await.is_err() {
+        if self.run_after_rest("COMMIT").await.is_err() {
             self.discard_group().await;
             return;
         }
@@ -244,6 +272,9 @@ impl Writer {
 pub(super) struct LaneTx {
     writer: Option<OwnedMutexGuard<Writer>>,
     queue: Arc<Queue>,
+    /// The first of a group begins with its first statement.
+    has_begun: bool,
+    later: Vec<Later>,
 }
 
 impl LaneTx {
@@ -251,11 +282,37 @@ impl LaneTx {
         self.writer.as_deref_mut().ok_or_else(|| Fault::internal("the transaction is over"))
     }
 
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// What the next statement must have in front of it.
+    pub(super) fn beginning(&mut self) -> Option<&'static str> {
+        let writer = self.writer.as_mut().filter(|_| !self.has_begun)?;
+        // From now on: whoever goes away meanwhile leaves something to be rolled back.
+        self.has_begun = true;
+        writer.is_open = true;
+        Some("BEGIN IMMEDIATE; ")
+    }
+
+    /// Leaves a statement for the end.
+    pub(super) fn leave(&mut self, later: Later) {
+        self.later.push(later);
+    }
+
     pub(super) fn connection(&mut self) -> Result<&mut AnyConnection, Fault> {
         self.writer()?
             .connection
             .as_mut()
             .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))
+    }
+
+    /// Begins without a statement.
+    async fn begin_alone(&mut self) -> Result<(), Fault> {
+        match self.beginning() {
+            Some(beginning) => self.writer()?.run(beginning).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn poison(&mut self) {
@@ -267,10 +324,18 @@ impl LaneTx {
     /// Waits for the common commit, or does it; a task of its own, as in [`Lane::begin`].
     pub(super) async fn commit(mut self) -> Result<(), Fault> {
         detached(async move {
+            let later = std::mem::take(&mut self.later);
+            if !self.has_begun {
+                if later.is_empty() {
+                    return Ok(());
+                }
+                self.begin_alone().await?;
+            }
             let writer = self.writer()?;
             if writer.is_poisoned {
                 return Err(Fault::Unavailable("a statement of the transaction failed".to_owned()));
             }
+            writer.rest = later;
             let (tell, told) = oneshot::channel();
             writer.waiting.push(tell);
             if let Some(mut writer) = self.writer.take() {
@@ -292,7 +357,7 @@ impl LaneTx {
 
 impl Drop for LaneTx {
     fn drop(&mut self) {
-        if let Some(mut writer) = self.writer.take() {
+        if let Some(mut writer) = self.writer.take().filter(|_| self.has_begun) {
             writer.is_abandoned = true;
             queue_committer(&self.queue, &mut writer);
         }

@@ -3,7 +3,7 @@
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
 //! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite's single writer, `lane.rs`; there is no `if sqlite` anywhere else.
+//! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod audit;
 mod callbacks;
@@ -19,6 +19,7 @@ mod migrate;
 mod names;
 mod options;
 mod own;
+mod readers;
 mod registrations;
 mod resources;
 mod revoked_tokens;
@@ -60,6 +61,7 @@ pub use users::UsersWith;
 use audit::Audit;
 use connection::Source;
 use lane::Lane;
+use readers::Readers;
 
 /// How many rows are read at once where all are wanted.
 const WHOLE_PAGE: u16 = 1000;
@@ -69,9 +71,17 @@ const WHOLE_PAGE: u16 = 1000;
 pub struct Store {
     dialect: Dialect,
     url: DatabaseUrl,
-    readers: AnyPool,
-    lane: Option<Arc<Lane>>,
+    pool: Pool,
     audit: Arc<Audit>,
+}
+
+/// Where connections come from.
+#[derive(Clone)]
+enum Pool {
+    /// SQLite: many read, one writes
+    File { readers: Readers, lane: Arc<Lane> },
+    /// The others
+    Server(AnyPool),
 }
 
 impl std::fmt::Debug for Store {
@@ -90,13 +100,30 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
-        let readers = AnyPoolOptions::new()
+        let pool = match dialect {
+            Dialect::Sqlite => Pool::File {
+                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
+                readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
+            },
+            Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
+        };
+        let store = Self {
+            dialect,
+            url: options.url.clone(),
+            pool,
+            audit: Arc::default(),
+        };
+        store.ping().await?;
+        Ok(store)
+    }
+
+    fn pool(options: &StoreOptions, connect: AnyConnectOptions) -> AnyPool {
+        let dialect = options.url.dialect();
+        AnyPoolOptions::new()
             .max_connections(options.pool_size)
             .min_connections(0)
             .acquire_timeout(options.acquire_timeout)
             .idle_timeout(Duration::from_mins(10))
-            // A file does not go away. To ask a server first costs less than to find out by a failure.
-            .test_before_acquire(dialect != Dialect::Sqlite)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     for statement in dialect.reader_settings() {
@@ -105,20 +132,7 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect_lazy_with(connect.clone());
-        let lane = match dialect {
-            Dialect::Sqlite => Some(Arc::new(Lane::open(connect, options.acquire_timeout).await?)),
-            Dialect::Postgres | Dialect::MySql => None,
-        };
-        let store = Self {
-            dialect,
-            url: options.url.clone(),
-            readers,
-            lane,
-            audit: Arc::default(),
-        };
-        store.ping().await?;
-        Ok(store)
+            .connect_lazy_with(connect)
     }
 
     /// Which database this is.
@@ -173,8 +187,11 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
-        let pooled = self.readers.acquire().await.map_err(connection::fault)?;
-        Ok(Connection::new(self.dialect, Source::Pooled(pooled)))
+        let source = match &self.pool {
+            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
+            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
+        };
+        Ok(Connection::new(self.dialect, source))
     }
 
     /// A transaction for writing. What is not committed is rolled back when it is dropped.
@@ -187,9 +204,9 @@ impl Store {
     }
 
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
-        let source = match &self.lane {
-            Some(lane) => Source::Lane(lane.begin().await?),
-            None => Source::Transaction(connection::limited(self.readers.begin()).await.map_err(connection::fault)?),
+        let source = match &self.pool {
+            Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
+            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
         };
         Ok(Tx::new(Connection::new(self.dialect, source), Arc::clone(&self.audit)))
     }
@@ -199,9 +216,12 @@ impl Store {
         if let Err(fault) = self.seal_audit().await {
             tracing::warn!(event = "audit_not_sealed", "{fault}");
         }
-        if let Some(lane) = &self.lane {
-            lane.close().await;
+        match &self.pool {
+            Pool::File { readers, lane } => {
+                readers.close().await;
+                lane.close().await;
+            }
+            Pool::Server(pool) => pool.close().await,
         }
-        self.readers.close().await;
     }
 }

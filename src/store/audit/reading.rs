@@ -214,8 +214,7 @@ impl Tx {
         .bind(entry.lane)
         .bind(entry.link.sequence)
         .text(&entry.link.mac)
-        .execute()
+        .execute_later()
         .await
-        .map(drop)
     }
 }
