@@ -3,6 +3,8 @@
 # Both stages are of the same Debian release, so that the C library fits.
 FROM rust:1-slim-trixie AS build
 WORKDIR /build
+# The memory allocator is built with it.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 COPY . .
 # Dependencies and object files are kept between builds, outside of the image.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

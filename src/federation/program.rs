@@ -75,7 +75,7 @@ pub enum Denied {
 /// When the database fails.
 pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Program, Denied>, Fault> {
     match shown {
-        Shown::AdminToken(token) => Ok(match admin_token::verify_throttled(app, token).await? {
+        Shown::AdminToken(token) => Ok(match Box::pin(admin_token::verify_throttled(app, token)).await? {
             Verdict::Right => Ok(Program::AdminToken),
             Verdict::Wrong => Err(Denied::WrongAdminToken),
             Verdict::Throttled(seconds) => Err(Denied::Throttled(seconds)),
@@ -86,7 +86,7 @@ pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Program,
             Ok(_) => Err(Denied::ScopeMissing),
             Err(refusal) => Err(Denied::Unknown(refusal)),
         }),
-        Shown::Bearer(token) => by_access_token(app, token).await,
+        Shown::Bearer(token) => Box::pin(by_access_token(app, token)).await,
     }
 }
 

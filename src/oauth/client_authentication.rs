@@ -36,7 +36,7 @@ pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<
         Err((refusal, known)) => {
             if let Some(client) = known.filter(|client| !client.is_public()) {
                 let event = app.event(EventKind::ClientRefused).refused().client(&client.id);
-                audit::record_seldom(app, event.detail("method", credentials.method.as_str())).await?;
+                Box::pin(audit::record_seldom(app, event.detail("method", credentials.method.as_str()))).await?;
             }
             Ok(Err(refusal))
         }
@@ -74,7 +74,7 @@ async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<Auth
             client.has_secret(presented, app.now()) && sends_secret
         }
         (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, Some(assertion)) => {
-            match client_assertions::verify(app, &client, assertion).await? {
+            match Box::pin(client_assertions::verify(app, &client, assertion)).await? {
                 Ok(()) => true,
                 Err(problem) => return refused(&problem, Some(client)),
             }

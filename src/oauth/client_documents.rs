@@ -72,14 +72,19 @@ pub enum Found {
 pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault> {
     let known = app.store.read().await?.client(id).await?;
     match known {
-        Some(client) if client.origin != ClientOrigin::Document => return Ok(Found::Known(Box::new(client))),
+        Some(client) if client.origin != ClientOrigin::Document => Ok(Found::Known(Box::new(client))),
         // Whoever was never sent to a person has nothing to show, and sends us nowhere.
-        None if purpose == Purpose::Authenticate || !id.contains(':') => return Ok(Found::Unknown),
-        _ if !app.live().client_documents => return Ok(Found::Unknown),
+        None if purpose == Purpose::Authenticate || !id.contains(':') => Ok(Found::Unknown),
+        _ if !app.live().client_documents => Ok(Found::Unknown),
         // Its operator has decided; nobody needs to be asked.
-        Some(client) if client.is_disabled => return Ok(Found::Known(Box::new(client))),
-        _ => {}
+        Some(client) if client.is_disabled => Ok(Found::Known(Box::new(client))),
+        // In a box, for it is large and most clients are rows.
+        known => Box::pin(find_document(app, id, purpose, known)).await,
     }
+}
+
+/// Finds a client that is described by the document at its id; `known` is what is remembered of it.
+async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Client>) -> Result<Found, Fault> {
     let url = match DocumentUrl::parse(id, app.issuer.is_loopback()) {
         Ok(url) => url,
         Err(problem) => return Ok(Found::Unreadable(problem.to_owned())),

@@ -10,10 +10,10 @@ use actix_web::http::header::{
     ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 
 use crate::admin::access::{self, Rights};
 use crate::app::{App, Context};
@@ -124,7 +124,7 @@ impl Reader {
     }
 }
 
-async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Payload) -> Result<HttpResponse, Error> {
+async fn handle(route: &'static Route, app: &App, http: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Error> {
     let mut call = Call {
         app: app.clone(),
         http,
@@ -132,12 +132,14 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, payload: Pa
         administrator: None,
         signed_in: None,
     };
+    // In boxes: what is over takes no room in a request that waits.
     // Before the body: strangers do not get to send one.
-    admit(route, &mut call).await?;
-    call.body = read_body(payload, route.body_limit).await?;
+    Box::pin(admit(route, &mut call)).await?;
+    let body = tokio::time::timeout(BODY_PATIENCE, read_body(&mut payload, route.body_limit));
+    call.body = Box::pin(body).await.map_err(|_| Error::BrokenBody)??;
     // And after it: a body may take its time, in which rights are taken away and sessions end.
     if !call.http.method().is_safe() {
-        admit(route, &mut call).await?;
+        Box::pin(admit(route, &mut call)).await?;
     }
     (route.handler)(call).await
 }
@@ -171,14 +173,17 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
     Ok(())
 }
 
-async fn read_body(payload: Payload, limit: usize) -> Result<Bytes, Error> {
-    match tokio::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(limit)).await {
-        // What was read into has room for 32 KiB, and handlers may wait for a minute.
-        Ok(Ok(Ok(body))) if body.is_empty() => Ok(Bytes::new()),
-        Ok(Ok(Ok(body))) => Ok(body),
-        Ok(Err(_)) => Err(Error::TooLarge),
-        Ok(Ok(Err(_))) | Err(_) => Err(Error::BrokenBody),
+/// Reads a body. (The library's own way takes 32 KiB for each request, most of which have none.)
+async fn read_body(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
+    let mut body = BytesMut::new();
+    while let Some(part) = payload.next().await {
+        let part = part.map_err(|_| Error::BrokenBody)?;
+        if part.len() > limit - body.len() {
+            return Err(Error::TooLarge);
+        }
+        body.extend_from_slice(&part);
     }
+    Ok(body.freeze())
 }
 
 fn allowed(rows: &[&'static Route]) -> String {

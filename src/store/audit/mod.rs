@@ -105,7 +105,7 @@ impl Store {
     /// that was taken and rolled back would be a gap.
     pub(super) async fn join_audit(&self) -> Result<(), Fault> {
         if self.audit.identity.get().is_some() {
-            self.audit.node.get_or_try_init(|| self.register()).await?;
+            self.audit.node.get_or_try_init(|| Box::pin(self.register())).await?;
         }
         Ok(())
     }

@@ -35,6 +35,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/api/callback/{state}",
         methods: GET,
         body_limit: NO_BODY,
+        waits: true,
         handler: handler!(callbacks::collect),
         ..RELAY
     },
@@ -49,6 +50,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/api/callback/{state}/events",
         methods: GET,
         body_limit: NO_BODY,
+        waits: true,
         handler: handler!(events::events),
         ..RELAY
     },

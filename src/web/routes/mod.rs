@@ -99,6 +99,8 @@ pub struct Route {
     pub feature: Feature,
     /// Where it is mounted
     pub mount: Mount,
+    /// Whether its requests may wait for somebody else, thousands of them: then they hold little meanwhile
+    pub waits: bool,
     /// What it does
     pub handler: Handler,
 }
@@ -130,6 +132,7 @@ const PAGE: Route = Route {
     metadata: None,
     feature: Feature::Core,
     mount: Mount::Issuer,
+    waits: false,
     handler: handler!(super::pages::home::show),
 };
 
