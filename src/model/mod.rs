@@ -6,11 +6,13 @@
 pub mod callback;
 pub mod chain;
 pub mod client;
+pub mod connection;
 pub mod consent;
 pub mod event;
 pub mod grant;
 pub mod initial_access_token;
 pub mod left_out;
+pub mod provider;
 pub mod resource;
 pub mod scope;
 pub mod session;
@@ -18,3 +20,4 @@ pub mod signing_key;
 pub mod statistic;
 pub mod user;
 pub mod user_binding;
+pub mod workload;

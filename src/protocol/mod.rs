@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod jwks;
 pub mod parameters;
 pub mod pkce;
+pub mod provider;
 pub mod redirect_uri;
 pub mod registration;
 pub mod resource;
