@@ -68,6 +68,8 @@ pub struct Parts {
     pub known_fetch: Fetch,
     /// The way out for clients that an operator made: nobody else keeps these waiting.
     pub operator_fetch: Fetch,
+    /// The way out to providers whose client this server is.
+    pub provider_fetch: Fetch,
     /// Public keys of clients, as they were fetched.
     pub key_sets: KeySets,
     /// Where the keys of other issuers are.
@@ -111,6 +113,7 @@ impl App {
             known_fetch: fetch.apart(),
             operator_fetch: fetch.apart(),
             posts: fetch.apart(),
+            provider_fetch: fetch.apart(),
             fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,
             key_sets: KeySets::default(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use hyper::{Request, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
@@ -182,6 +183,28 @@ impl Fetch {
 }
 
 impl Fetch {
+    /// Sends a request to an endpoint that a provider names, under the rules for documents: it is on the public internet.
+    /// The answer is of at most `limit` bytes, whatever its status is; a redirect is not followed.
+    ///
+    /// # Errors
+    /// See [`FetchError`].
+    pub async fn ask(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
+        let inner = &self.0;
+        let url = inner.check(&request.uri().to_string())?;
+        let in_line = tokio::time::timeout(inner.rules.patience / 2, Arc::clone(&inner.turns).acquire_owned());
+        let Ok(Ok(turn)) = in_line.await else {
+            return Err(FetchError::Busy);
+        };
+        let turn = Arc::new(turn);
+        let asking = async {
+            let addresses = Inner::checked_addresses(inner, &url, Arc::clone(&turn)).await?;
+            wire::ask(&inner.tls, &url, &addresses, request, limit).await
+        };
+        tokio::time::timeout(inner.rules.patience, asking)
+            .await
+            .unwrap_or(Err(FetchError::Slow))
+    }
+
     /// Posts a JSON document to an endpoint that the operator chose, wherever that is; the status of its answer. Without
     /// TLS only to addresses that are not on the public internet.
     ///
@@ -274,7 +297,15 @@ impl Inner {
     }
 
     async fn fetch_patiently(inner: &Arc<Self>, url: &Url, limit: usize, turn: Arc<OwnedSemaphorePermit>) -> Result<Fetched, FetchError> {
-        let addresses = Self::addresses(inner, url, Arc::clone(&turn)).await?;
+        let addresses = Self::checked_addresses(inner, url, Arc::clone(&turn)).await?;
+        let fetched = wire::get(&inner.tls, url, &addresses, limit).await;
+        drop(turn);
+        fetched
+    }
+
+    /// The addresses of the host, if they are ones that may be asked.
+    async fn checked_addresses(inner: &Arc<Self>, url: &Url, turn: Arc<OwnedSemaphorePermit>) -> Result<Vec<IpAddr>, FetchError> {
+        let addresses = Self::addresses(inner, url, turn).await?;
         // One bad address is enough: a name with both is made for mischief. What is connected to is this very
         // list, so a name that means something else a moment later changes nothing (DNS rebinding).
         for address in &addresses {
@@ -283,8 +314,6 @@ impl Inner {
                 return Err(FetchError::Url("is not an https URL"));
             }
         }
-        let fetched = wire::get(&inner.tls, url, &addresses, limit).await;
-        drop(turn);
-        fetched
+        Ok(addresses)
     }
 }

@@ -67,6 +67,33 @@ pub async fn post(tls: &TlsConnector, url: &Url, addresses: &[IpAddr], bearer: O
     exchange(tls, url, addresses, request, async |response| Ok(response.status().as_u16())).await
 }
 
+/// Sends a request of any kind to one of `addresses`, which are those of the URL's host, checked; its answer, whatever
+/// the status is.
+pub async fn ask(
+    tls: &TlsConnector,
+    url: &Url,
+    addresses: &[IpAddr],
+    question: Request<Vec<u8>>,
+    limit: usize,
+) -> Result<Response<Vec<u8>>, FetchError> {
+    let (parts, body) = question.into_parts();
+    let mut request = request(url, parts.method)
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_| FetchError::Url("cannot be asked"))?;
+    for (name, value) in &parts.headers {
+        // What describes the connection is not theirs to say.
+        if ![HOST, CONNECTION, ACCEPT_ENCODING, CONTENT_LENGTH].contains(name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    exchange(tls, url, addresses, request, async |response| {
+        must_be_plain(&response)?;
+        let (parts, body) = response.into_parts();
+        Ok(Response::from_parts(parts, within(body, limit).await?))
+    })
+    .await
+}
+
 /// One request and what is read of its answer.
 async fn exchange<T>(
     tls: &TlsConnector,
@@ -144,9 +171,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, Fet
         return Err(FetchError::Status(response.status().as_u16()));
     }
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
-    if header(CONTENT_ENCODING).is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return Err(FetchError::Encoding);
-    }
+    must_be_plain(&response)?;
     if !header(CONTENT_TYPE).is_some_and(is_json) {
         return Err(FetchError::ContentType);
     }
@@ -161,8 +186,19 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, Fet
         date: header(DATE),
     }
     .freshness();
+    let body = within(response.into_body(), limit).await?;
+    Ok(Fetched { body, freshness })
+}
+
+fn must_be_plain(response: &Response<Incoming>) -> Result<(), FetchError> {
+    let encoding = response.headers().get(CONTENT_ENCODING);
+    let is_plain = encoding.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    is_plain.then_some(()).ok_or(FetchError::Encoding)
+}
+
+/// A body of at most `limit` bytes.
+async fn within(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, FetchError> {
     let mut body = Vec::new();
-    let mut incoming = response.into_body();
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| FetchError::Connection(error.to_string()))?;
         if let Some(data) = frame.data_ref() {
@@ -172,7 +208,7 @@ async fn read(response: Response<Incoming>, limit: usize) -> Result<Fetched, Fet
             body.extend_from_slice(data);
         }
     }
-    Ok(Fetched { body, freshness })
+    Ok(body)
 }
 
 /// `application/json`, or a type with the structured syntax suffix `+json` (RFC 6839 §3.1).

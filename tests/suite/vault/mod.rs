@@ -1,0 +1,3 @@
+//! Connections to other providers, and the vault of their tokens.
+
+mod upstream;
