@@ -130,6 +130,8 @@ pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<Withd
         // The operator vouches for the client: there are grants without a consent.
         app.event(EventKind::GrantRevoked)
     } else {
+        // Somebody else may have withdrawn it; that is durable when this is.
+        tx.commit().await?;
         return Ok(withdrawn);
     };
     tx.record(event.subject(user_id).client(client_id).detail("grants", withdrawn.grants))

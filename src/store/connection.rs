@@ -53,7 +53,7 @@ impl Connection {
 
     fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
         match &mut self.source {
-            Source::Reader(reader) => Ok(&mut reader.connection),
+            Source::Reader(reader) => Ok(reader.start()),
             Source::Pooled(pooled) => Ok(pooled),
             Source::Transaction(transaction) => Ok(transaction),
             Source::Lane(lane) => lane.connection(),
@@ -96,17 +96,16 @@ impl Connection {
         }
     }
 
-    /// Tells where the connection comes from that a statement broke: on the lane, in a way that may have undone more
-    /// than itself.
-    fn note(&mut self, error: &sqlx::Error) {
+    /// Tells where the connection comes from how a statement ended: on the lane, it may have undone more than itself.
+    fn settle(&mut self, error: Option<&sqlx::Error>) {
         match &mut self.source {
             Source::Lane(lane) => {
-                let harmless = error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-                if !harmless {
+                let is_harmless = |error: &sqlx::Error| error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
+                if !error.is_none_or(is_harmless) {
                     lane.poison();
                 }
             }
-            Source::Reader(reader) => reader.note(error),
+            Source::Reader(reader) => reader.settle(error),
             Source::Pooled(_) | Source::Transaction(_) => {}
         }
     }
@@ -132,11 +131,12 @@ struct Ran {
     rows: Vec<AnyRow>,
 }
 
-impl<'c> Statement<'c> {
+impl Statement<'_> {
     /// Runs it, with the beginning of its transaction where that is still to come.
-    async fn run(mut self) -> Result<(&'c mut Connection, Result<Ran, sqlx::Error>), Fault> {
-        if let Some(beginning) = self.connection.beginning() {
+    async fn run(mut self) -> Result<Result<Ran, sqlx::Error>, Fault> {
+        if !self.connection.is_begun() {
             let arguments = self.query.take_arguments().map_err(Fault::internal)?;
+            let beginning = self.connection.beginning().unwrap_or_default();
             let text = AssertSqlSafe(format!("{beginning}{}", self.text));
             self.query = sqlx::query_with(text, arguments.unwrap_or_default());
         }
@@ -154,7 +154,8 @@ impl<'c> Statement<'c> {
         })
         .await;
         drop(steps);
-        Ok((self.connection, ran))
+        self.connection.settle(ran.as_ref().err());
+        Ok(ran)
     }
 
     pub(super) fn bind<T>(mut self, value: T) -> Self
@@ -191,14 +192,7 @@ impl<'c> Statement<'c> {
 
     /// Runs it; how many rows it matched.
     pub(super) async fn execute(self) -> Result<u64, Fault> {
-        let (connection, ran) = self.run().await?;
-        match ran {
-            Ok(ran) => Ok(ran.matched),
-            Err(error) => {
-                connection.note(&error);
-                Err(fault(error))
-            }
-        }
+        Ok(self.run().await?.map_err(fault)?.matched)
     }
 
     /// Runs it before the transaction is committed, at the latest. When it fails, the commit does. Only in a transaction,
@@ -217,45 +211,29 @@ impl<'c> Statement<'c> {
 
     /// Runs an insertion that may meet a row with the same key; whether it was inserted.
     pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
-        let (connection, ran) = self.run().await?;
-        match ran {
+        match self.run().await? {
             Ok(ran) => Ok(ran.matched == 1),
             Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => Ok(false),
-            Err(error) => {
-                connection.note(&error);
-                Err(fault(error))
-            }
+            Err(error) => Err(fault(error)),
         }
     }
 
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        let (connection, found) = if self.connection.is_begun() {
+        let found = if self.connection.is_begun() {
             let found = limited(self.query.fetch_optional(self.connection.raw()?)).await;
-            (self.connection, found)
+            self.connection.settle(found.as_ref().err());
+            found
         } else {
-            let (connection, ran) = self.run().await?;
-            (connection, ran.map(|ran| ran.rows.into_iter().next()))
+            self.run().await?.map(|ran| ran.rows.into_iter().next())
         };
-        match found {
-            Ok(row) => row.as_ref().map(|row| read(Row(row))).transpose(),
-            Err(error) => {
-                connection.note(&error);
-                Err(fault(error))
-            }
-        }
+        found.map_err(fault)?.as_ref().map(|row| read(Row(row))).transpose()
     }
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
-        let (connection, ran) = self.run().await?;
-        match ran {
-            Ok(ran) => ran.rows.iter().map(|row| read(Row(row))).collect(),
-            Err(error) => {
-                connection.note(&error);
-                Err(fault(error))
-            }
-        }
+        let ran = self.run().await?.map_err(fault)?;
+        ran.rows.iter().map(|row| read(Row(row))).collect()
     }
 }
 

@@ -20,7 +20,7 @@
 //! opened, or by COMMIT; and what a transaction leaves to be written [`Later`] goes with either.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{Any, AnyArguments, AnyConnectOptions};
@@ -57,8 +57,6 @@ struct Writer {
     is_abandoned: bool,
     /// A statement failed so badly that SQLite may have rolled the whole group back.
     is_poisoned: bool,
-    /// A committer is queued.
-    is_committing: bool,
     /// What the newest finished transaction has left to be written.
     rest: Vec<Later>,
     /// Finished transactions that wait for the common commit.
@@ -75,6 +73,8 @@ struct Queue {
     writer: Arc<Mutex<Writer>>,
     /// How many wait for the writer to begin a transaction.
     arrivals: AtomicUsize,
+    /// A committer is queued.
+    is_committing: Arc<AtomicBool>,
 }
 
 /// One of those who wait.
@@ -107,7 +107,6 @@ impl Lane {
             has_savepoint: false,
             is_abandoned: false,
             is_poisoned: false,
-            is_committing: false,
             rest: Vec::new(),
             waiting: Vec::new(),
         };
@@ -115,6 +114,7 @@ impl Lane {
         let queue = Queue {
             writer: Arc::new(Mutex::new(writer)),
             arrivals: AtomicUsize::new(0),
+            is_committing: Arc::default(),
         };
         Ok(Self {
             queue: Arc::new(queue),
@@ -136,9 +136,11 @@ impl Lane {
                 .map_err(|_| Fault::Busy("writers of the database"))?;
             drop(arrival);
             writer.tidy().await?;
-            let is_first = !writer.is_open;
-            if !is_first {
-                writer.enter().await?;
+            let mut is_first = !writer.is_open;
+            // What the group breaks of is not the fault of who only joins it: they begin another one.
+            if !is_first && writer.enter().await.is_err() {
+                writer.tidy().await?;
+                is_first = true;
             }
             Ok(LaneTx {
                 writer: Some(writer),
@@ -192,10 +194,11 @@ impl Writer {
             .connection
             .as_mut()
             .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))?;
-        connection.execute(query).await.map(drop).map_err(|error| {
-            self.is_poisoned = true;
-            fault(error)
-        })
+        // Whoever goes away in the middle, with the runtime of a worker that stops, leaves a group that nobody knows.
+        let was_poisoned = std::mem::replace(&mut self.is_poisoned, true);
+        connection.execute(query).await.map_err(fault)?;
+        self.is_poisoned = was_poisoned;
+        Ok(())
     }
 
     /// Begins one more transaction of the group.
@@ -250,6 +253,9 @@ impl Writer {
 
     /// The common commit, if there is something to commit.
     async fn finish_group(&mut self) {
+        if !self.is_open {
+            return;
+        }
         if self.tidy().await.is_err() {
             self.discard_group().await;
         }
@@ -266,6 +272,10 @@ impl Writer {
             let _ = waiting.send(Ok(()));
         }
     }
+}
+
+fn broken() -> Fault {
+    Fault::Unavailable("a statement of the transaction failed".to_owned())
 }
 
 /// One transaction on the lane, as a part of the common transaction.
@@ -301,7 +311,12 @@ impl LaneTx {
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AnyConnection, Fault> {
-        self.writer()?
+        let writer = self.writer()?;
+        if writer.is_poisoned {
+            // There may be no transaction any more: the statement would commit by itself.
+            return Err(broken());
+        }
+        writer
             .connection
             .as_mut()
             .ok_or_else(|| Fault::Unavailable("the writer is closed".to_owned()))
@@ -333,7 +348,7 @@ impl LaneTx {
             }
             let writer = self.writer()?;
             if writer.is_poisoned {
-                return Err(Fault::Unavailable("a statement of the transaction failed".to_owned()));
+                return Err(broken());
             }
             writer.rest = later;
             let (tell, told) = oneshot::channel();
@@ -342,7 +357,7 @@ impl LaneTx {
                 if self.queue.is_empty() {
                     writer.finish_group().await;
                 } else {
-                    queue_committer(&self.queue, &mut writer);
+                    queue_committer(&self.queue);
                 }
             }
             match told.await {
@@ -359,25 +374,33 @@ impl Drop for LaneTx {
     fn drop(&mut self) {
         if let Some(mut writer) = self.writer.take().filter(|_| self.has_begun) {
             writer.is_abandoned = true;
-            queue_committer(&self.queue, &mut writer);
+            queue_committer(&self.queue);
         }
     }
 }
 
 /// Queues the committer behind everybody who waits for the writer now. It is a task of its own, so
 /// that a client that hangs up cannot take the group's commit with it.
-fn queue_committer(queue: &Queue, writer: &mut Writer) {
-    if writer.is_committing {
-        return;
-    }
+fn queue_committer(queue: &Queue) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return;
     };
-    writer.is_committing = true;
-    let lock = Arc::clone(&queue.writer).lock_owned();
+    if queue.is_committing.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let (turn, lock) = (Turn(Arc::clone(&queue.is_committing)), Arc::clone(&queue.writer).lock_owned());
     runtime.spawn(async move {
         let mut writer = lock.await;
-        writer.is_committing = false;
+        drop(turn);
         writer.finish_group().await;
     });
+}
+
+/// The turn of the committer that is queued. Somebody else queues one when it is over, or the runtime it was for is.
+struct Turn(Arc<AtomicBool>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }

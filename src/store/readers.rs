@@ -22,15 +22,22 @@ pub(super) struct Opener {
 
 /// A connection that only reads.
 pub(super) struct Reader {
-    pub(super) connection: AnyConnection,
-    /// Something failed that was not a statement: nobody gets it again
-    is_broken: bool,
+    connection: AnyConnection,
+    /// Nobody gets it again: a statement is running on it that nobody waits for any more, or something failed that was
+    /// not a statement
+    is_spoiled: bool,
 }
 
 impl Reader {
-    /// Takes note of an error.
-    pub(super) fn note(&mut self, error: &sqlx::Error) {
-        self.is_broken |= error.as_database_error().is_none();
+    /// The connection, on which a statement is about to run. Whoever goes away meanwhile leaves it to its thread.
+    pub(super) fn start(&mut self) -> &mut AnyConnection {
+        self.is_spoiled = true;
+        &mut self.connection
+    }
+
+    /// The statement has ended.
+    pub(super) fn settle(&mut self, error: Option<&sqlx::Error>) {
+        self.is_spoiled = error.is_some_and(|error| error.as_database_error().is_none());
     }
 }
 
@@ -48,13 +55,13 @@ impl Manager for Opener {
         }
         Ok(Reader {
             connection,
-            is_broken: false,
+            is_spoiled: false,
         })
     }
 
     async fn recycle(&self, reader: &mut Reader, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        if reader.is_broken {
-            return Err(RecycleError::message("the connection broke"));
+        if reader.is_spoiled {
+            return Err(RecycleError::message("the connection is broken, or busy"));
         }
         Ok(())
     }

@@ -125,7 +125,8 @@ async fn rotate(app: &App, audience: &Audience, grant: &Grant, now: i64) -> Resu
     }
     // Somebody was first: the same client at the same moment gets the same successor.
     let current = tx.grant(&grant.id).await?;
-    drop(tx);
+    // What was read here may not be durable yet; it is when this has been committed, too.
+    tx.commit().await?;
     let Some(current) = current else {
         return Ok(Outcome::Dead);
     };
