@@ -56,3 +56,31 @@ CREATE UNIQUE INDEX connections_account ON connections (user_id, workload, provi
 CREATE INDEX connections_provider ON connections (provider_id, id);
 CREATE INDEX connections_workload ON connections (workload, id);
 CREATE INDEX connections_key ON connections (key_id, id);
+
+-- Questions to a person whether an agent may have something at a provider, until they are answered.
+CREATE TABLE connection_sessions (
+    id VARCHAR(32) NOT NULL PRIMARY KEY,
+    -- Of the other half of the link
+    secret_hash VARCHAR(64) NOT NULL,
+    workload VARCHAR(255) NOT NULL,
+    workload_id VARCHAR(32) NOT NULL,
+    user_id VARCHAR(32) NOT NULL,
+    provider_id VARCHAR(64) NOT NULL,
+    scope TEXT NOT NULL,
+    -- What the agent adds to the address at the provider, as JSON
+    parameters TEXT NOT NULL,
+    return_uri TEXT,
+    custom_state TEXT,
+    status VARCHAR(16) NOT NULL,
+    -- Of the way to the provider on which the person is: its state, their browser, and what must come back, sealed
+    state_hash VARCHAR(64),
+    browser_hash VARCHAR(64),
+    sealed_flow TEXT,
+    -- What came of it
+    failure TEXT,
+    connection_id VARCHAR(32),
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX connection_sessions_expiry ON connection_sessions (expires_at);
+CREATE INDEX connection_sessions_user ON connection_sessions (user_id, id);

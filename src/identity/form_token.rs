@@ -17,6 +17,8 @@ pub enum Form {
     SelectAccount,
     /// Consent
     Consent,
+    /// Whether an agent may use an account elsewhere
+    Connect,
     /// Sign-out
     SignOut,
     /// Set-up
@@ -35,6 +37,7 @@ impl Form {
             Self::SignIn => b"sign in",
             Self::SelectAccount => b"select account",
             Self::Consent => b"consent",
+            Self::Connect => b"connect",
             Self::SignOut => b"sign out",
             Self::Setup => b"setup",
             Self::AdminSignIn => b"admin sign in",

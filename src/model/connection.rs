@@ -41,7 +41,7 @@ impl fmt::Debug for Tokens {
 }
 
 /// Tokens as they stand in a row: sealed with a data key, which is wrapped by a key-encryption key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SealedTokens {
     /// The key-encryption key, by id
     pub key_id: String,

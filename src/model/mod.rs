@@ -7,6 +7,7 @@ pub mod callback;
 pub mod chain;
 pub mod client;
 pub mod connection;
+pub mod connection_session;
 pub mod consent;
 pub mod event;
 pub mod grant;

@@ -10,6 +10,7 @@ mod callbacks;
 mod client_assertions;
 mod clients;
 mod connection;
+mod connection_sessions;
 mod consents;
 mod events;
 mod grants;

@@ -126,6 +126,12 @@ impl Call {
         }
     }
 
+    /// Which browser this is, if it has been here before.
+    #[must_use]
+    pub fn known_browser(&self) -> Option<BrowserId> {
+        cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie))
+    }
+
     /// Which browser this is, and the cookie to set when it is a new one.
     #[must_use]
     pub fn browser(&self) -> (BrowserId, Option<Cookie<'static>>) {

@@ -95,13 +95,18 @@ pub struct FormToken {
 }
 
 impl FormToken {
-    fn new(call: &Call, form: Form, visitor: Option<&SignedIn>) -> Self {
+    pub(in crate::web) fn new(call: &Call, form: Form, visitor: Option<&SignedIn>) -> Self {
         let (browser, cookie) = call.browser();
         let session_id = visitor.map(|visitor| visitor.session.id.as_str());
         Self {
             token: form_token::token(&call.app, form, &browser, session_id),
             cookie,
         }
+    }
+
+    /// The token.
+    pub(in crate::web) fn text(&self) -> &str {
+        &self.token
     }
 }
 
@@ -133,7 +138,7 @@ fn content_policy(images: &str, scripts: &str, form_targets: &str) -> String {
 /// Browsers apply `form-action` to redirects after a form, too, and to the redirects after those:
 /// the client's callback often sends the person on to another host of the same application. So the
 /// client's own address and any https address are allowed; scripts and inline anything are not.
-fn client_page(
+pub(in crate::web) fn client_page(
     status: StatusCode,
     template: &impl Template,
     form: FormToken,

@@ -1,0 +1,161 @@
+//! An agent asks for a token.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::fault::Fault;
+use crate::federation::workloads::Agent;
+use crate::model::connection::Connection;
+use crate::model::provider::{Provider, ProviderKind};
+use crate::protocol::scope::Scope;
+
+use super::refresh::{Refreshed, refresh};
+use super::sessions::{self, Asked, NewSession};
+use super::{Trouble, open};
+
+/// How long a token must still live to be given away, in seconds.
+const MARGIN: Seconds = 60;
+
+/// What an agent wants.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The provider, by id
+    pub provider: String,
+    /// What the token must be good for; what the operator has set for the provider when it is empty
+    pub scope: Scope,
+    /// The connection or account, where the person has several
+    pub account: Option<String>,
+    /// Whether the person is asked although there is a connection
+    pub is_forced: bool,
+    /// Where the person goes when they are asked
+    pub session: NewSession,
+}
+
+/// What it gets.
+#[derive(Debug)]
+pub enum Given {
+    /// A token
+    Token(Box<Token>),
+    /// The link to a question for the person
+    Question(Asked),
+    /// Nothing: it may not, or there is no such thing. Why, in words for the agent
+    Refused(&'static str),
+    /// There are too many questions that wait for this person
+    TooMany,
+    /// Nothing now
+    Trouble(Trouble),
+}
+
+/// A token of a person at a provider.
+#[derive(Clone, Serialize)]
+pub struct Token {
+    /// The access token
+    pub access_token: String,
+    /// How it is shown, such as `Bearer`
+    pub token_type: String,
+    /// In seconds; missing when it does not end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<Seconds>,
+    /// What it is good for
+    pub scope: Scope,
+    /// The connection it is of
+    pub connection_id: String,
+    /// What a person knows the account by
+    pub account: String,
+    /// What else the provider says that goes with it, such as the address of its API
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Token(of {})", self.connection_id)
+    }
+}
+
+/// Why an agent gets nothing at a provider.
+pub(super) const NOT_ALLOWED: &str = "the workload may not have tokens of this provider: an administrator can add it to its ceilings";
+const NO_PERSON: &str = "the workload token is for nobody: get one with user_token or user_id";
+const TOO_MUCH: &str = "the scope is more than the workload may ask for at this provider";
+const NO_TOKENS: &str = "this provider keeps an API key and no tokens";
+
+/// A token that is good for what is wanted, or the link to a question for the person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fault> {
+    let Some(user_id) = &agent.user_id else {
+        return Ok(Given::Refused(NO_PERSON));
+    };
+    let Some(ceiling) = agent.workload.ceiling(&wanted.provider) else {
+        return Ok(Given::Refused(NOT_ALLOWED));
+    };
+    let (provider, connections) = {
+        let mut connection = app.store.read().await?;
+        (
+            connection.provider(&wanted.provider).await?,
+            connection.connections_at(user_id, &agent.workload.name, &wanted.provider).await?,
+        )
+    };
+    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+        return Ok(Given::Refused(NOT_ALLOWED));
+    };
+    if provider.kind == ProviderKind::ApiKey {
+        return Ok(Given::Refused(NO_TOKENS));
+    }
+    let scope = if wanted.scope.is_empty() {
+        provider.scope.filter(|token| ceiling.contains(token))
+    } else {
+        wanted.scope.clone()
+    };
+    if !scope.is_subset(ceiling) {
+        return Ok(Given::Refused(TOO_MUCH));
+    }
+    let mut usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent && !wanted.is_forced);
+    let fresh = usable.clone().find(|connection| connection.is_fresh(app.now(), MARGIN));
+    if let Some(token) = fresh.and_then(|connection| given(app, connection)) {
+        return Ok(Given::Token(Box::new(token)));
+    }
+    if let Some(connection) = usable.next().cloned() {
+        match refresh(app, &provider, connection).await? {
+            Refreshed::Done(connection) => {
+                if let Some(token) = given(app, &connection) {
+                    return Ok(Given::Token(Box::new(token)));
+                }
+            }
+            Refreshed::Not(trouble) => {
+                // A token that ends soon is better than none.
+                let rest = suitable(&connections, &wanted, &scope).find(|connection| connection.is_fresh(app.now(), 0));
+                return Ok(match rest.and_then(|connection| given(app, connection)) {
+                    Some(token) => Given::Token(Box::new(token)),
+                    None => Given::Trouble(trouble),
+                });
+            }
+            Refreshed::NeedsConsent | Refreshed::Gone => {}
+        }
+    }
+    sessions::ask(app, agent, user_id, &provider, scope, wanted.session).await
+}
+
+/// The connections that are for what is wanted.
+fn suitable<'c>(connections: &'c [Connection], wanted: &'c Wanted, scope: &'c Scope) -> impl Iterator<Item = &'c Connection> + Clone {
+    connections.iter().filter(move |connection| {
+        let is_meant = |account: &String| connection.id == *account || connection.account == *account || connection.account_label == *account;
+        scope.is_subset(&connection.scope) && wanted.account.as_ref().is_none_or(is_meant)
+    })
+}
+
+fn given(app: &App, connection: &Connection) -> Option<Token> {
+    let tokens = open(app, connection)?;
+    Some(Token {
+        access_token: tokens.access_token,
+        token_type: tokens.token_type,
+        expires_in: connection.token_expires_at.map(|expires_at| (expires_at - app.now()).max(0)),
+        scope: connection.scope.clone(),
+        connection_id: connection.id.clone(),
+        account: connection.account_label.clone(),
+        extra: tokens.passed_on,
+    })
+}

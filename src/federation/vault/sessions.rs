@@ -1,0 +1,207 @@
+//! Questions that wait for a person: an agent asks, looks what became of it, and can take it back.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::base::clock::Seconds;
+use crate::base::digest::{equal, sha256_text};
+use crate::base::fault::Fault;
+use crate::base::id::new_id;
+use crate::federation::workloads::Agent;
+use crate::model::connection_session::{ConnectionSession, LIFETIME, Status};
+use crate::model::event::EventKind;
+use crate::model::provider::Provider;
+use crate::protocol::scope::Scope;
+
+use super::ask::Given;
+
+/// What the name of a session begins with, as that of a pushed authorization request does (RFC 9126 §2.2): what is behind it is
+/// known here only.
+pub const SESSION_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// The most questions that wait for one person.
+const MAX_WAITING: i64 = 50;
+/// The most characters of what an agent says that goes to its page with the person.
+const MAX_STATE: usize = 4096;
+/// The most parameters that an agent adds, and the most characters of each.
+const MAX_PARAMETERS: usize = 20;
+const MAX_PARAMETER: usize = 1000;
+
+/// Where a person goes who is asked.
+#[derive(Clone, Debug, Default)]
+pub struct NewSession {
+    /// The page of the agent that they come back to: a return URI of the workload
+    pub return_uri: Option<String>,
+    /// What goes there with them
+    pub custom_state: Option<String>,
+    /// What is added to the address at the provider
+    pub parameters: Vec<(String, String)>,
+}
+
+/// A question that was asked.
+#[derive(Clone, Serialize)]
+pub struct Asked {
+    /// The link for the person
+    pub authorization_url: String,
+    /// The name of the session
+    pub session_uri: String,
+    /// In seconds
+    pub expires_in: Seconds,
+}
+
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Asked")
+    }
+}
+
+/// The name of a session, as its link and its agent have it: which one it is, and a secret.
+#[derive(Clone)]
+pub struct SessionName {
+    /// Its id
+    pub id: String,
+    secret: String,
+}
+
+impl std::fmt::Debug for SessionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SessionName({})", self.id)
+    }
+}
+
+impl SessionName {
+    fn new(app: &App) -> Self {
+        Self {
+            id: new_id(&app.clock, &app.random),
+            secret: app.random.secret(),
+        }
+    }
+
+    /// Reads the end of a link, or a whole `session_uri`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix(SESSION_PREFIX).unwrap_or(text);
+        let (id, secret) = text.split_at_checked(32)?;
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        (secret.len() == 43 && is_plain(id) && is_plain(secret)).then(|| Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        })
+    }
+
+    /// The end of the link.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}{}", self.id, self.secret)
+    }
+
+    fn secret_hash(&self) -> String {
+        sha256_text(&self.secret)
+    }
+
+    /// Whether it is the name of this session.
+    #[must_use]
+    pub fn is_of(&self, session: &ConnectionSession) -> bool {
+        session.id == self.id && equal(session.secret_hash.as_bytes(), self.secret_hash().as_bytes())
+    }
+}
+
+const RETURN_URI: &str = "return_uri is none of the workload's: it must be one of its return_uris, exactly";
+const STATE: &str = "state has more than 4096 characters";
+const PARAMETERS: &str = "there are more than 20 parameters, or one has more than 1000 characters";
+
+/// Asks a person, by a link that the agent gives them.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn ask(
+    app: &App,
+    agent: &Agent,
+    user_id: &str,
+    provider: &Provider,
+    scope: Scope,
+    new: NewSession,
+) -> Result<Given, Fault> {
+    if !new.return_uri.as_ref().is_none_or(|uri| agent.workload.return_uris.contains(uri)) {
+        return Ok(Given::Refused(RETURN_URI));
+    }
+    if new.custom_state.as_ref().is_some_and(|state| state.chars().count() > MAX_STATE) {
+        return Ok(Given::Refused(STATE));
+    }
+    let is_long = |(name, value): &(String, String)| name.len() > MAX_PARAMETER || value.len() > MAX_PARAMETER;
+    if new.parameters.len() > MAX_PARAMETERS || new.parameters.iter().any(is_long) {
+        return Ok(Given::Refused(PARAMETERS));
+    }
+    let now = app.now();
+    if app.store.read().await?.count_waiting_sessions(user_id, now).await? >= MAX_WAITING {
+        return Ok(Given::TooMany);
+    }
+    let name = SessionName::new(app);
+    let session = ConnectionSession {
+        id: name.id.clone(),
+        secret_hash: name.secret_hash(),
+        workload: agent.workload.name.clone(),
+        workload_id: agent.workload.id.clone(),
+        user_id: user_id.to_owned(),
+        provider_id: provider.id.clone(),
+        scope,
+        parameters: new.parameters,
+        return_uri: new.return_uri,
+        custom_state: new.custom_state,
+        status: Status::Pending,
+        departure: None,
+        failure: None,
+        connection_id: None,
+        created_at: now,
+        expires_at: now + LIFETIME,
+    };
+    let mut tx = app.store.begin().await?;
+    if !tx.insert_connection_session(&session).await? {
+        return Err(Fault::internal("two sessions with one id"));
+    }
+    tx.record(about(app, EventKind::ConnectionAsked, &session)).await?;
+    tx.commit().await?;
+    Ok(Given::Question(Asked {
+        authorization_url: app.issuer.endpoint(&format!("/connect/{}", name.text())),
+        session_uri: format!("{SESSION_PREFIX}{}", name.text()),
+        expires_in: LIFETIME,
+    }))
+}
+
+/// An event about a session.
+pub(super) fn about(app: &App, kind: EventKind, session: &ConnectionSession) -> crate::model::event::Event {
+    app.event(kind)
+        .subject(&session.user_id)
+        .target(&session.id)
+        .detail("workload", session.workload.as_str())
+        .detail("provider", session.provider_id.as_str())
+}
+
+/// The session of this name, if it is this agent's for this person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(app: &App, agent: &Agent, name: &SessionName) -> Result<Option<ConnectionSession>, Fault> {
+    let found = app.store.read().await?.connection_session(&name.id).await?;
+    Ok(found.filter(|session| {
+        let is_for = agent.user_id.as_ref().is_none_or(|user_id| *user_id == session.user_id);
+        name.is_of(session) && session.workload_id == agent.workload.id && is_for
+    }))
+}
+
+/// Takes a question back; false when it is over, or there is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cancel(app: &App, agent: &Agent, name: &SessionName) -> Result<bool, Fault> {
+    let Some(session) = find(app, agent, name).await? else {
+        return Ok(false);
+    };
+    let mut tx = app.store.begin().await?;
+    if !tx.cancel_connection_session(&session.id, app.now()).await? {
+        return Ok(false);
+    }
+    tx.record(about(app, EventKind::ConnectionCancelled, &session)).await?;
+    tx.commit().await?;
+    app.waiting.wake(&session.id);
+    Ok(true)
+}

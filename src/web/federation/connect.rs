@@ -1,0 +1,167 @@
+//! `/connect/…`: where a person decides whether an agent may use their account at a provider.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use askama::Template;
+
+use crate::federation::vault::Trouble;
+use crate::federation::vault::consent::{self, Arrived, Departed, Opened, Question};
+use crate::federation::vault::sessions::{SESSION_PREFIX, SessionName};
+use crate::identity::form_token::Form;
+use crate::identity::session::SignedIn;
+use crate::protocol::error::invalid_request;
+use crate::protocol::redirect_uri::{display_host, with_query};
+use crate::web::call::Call;
+use crate::web::error::{Error, RelayError};
+use crate::web::pages::{self, FormToken, Page};
+
+#[derive(Template)]
+#[template(path = "connect.html")]
+struct ConnectPage {
+    page: Page,
+    csrf: String,
+    /// Where the form goes, and where somebody else signs in
+    action: String,
+    other_account: String,
+    username: String,
+    agent: String,
+    client: String,
+    provider: String,
+    /// Where they go on to
+    host: String,
+    scopes: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "connected.html")]
+struct ConnectedPage {
+    page: Page,
+    is_done: bool,
+    problem: &'static str,
+    agent: String,
+    provider: String,
+    account: String,
+    return_uri: Option<String>,
+}
+
+/// `/connect/{session}`: the question, and the answer to it.
+pub async fn connect(call: Call) -> Result<HttpResponse, Error> {
+    let name = SessionName::parse(&call.segment("session")?).ok_or(RelayError::Gone)?;
+    let visitor = call.visitor().await?;
+    let question = match consent::open(&call.app, &name, visitor.as_ref()).await? {
+        Opened::Question(question) => question,
+        Opened::Gone => return Err(RelayError::Gone.into()),
+        Opened::SignInNeeded => return Err(Error::SignInNeeded(format!("/connect/{}", name.text()))),
+        Opened::SomebodyElse => return Err(RelayError::FlowOfSomebodyElse.into()),
+    };
+    if call.is_post() {
+        answer(&call, &question, visitor.as_ref()).await
+    } else {
+        show(&call, &name, &question, visitor.as_ref()).await
+    }
+}
+
+async fn show(call: &Call, name: &SessionName, question: &Question, visitor: Option<&SignedIn>) -> Result<HttpResponse, Error> {
+    let destination = match consent::destination(&call.app, question).await? {
+        Ok(destination) => destination,
+        Err(trouble) => return Err(troubled(&trouble)),
+    };
+    let token = FormToken::new(call, Form::Connect, visitor);
+    let action = format!("/connect/{}", name.text());
+    let page = ConnectPage {
+        page: Page::new(&call.app),
+        csrf: token.text().to_owned(),
+        other_account: format!("/login?prompt=login&next={}", percent_encoding::utf8_percent_encode(&action, percent_encoding::NON_ALPHANUMERIC)),
+        action,
+        username: visitor.map(|visitor| visitor.user.settings.username.clone()).unwrap_or_default(),
+        agent: question.workload.label().to_owned(),
+        client: question.client_name.clone(),
+        provider: question.provider.name.clone(),
+        host: display_host(destination.as_str()),
+        scopes: question.session.scope.iter().map(str::to_owned).collect(),
+    };
+    // The form leads to the provider, and that may lead to wherever people sign in there.
+    pages::client_page(StatusCode::OK, &page, token, None, Some(destination.as_str()))
+}
+
+async fn answer(call: &Call, question: &Question, visitor: Option<&SignedIn>) -> Result<HttpResponse, Error> {
+    let fields = call.own_form(Form::Connect, visitor)?;
+    match fields.get("decision")? {
+        Some("allow") => {
+            let (browser, cookie) = call.browser();
+            match consent::depart(&call.app, question, &browser).await? {
+                Departed::To(address) => {
+                    let mut response = HttpResponse::SeeOther();
+                    response.insert_header((LOCATION, address));
+                    if let Some(cookie) = cookie {
+                        response.cookie(cookie);
+                    }
+                    Ok(response.finish())
+                }
+                Departed::Gone => Err(RelayError::Gone.into()),
+                Departed::Trouble(trouble) => Err(troubled(&trouble)),
+            }
+        }
+        Some("deny") => {
+            if !consent::decline(&call.app, question).await? {
+                return Err(RelayError::Gone.into());
+            }
+            connected(call, question, Err("You said no."))
+        }
+        _ => Err(invalid_request("the decision must be allow or deny").into()),
+    }
+}
+
+/// `GET /connect/callback/{provider}`: the person comes back from there.
+pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
+    // A provider sends a person here. Pictures and frames of other pages do not, whatever they are meant to achieve.
+    let is = |name, expected| call.header(name).is_none_or(|value| value == expected);
+    if !is("sec-fetch-mode", "navigate") || !is("sec-fetch-dest", "document") {
+        return Err(RelayError::Rejected(invalid_request("this address is for people whom a provider sends back")).into());
+    }
+    let provider = call.segment("provider")?;
+    let query = call.query().map_err(RelayError::Rejected)?;
+    let visitor = call.visitor().await?;
+    let browser = call.known_browser();
+    match consent::arrive(&call.app, &provider, &query, visitor.as_ref(), browser.as_ref()).await? {
+        Arrived::Done(question, account) => connected(&call, &question, Ok(&account.label)),
+        Arrived::Failed(question, problem) => connected(&call, &question, Err(problem)),
+        // Whoever is not signed in any more begins again: the code must stand in no other address.
+        Arrived::Gone | Arrived::SignInNeeded => Err(RelayError::Gone.into()),
+        Arrived::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
+    }
+}
+
+fn connected(call: &Call, question: &Question, outcome: Result<&str, &'static str>) -> Result<HttpResponse, Error> {
+    let page = ConnectedPage {
+        page: Page::new(&call.app),
+        is_done: outcome.is_ok(),
+        problem: outcome.err().unwrap_or_default(),
+        agent: question.workload.label().to_owned(),
+        provider: question.provider.name.clone(),
+        account: outcome.unwrap_or_default().to_owned(),
+        return_uri: back(question),
+    };
+    pages::ok(&page, None)
+}
+
+/// Where the person goes on, with what the agent knows the session by.
+fn back(question: &Question) -> Option<String> {
+    let uri = question.session.return_uri.as_deref()?;
+    let session_uri = format!("{SESSION_PREFIX}{}", question.name);
+    let mut parameters = vec![("session_id", session_uri.as_str())];
+    if let Some(state) = &question.session.custom_state {
+        parameters.push(("state", state));
+    }
+    Some(with_query(uri, &parameters))
+}
+
+/// A provider that cannot be talked to now.
+pub(super) fn troubled(trouble: &Trouble) -> Error {
+    match trouble {
+        Trouble::Later(seconds) => RelayError::ProviderAway(*seconds),
+        Trouble::Unusable(_) => RelayError::ProviderUnusable,
+    }
+    .into()
+}

@@ -1,0 +1,140 @@
+//! `/api/vault/…`: agents ask for tokens, and look what became of their questions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::federation::vault::ask::{self, Given, Wanted};
+use crate::federation::vault::sessions::{self, NewSession, SessionName};
+use crate::federation::workloads::{self, Agent};
+use crate::model::connection_session::{ConnectionSession, Status};
+use crate::model::event::Actor;
+use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
+use crate::protocol::scope::Scope;
+use crate::web::call::Call;
+use crate::web::error::{Error, RelayError};
+
+use super::connect::troubled;
+use super::read;
+
+/// The longest time that a request waits for a person.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+/// How often it is looked meanwhile what has happened on other nodes.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenRequest {
+    provider: String,
+    #[serde(default)]
+    scope: String,
+    account: Option<String>,
+    #[serde(default)]
+    force: bool,
+    return_uri: Option<String>,
+    state: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, String>,
+}
+
+/// `POST /api/vault/token`
+pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
+    let agent = agent(&mut call).await?;
+    let body: TokenRequest = read(&call)?;
+    let scope = if body.scope.trim().is_empty() {
+        Scope::default()
+    } else {
+        Scope::parse(&body.scope)?
+    };
+    let wanted = Wanted {
+        provider: body.provider,
+        scope,
+        account: body.account,
+        is_forced: body.force,
+        session: NewSession {
+            return_uri: body.return_uri,
+            custom_state: body.state,
+            parameters: body.parameters.into_iter().collect(),
+        },
+    };
+    match ask::token(&call.app, &agent, wanted).await? {
+        Given::Token(token) => Ok(HttpResponse::Ok().json(token)),
+        Given::Question(asked) => Ok(HttpResponse::Accepted().json(json!({
+            "status": "consent_required",
+            "authorization_url": asked.authorization_url,
+            "session_uri": asked.session_uri,
+            "expires_in": asked.expires_in,
+        }))),
+        Given::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
+        Given::TooMany => Err(RelayError::SlowDown(60).into()),
+        Given::Trouble(trouble) => Err(troubled(&trouble)),
+    }
+}
+
+/// `GET /api/vault/session?uri=…`, with `wait=` as a long poll
+pub async fn session(mut call: Call) -> Result<HttpResponse, Error> {
+    let agent = agent(&mut call).await?;
+    let name = named(&call)?;
+    let until = tokio::time::Instant::now() + patience(&call)?;
+    loop {
+        let found = sessions::find(&call.app, &agent, &name).await?;
+        let session = found.ok_or(RelayError::NoSession)?;
+        let status = session.status_at(call.app.now());
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        if status.is_over() || left.is_zero() {
+            return Ok(HttpResponse::Ok().json(shown(&session, status)));
+        }
+        tokio::time::sleep(INTERVAL.min(left)).await;
+    }
+}
+
+/// `DELETE /api/vault/session?uri=…`
+pub async fn cancel(mut call: Call) -> Result<HttpResponse, Error> {
+    let agent = agent(&mut call).await?;
+    if sessions::cancel(&call.app, &agent, &named(&call)?).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(RelayError::NoSession.into())
+    }
+}
+
+fn shown(session: &ConnectionSession, status: Status) -> serde_json::Value {
+    let mut shown = json!({ "status": status.as_str(), "provider": session.provider_id, "scope": session.scope });
+    if let Some(id) = &session.connection_id {
+        shown["connection_id"] = json!(id);
+    }
+    if let Some(failure) = &session.failure {
+        shown["failure"] = json!(failure);
+    }
+    shown
+}
+
+/// The agent that sends a request; what it does is done by its client.
+async fn agent(call: &mut Call) -> Result<Agent, Error> {
+    let token = call.bearer().unwrap_or_default();
+    let found = workloads::verify(&call.app, token).await?;
+    let agent = found.ok_or_else(|| {
+        let text = "a workload access token is needed, as POST /api/vault/workload-token gives it; this one is unknown or has expired";
+        Refusal::new(ErrorCode::InvalidToken, text)
+    })?;
+    call.app = call.app.acting_as(Actor::Client(agent.workload.client_id.clone()));
+    Ok(agent)
+}
+
+fn named(call: &Call) -> Result<SessionName, Error> {
+    let query = call.query()?;
+    let uri = query.require("uri")?;
+    SessionName::parse(uri).ok_or(RelayError::NoSession.into())
+}
+
+fn patience(call: &Call) -> Result<Duration, Error> {
+    let query = call.query()?;
+    let Some(text) = query.get("wait")? else {
+        return Ok(Duration::ZERO);
+    };
+    let seconds = text.parse().map_err(|_| invalid_request("wait must be a whole number of seconds"))?;
+    Ok(Duration::from_secs(seconds).min(MAX_WAIT))
+}
