@@ -36,3 +36,4 @@ mod security;
 mod settings;
 mod store;
 mod support;
+mod vault;
