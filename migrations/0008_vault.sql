@@ -15,6 +15,8 @@ CREATE TABLE providers (
 -- Agents, each owned by a client.
 CREATE TABLE workloads (
     name VARCHAR(255) NOT NULL PRIMARY KEY,
+    -- Another one of the same name has another id
+    id VARCHAR(32) NOT NULL,
     client_id VARCHAR(255) NOT NULL,
     -- What the operator or the client decides, as JSON
     settings TEXT NOT NULL,
@@ -84,3 +86,7 @@ CREATE TABLE connection_sessions (
 );
 CREATE INDEX connection_sessions_expiry ON connection_sessions (expires_at);
 CREATE INDEX connection_sessions_user ON connection_sessions (user_id, id);
+-- A new database gets its scopes when it is first opened.
+INSERT INTO scopes (name, description, claims, is_default, roles, created_at, updated_at, version)
+SELECT 'vault', 'Get tokens of other providers that people keep in the vault of this server', '[]', 0, '[]', updated_at, updated_at, 1
+FROM settings WHERE name = 'initialized' AND NOT EXISTS (SELECT 1 FROM scopes WHERE scopes.name = 'vault');

@@ -10,6 +10,7 @@ use crate::base::random::Random;
 use crate::base::waiting::Waiting;
 use crate::config::live::{InForce, Live};
 use crate::config::{Config, Lifetimes};
+use crate::keys::envelope::Envelope;
 use crate::keys::passwords::Passwords;
 use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub secrets: Secrets,
     /// Signing keys.
     pub keys: KeyRing,
+    /// Encryption of the tokens of connections.
+    pub envelope: Envelope,
     /// Password hashing.
     pub passwords: Passwords,
     /// The way out for strangers: documents of clients that are not known yet.
@@ -100,6 +103,7 @@ impl App {
     pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
+        let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone());
         let issuer = config.issuer();
         let live = Live::new(&config);
         let parts = Arc::new(Parts {
@@ -109,6 +113,7 @@ impl App {
             store,
             secrets,
             keys,
+            envelope,
             passwords,
             known_fetch: fetch.apart(),
             operator_fetch: fetch.apart(),

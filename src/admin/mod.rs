@@ -19,12 +19,15 @@ pub mod settings;
 pub mod signing_keys;
 pub mod stats;
 pub mod users;
+pub mod vault_keys;
 pub mod warnings;
+pub mod workloads;
 
 use std::borrow::Cow;
 
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::federation::workloads::WorkloadError;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
 use crate::oauth::initial_access_tokens::TokenError;
@@ -142,6 +145,17 @@ impl From<ResourceError> for AdminError {
             ResourceError::Taken(_) => Self::taken("identifier", error.to_string()),
             ResourceError::Changed => Self::Changed,
             ResourceError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<WorkloadError> for AdminError {
+    fn from(error: WorkloadError) -> Self {
+        match error {
+            WorkloadError::Invalid(invalid) => invalid.into(),
+            WorkloadError::Taken(_) => Self::taken("name", error.to_string()),
+            WorkloadError::Changed => Self::Changed,
+            WorkloadError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::admin::vault_keys;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -207,6 +208,15 @@ async fn check_installation(config: &Config, report: &mut Report) {
             format!("no key signs {}: run gatehouse key rotate --now", missing.join(", ")),
         );
     }
+    match vault_keys::missing(&app).await {
+        Ok(None) => report.ok("vault", "the key of every connection is there"),
+        Ok(Some(problem)) => report.warn("vault", problem),
+        Err(fault) => report.error("vault", fault.to_string()),
+    }
+    #[cfg(unix)]
+    if let Some(file) = config.vault_keys_file().filter(|file| is_open_to_others(file)) {
+        report.warn("vault", format!("{} can be read by others: chmod 600 {0}", file.display()));
+    }
     match admin_token::is_setup_open(&app).await {
         Ok(false) => report.ok("set-up", "done"),
         Ok(true) => report.warn(
@@ -223,6 +233,13 @@ async fn check_installation(config: &Config, report: &mut Report) {
         ),
         Err(fault) => report.error("token", fault.to_string()),
     }
+}
+
+/// Whether a file can be read by others than its owner.
+#[cfg(unix)]
+fn is_open_to_others(file: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
 /// The secret file must be its owner's alone.

@@ -25,6 +25,7 @@ mod scope;
 mod seed;
 mod serve;
 mod user;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,6 +99,9 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Fill the database with demo users and clients; never in production
     Seed(seed::Args),
     /// Replace the admin token
@@ -222,6 +226,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Scope(command) => scope::run(&app, command).await.map(done),
         Command::Resource(command) => resource::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Vault(command) => vault::run(&app, command).await,
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
         Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
         Command::Audit(command) => audit::run(&app, command).await,

@@ -15,13 +15,14 @@ pub(crate) use values::seconds;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
 
 use crate::base::clock::Seconds;
+use crate::keys::envelope::KeyEncryptionKey;
 use crate::keys::passwords::PasswordCost;
 use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
@@ -146,6 +147,9 @@ pub struct Config {
     pub password_threads: usize,
     /// How many may wait.
     pub password_queue: usize,
+    /// The operator's keys for the tokens of connections, of which the first one seals; none unless there is a file.
+    pub vault_keys: Vec<KeyEncryptionKey>,
+    vault_keys_file: Option<PathBuf>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     /// The callback relay.
@@ -202,6 +206,8 @@ impl Default for Config {
             },
             password_threads: cores,
             password_queue: 1024,
+            vault_keys: Vec::new(),
+            vault_keys_file: None,
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),
@@ -263,6 +269,12 @@ impl Config {
             }
         };
         self.registration.policy.unwrap_or_else(usual)
+    }
+
+    /// The file of [`Self::vault_keys`].
+    #[must_use]
+    pub fn vault_keys_file(&self) -> Option<&Path> {
+        self.vault_keys_file.as_deref()
     }
 
     /// How to open the store.

@@ -7,7 +7,10 @@ use crate::protocol::scope::Scope;
 use crate::store::DatabaseUrl;
 
 use super::relay::{self, CompletionUrl};
-use super::values::{boolean, duration, log_level, network, number, registration_scope, seconds, secret, secret_file, show_seconds};
+use super::values::{
+    boolean, duration, log_level, network, number, registration_scope, seconds, secret, secret_file, show_seconds, shown_path,
+    shown_secret, vault_keys,
+};
 use super::{AuditLog, Config, LogFormat, RegistrationPolicy};
 
 /// The fewest characters of an admin token that the operator chooses.
@@ -77,14 +80,6 @@ macro_rules! setting {
             ..setting!($key, $env, $value, $help, |$config, $text| $set, |$shown| { $show })
         }
     };
-}
-
-fn shown_path(path: Option<&std::path::PathBuf>) -> String {
-    path.map(|path| path.display().to_string()).unwrap_or_default()
-}
-
-fn shown_secret(is_set: bool) -> String {
-    if is_set { "REDACTED".to_owned() } else { String::new() }
 }
 
 const HOUR: i64 = 3600;
@@ -422,6 +417,14 @@ pub const SETTINGS: &[Setting] = &[
         "Issuers besides this server whose JWTs name people here: ISSUER AUDIENCE CLAIM, separated by commas; CLAIM is sub, preferred_username (the user name) or email",
         |config, text| config.relay.user_issuers = relay::user_issuers(text)?,
         |config| relay::show_user_issuers(&config.relay.user_issuers)
+    ),
+    setting!(
+        "vault_keys_file",
+        "GATEHOUSE_VAULT_KEYS_FILE",
+        "FILE",
+        "Keys for the tokens of connections, a line each: a name, and 32 bytes in base64; the first one seals, all open. Unless set, a key that is derived from APP_SECRET",
+        |config, text| (config.vault_keys, config.vault_keys_file) = (vault_keys(text)?, Some(text.into())),
+        |config| shown_path(config.vault_keys_file.as_ref())
     ),
     setting!(
         "password_memory",

@@ -1,13 +1,15 @@
 //! Reading and showing the values of settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::base::clock::Seconds;
+use crate::keys::envelope::{KeyEncryptionKey, parse_keys};
 use crate::protocol::claims::SERVER_SCOPES;
 use crate::protocol::scope::Scope;
 
@@ -79,6 +81,22 @@ pub fn secret(text: &str, least: usize) -> Result<SecretString, String> {
 pub fn secret_file(path: &str, least: usize) -> Result<SecretString, String> {
     let text = std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
     secret(text.trim_end_matches(['\r', '\n']), least)
+}
+
+/// The keys of a file for the tokens of connections.
+pub fn vault_keys(path: &str) -> Result<Vec<KeyEncryptionKey>, String> {
+    let text = std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
+    parse_keys(&Zeroizing::new(text)).map_err(|problem| format!("{path}: {problem}"))
+}
+
+/// A path, if it is set.
+pub fn shown_path(path: Option<&PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// That a secret is set, if it is.
+pub fn shown_secret(is_set: bool) -> String {
+    if is_set { "REDACTED".to_owned() } else { String::new() }
 }
 
 /// `Targets` takes a word that is no level for the name of a target, so a typing error would pass.

@@ -17,11 +17,10 @@ use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::config::relay::CompletionUrl;
-use crate::identity::quota::Quota;
 use crate::identity::session::SignedIn;
 use crate::model::event::{Actor, EventKind};
 use crate::model::user_binding::{LIFETIME, OPEN, REPLAY_MEMORY, UserBinding};
-use crate::protocol::error::{Refusal, invalid_grant, invalid_request};
+use crate::protocol::error::{Refusal, invalid_request};
 use crate::store::Tx;
 
 use super::program::Program;
@@ -83,26 +82,15 @@ pub async fn bind(app: &App, program: &Program, user_token: &str, session: Optio
     Ok(Binding::Bound(LIFETIME))
 }
 
-/// Counts and notes a token that names nobody: only those are counted, because agents pass on what their users bring.
+/// Counts and notes a token that names nobody.
 async fn refuse_token(app: &App, program: &Program) -> Result<Binding, Fault> {
     let owner = program.owner();
-    let quota = Quota::of_refused_binding(app, owner.client_id().unwrap_or_default());
-    let mut connection = app.store.read().await?;
-    if let Some(seconds) = quota.exceeded_for(&mut connection, app.now()).await? {
-        return Ok(Binding::TooMany(seconds));
-    }
-    drop(connection);
     let event = app.event(EventKind::FlowRefused).refused().by(program.actor());
     let event = event.client_if_any(owner.client_id()).detail("reason", "user token");
-    let mut tx = app.store.begin().await?;
-    if let Some(seconds) = quota.spend(&mut tx, app.now()).await? {
-        return Ok(Binding::TooMany(seconds));
-    }
-    tx.record(event).await?;
-    tx.commit().await?;
-    Ok(Binding::Refused(invalid_grant(
-        "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else",
-    )))
+    Ok(match user_tokens::refuse(app, owner.client_id(), event).await? {
+        Err(seconds) => Binding::TooMany(seconds),
+        Ok(refusal) => Binding::Refused(refusal),
+    })
 }
 
 /// What completing came to.

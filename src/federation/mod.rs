@@ -1,14 +1,18 @@
 //! What happens between this server and other providers: the callback relay, for programs that cannot receive a
-//! redirect themselves, and flows of agents that end at the browser of their person.
+//! redirect themselves, flows of agents that end at the browser of their person, and what people give agents elsewhere.
 //!
 //! - `program`: which program it is that uses them
 //! - `relay`: a program announces a redirect, a provider sends it, the program collects it
 //! - `user_tokens`: for whom an agent acts, by a verified JWT
 //! - `upstream`: this server as the client of other providers
 //! - `flows`: an agent binds a flow to a person, the person completes it in their browser
+//! - `workloads`: the agents of clients, and the tokens by which they act for a person or for themselves
+//! - `connections`: what people gave agents at other providers
 
+pub mod connections;
 pub mod flows;
 pub mod program;
 pub mod relay;
 pub mod upstream;
 pub mod user_tokens;
+pub mod workloads;

@@ -1,4 +1,5 @@
-//! Which program uses the relay, or binds a flow: a client that an operator gave the scope `relay`, or whoever holds the admin token.
+//! Which program uses the relay, binds a flow, or gets tokens for its workloads: a client that an operator gave the scope
+//! for that (`relay`, `vault`), or whoever holds the admin token.
 //!
 //! A client proves who it is with its secret (`Authorization: Basic`) or with an access token that it got for itself.
 //! A token that acts for a person never counts: the person did not ask for it.
@@ -12,11 +13,10 @@ use crate::model::client::Client;
 use crate::model::event::Actor;
 use crate::oauth::client_authentication;
 use crate::oauth::verify;
-use crate::protocol::claims::RELAY;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{ErrorCode, Refusal};
 
-/// A program that may use the relay.
+/// A program that may use the relay or the vault.
 #[derive(Clone, Debug)]
 pub enum Program {
     /// A client with the scope
@@ -69,11 +69,11 @@ pub enum Denied {
     ScopeMissing,
 }
 
-/// Finds out which program it is.
+/// Finds out which program it is; a client needs `scope`, which is one of this server's own.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Program, Denied>, Fault> {
+pub async fn authenticate(app: &App, shown: Shown<'_>, scope: &str) -> Result<Result<Program, Denied>, Fault> {
     match shown {
         Shown::AdminToken(token) => Ok(match Box::pin(admin_token::verify_throttled(app, token)).await? {
             Verdict::Right => Ok(Program::AdminToken),
@@ -82,15 +82,15 @@ pub async fn authenticate(app: &App, shown: Shown<'_>) -> Result<Result<Program,
         }),
         Shown::Credentials(credentials) => Ok(match client_authentication::authenticate(app, &credentials).await? {
             // A public client only says who it is.
-            Ok(client) if !client.is_public() && client.may_use_relay() => Ok(Program::Client(Box::new((*client).clone()))),
+            Ok(client) if !client.is_public() && client.may_use(scope) => Ok(Program::Client(Box::new((*client).clone()))),
             Ok(_) => Err(Denied::ScopeMissing),
             Err(refusal) => Err(Denied::Unknown(refusal)),
         }),
-        Shown::Bearer(token) => Box::pin(by_access_token(app, token)).await,
+        Shown::Bearer(token) => Box::pin(by_access_token(app, token, scope)).await,
     }
 }
 
-async fn by_access_token(app: &App, token: &str) -> Result<Result<Program, Denied>, Fault> {
+async fn by_access_token(app: &App, token: &str, scope: &str) -> Result<Result<Program, Denied>, Fault> {
     let Some(live) = verify::access_token(app, token).await? else {
         let refusal = Refusal::new(
             ErrorCode::InvalidToken,
@@ -98,13 +98,13 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Program, Denie
         );
         return Ok(Err(Denied::Unknown(refusal)));
     };
-    if live.claims.grant_id().is_some() || !live.scope.contains(RELAY) {
+    if live.claims.grant_id().is_some() || !live.scope.contains(scope) {
         return Ok(Err(Denied::ScopeMissing));
     }
     // What the client may have now counts, not what it had when the token was made.
     let client = app.store.read().await?.client(&live.claims.client_id).await?;
     Ok(client
-        .filter(Client::may_use_relay)
+        .filter(|client| client.may_use(scope))
         .map(|client| Program::Client(Box::new(client)))
         .ok_or(Denied::ScopeMissing))
 }

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
+use crate::identity::quota::Quota;
+use crate::model::event::Event;
 use crate::model::user::{User, normalize_email, normalize_username};
 use crate::oauth::signatures::is_signed_by_one_of;
 use crate::oauth::verify;
 use crate::outside::Wanted;
+use crate::protocol::error::{Refusal, invalid_grant};
 use crate::protocol::jwks::KeySet;
 use crate::protocol::user_token::{AccountClaim, UserIssuer, UserToken};
 
@@ -39,6 +43,29 @@ pub async fn named(app: &App, client_id: Option<&str>, token: &str) -> Result<Na
         Some(sub) => Ok(Named::of(app.store.read().await?.user(&sub).await?)),
         None => foreign_account(app, token).await,
     }
+}
+
+/// Counts and notes that a client showed something which names nobody: only that is counted, because agents pass on what
+/// their users bring. What the client is told; or, without the event, the seconds for which it must not try again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn refuse(app: &App, client_id: Option<&str>, event: Event) -> Result<Result<Refusal, Seconds>, Fault> {
+    let quota = Quota::of_refused_binding(app, client_id.unwrap_or_default());
+    let mut connection = app.store.read().await?;
+    if let Some(seconds) = quota.exceeded_for(&mut connection, app.now()).await? {
+        return Ok(Err(seconds));
+    }
+    drop(connection);
+    let mut tx = app.store.begin().await?;
+    if let Some(seconds) = quota.spend(&mut tx, app.now()).await? {
+        return Ok(Err(seconds));
+    }
+    tx.record(event).await?;
+    tx.commit().await?;
+    Ok(Ok(invalid_grant(
+        "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else",
+    )))
 }
 
 /// The person of a token by this server.

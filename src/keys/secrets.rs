@@ -7,12 +7,15 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::base::digest::MacKey;
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
+
+use super::envelope::KeyEncryptionKey;
 
 /// The fewest characters of an `APP_SECRET`.
 pub const MIN_APP_SECRET: usize = 32;
@@ -48,6 +51,10 @@ pub struct Secrets {
     pub callback: Sealer,
     /// Seals the tokens by which agents name people, while a flow waits for its person.
     pub user_token: Sealer,
+    /// Seals workload access tokens.
+    pub workload_token: Sealer,
+    /// Wraps the data keys of connections, unless the operator has keys for that.
+    pub vault: KeyEncryptionKey,
     /// Seals what the playground of the administration has to remember between its pages.
     pub playground: Sealer,
 }
@@ -89,6 +96,8 @@ impl Secrets {
             device: Sealer::new(&key("device v1")?)?,
             callback: Sealer::new(&key("callback v1")?)?,
             user_token: Sealer::new(&key("user token v1")?)?,
+            workload_token: Sealer::new(&key("workload token v1")?)?,
+            vault: KeyEncryptionKey::new("derived", &Zeroizing::new(key("vault v1")?))?,
             playground: Sealer::new(&key("playground v1")?)?,
         })
     }

@@ -174,10 +174,16 @@ pub struct ClientSettings {
     pub is_disabled: bool,
 }
 
+/// Whether a client with this scope and these grant types may use for itself what a scope of this server lets in to.
+#[must_use]
+pub fn may_use(name: &str, scope: &Scope, grant_types: &[GrantType]) -> bool {
+    scope.contains(name) && grant_types.contains(&GrantType::ClientCredentials)
+}
+
 /// Whether a client with this scope and these grant types may use the callback relay for itself.
 #[must_use]
 pub fn may_use_relay(scope: &Scope, grant_types: &[GrantType]) -> bool {
-    scope.contains(RELAY) && grant_types.contains(&GrantType::ClientCredentials)
+    may_use(RELAY, scope, grant_types)
 }
 
 impl Default for ClientSettings {
@@ -353,6 +359,12 @@ impl Client {
         } else {
             own.min(usual)
         }
+    }
+
+    /// Whether it may use for itself what a scope of this server lets in to.
+    #[must_use]
+    pub fn may_use(&self, name: &str) -> bool {
+        may_use(name, &self.scope, &self.grant_types)
     }
 
     /// Whether it may use the callback relay for itself.

@@ -137,6 +137,11 @@ kinds! {
     FlowBound = "flow.bound": "Flow of an agent bound to a person",
     FlowCompleted = "flow.completed": "Flow of an agent completed by its person",
     FlowRefused = "flow.refused": "Flow of an agent not completed",
+    WorkloadCreated = "workload.created": "Agent added",
+    WorkloadChanged = "workload.changed": "Agent changed",
+    WorkloadDeleted = "workload.deleted": "Agent deleted",
+    WorkloadUserNamed = "workload.user_named": "Agent named a person by their id",
+    WorkloadTokenRefused = "workload.token_refused": "Agent got no token for a person",
 }
 
 impl Serialize for EventKind {

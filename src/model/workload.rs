@@ -24,6 +24,7 @@ pub struct WorkloadSettings {
     /// Whether it may name people by their ids, without a token of theirs
     pub may_name_users: bool,
     /// It gets nothing while this is set
+    #[serde(rename = "disabled")]
     pub is_disabled: bool,
 }
 
@@ -32,6 +33,8 @@ pub struct WorkloadSettings {
 pub struct Workload {
     /// Its name
     pub name: String,
+    /// What it is told apart by from another one that had, or gets, the same name
+    pub id: String,
     /// The client that owns it
     pub client_id: String,
     /// What is decided; its fields can be read from the workload itself
@@ -55,7 +58,11 @@ impl Workload {
     /// What people read.
     #[must_use]
     pub fn label(&self) -> &str {
-        if self.display_name.is_empty() { &self.name } else { &self.display_name }
+        if self.display_name.is_empty() {
+            &self.name
+        } else {
+            &self.display_name
+        }
     }
 
     /// What it may ask for at a provider; `None` when it may ask for nothing there.

@@ -74,16 +74,19 @@ pub const ADMIN_WRITE: &str = "admin:write";
 
 /// The scope that lets a client receive redirects through the callback relay.
 pub const RELAY: &str = "relay";
+/// The scope that lets a client get tokens for its workloads, and with these what people keep in the vault.
+pub const VAULT: &str = "vault";
 
 /// What clients may do at this server itself: name and description. Such a scope is for clients that an operator
 /// made and gave it to; no person can hand it on, and metadata does not announce it.
-pub const SERVER_SCOPES: [(&str, &str); 3] = [
+pub const SERVER_SCOPES: [(&str, &str); 4] = [
     (ADMIN_READ, "See everything in the administration of this server"),
     (ADMIN_WRITE, "Change everything in the administration of this server"),
     (
         RELAY,
         "Receive the redirects of other providers through the callback relay of this server",
     ),
+    (VAULT, "Get tokens of other providers that people keep in the vault of this server"),
 ];
 
 /// Whether a scope is one of [`SERVER_SCOPES`].

@@ -10,6 +10,8 @@ pub const CODE_PREFIX: &str = "ghc_";
 pub const REFRESH_TOKEN_PREFIX: &str = "ghr_";
 /// Prefix of opaque access tokens.
 pub const ACCESS_TOKEN_PREFIX: &str = "gha_";
+/// Prefix of workload access tokens.
+pub const WORKLOAD_TOKEN_PREFIX: &str = "ghw_";
 
 /// An authorization code: the grant's id and 192 random bits. Only its digest is stored.
 #[derive(Clone, PartialEq, Eq)]

@@ -269,7 +269,17 @@ impl Tx {
             .map(drop)
     }
 
-    /// Removes a client with its grants and consents; false when there is none.
+    /// Holds a client's row until the transaction ends, so that what is added to it cannot outlive it unseen. False when
+    /// it is gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_client(&mut self, id: &str) -> Result<bool, Fault> {
+        let held = self.query(sql!("UPDATE clients SET updated_at = updated_at WHERE id = $1"));
+        Ok(held.text(id).execute().await? == 1)
+    }
+
+    /// Removes a client with its grants, consents and workloads; false when there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -282,7 +292,10 @@ impl Tx {
             .text(id)
             .execute()
             .await?;
-        Ok(self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await? == 1)
+        let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;
+        // Whoever adds one holds the client's row until it is written.
+        self.delete_workloads_of(id).await?;
+        Ok(deleted == 1)
     }
 }
 

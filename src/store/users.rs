@@ -320,6 +320,16 @@ impl Tx {
         Ok(held == 1)
     }
 
+    /// Holds a user's row until the transaction ends, so that what is added for them cannot outlive them unseen. False
+    /// when they are gone or disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_user(&mut self, user_id: &str) -> Result<bool, Fault> {
+        let held = self.query(sql!("UPDATE users SET updated_at = updated_at WHERE id = $1 AND is_disabled = 0"));
+        Ok(held.text(user_id).execute().await? == 1)
+    }
+
     /// Sets a password hash and nothing else; false when there is no such user.
     ///
     /// # Errors
@@ -369,7 +379,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a user with their sessions, grants and consents; false when there is none.
+    /// Removes a user with their sessions, grants, consents and connections; false when there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -381,6 +391,10 @@ impl Tx {
         ] {
             self.query(statement).text(user_id).execute().await?;
         }
-        Ok(self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await? == 1)
+        let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
+        // Whoever adds one holds the user's row until it is written.
+        let connections = self.query(sql!("DELETE FROM connections WHERE user_id = $1"));
+        connections.text(user_id).execute().await?;
+        Ok(deleted == 1)
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of the callback relay and of flows of agents.
+//! Errors of the callback relay, of flows of agents and of their tokens.
 
 use actix_web::http::StatusCode;
 
@@ -6,13 +6,17 @@ use super::Answer;
 use crate::protocol::claims::RELAY;
 use crate::protocol::error::{ErrorCode, Refusal};
 
-/// What goes wrong at the callback relay, and with flows of agents.
+/// What goes wrong at the callback relay, with flows of agents, and with tokens of workloads.
 #[derive(Debug)]
 pub enum RelayError {
-    /// A program does not say which one it is.
-    NoProgram,
-    /// A client has not the scope.
-    ScopeMissing,
+    /// A program does not say which one it is, where clients need this scope.
+    NoProgram(&'static str),
+    /// A client has not this scope.
+    ScopeMissing(&'static str),
+    /// A client has no workload of this name.
+    NoWorkload,
+    /// A workload that may not have what it asks for, and why.
+    WorkloadDenied(&'static str),
     /// There is no callback for whoever asks.
     NoCallback,
     /// Too many requests of a program wait already.
@@ -40,8 +44,8 @@ pub enum RelayError {
 /// How to authenticate (RFC 9110 §11.6.1: two challenges in one header; RFC 6750 §3).
 pub(super) fn challenge(realm: &str, error: &RelayError) -> Option<String> {
     match error {
-        RelayError::NoProgram => Some(format!("Basic realm=\"{realm}\", charset=\"UTF-8\", Bearer realm=\"{realm}\"")),
-        RelayError::ScopeMissing => Some(format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{RELAY}\"")),
+        RelayError::NoProgram(_) => Some(format!("Basic realm=\"{realm}\", charset=\"UTF-8\", Bearer realm=\"{realm}\"")),
+        RelayError::ScopeMissing(scope) => Some(format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"{scope}\"")),
         _ => None,
     }
 }
@@ -49,22 +53,37 @@ pub(super) fn challenge(realm: &str, error: &RelayError) -> Option<String> {
 const START_AGAIN: &str = "Close this page, go back to the program that sent you, and start again.";
 
 /// The answer to an error of the relay.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each error")]
 pub(super) fn answer(error: &RelayError) -> Answer {
     let plain = |status, code, description: &str, title| Answer::new(status, code, description, title, None);
     let page = |status, description: &str, title, advice| Answer::new(status, ErrorCode::InvalidRequest, description, title, Some(advice));
     match error {
-        RelayError::NoProgram => plain(
-            StatusCode::UNAUTHORIZED,
-            ErrorCode::InvalidClient,
-            "credentials are missing: the id and secret of a client with the scope relay (Basic), an access token that it got for itself (Bearer), or X-Admin-Token; whoever collects may send X-Callback-Verifier instead",
-            "Credentials are missing",
-        ),
-        RelayError::ScopeMissing => plain(
+        RelayError::NoProgram(scope) => {
+            let credentials =
+                format!("the id and secret of a client with the scope {scope} (Basic), an access token that it got for itself (Bearer)");
+            let description = if *scope == RELAY {
+                format!("credentials are missing: {credentials}, or X-Admin-Token; whoever collects may send X-Callback-Verifier instead")
+            } else {
+                format!("credentials are missing: {credentials}")
+            };
+            let code = ErrorCode::InvalidClient;
+            plain(StatusCode::UNAUTHORIZED, code, &description, "Credentials are missing")
+        }
+        RelayError::ScopeMissing(scope) => plain(
             StatusCode::FORBIDDEN,
             ErrorCode::InsufficientScope,
-            "this is for clients that an operator gave the grant client_credentials and the scope relay, with a token for themselves",
-            "The scope relay is missing",
+            &format!(
+                "this is for clients that an operator gave the grant client_credentials and the scope {scope}, with a token for themselves"
+            ),
+            "A scope is missing",
         ),
+        RelayError::NoWorkload => plain(
+            StatusCode::NOT_FOUND,
+            ErrorCode::InvalidRequest,
+            "this client has no workload of this name: an administrator can add it",
+            "No such workload",
+        ),
+        RelayError::WorkloadDenied(why) => plain(StatusCode::FORBIDDEN, ErrorCode::AccessDenied, why, "Not for this workload"),
         RelayError::NoCallback => plain(
             StatusCode::NOT_FOUND,
             ErrorCode::InvalidRequest,

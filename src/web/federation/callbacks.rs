@@ -8,6 +8,7 @@ use actix_web::http::header::LOCATION;
 use crate::federation::relay::collect::{self, Answer, Collection};
 use crate::federation::relay::create::{self, NewCallback};
 use crate::federation::relay::wait::{self, MAX_WAIT, Waited};
+use crate::protocol::claims::RELAY;
 use crate::protocol::error::invalid_request;
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -21,7 +22,7 @@ const MAX_KEY: usize = 255;
 
 /// `POST /api/callbacks`
 pub async fn create(call: Call) -> Result<HttpResponse, Error> {
-    let program = program(&call).await?;
+    let program = program(&call, RELAY).await?;
     let new: NewCallback = read(&call)?;
     let created = create::create(&call.app, &program, &new).await??;
     Ok(HttpResponse::Created()

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::config::relay::CompletionUrl;
 use crate::federation::flows::{self, Binding, Completion};
+use crate::protocol::claims::RELAY;
 use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
 use crate::web::pages::{self, Page};
@@ -29,7 +30,7 @@ struct CompletedPage {
 /// `POST /userIdentifier/token`
 pub async fn bind(call: Call) -> Result<HttpResponse, Error> {
     completion_url(&call)?;
-    let program = program(&call).await?;
+    let program = program(&call, RELAY).await?;
     let body: UserIdentifier = read(&call)?;
     match flows::bind(&call.app, &program, &body.user_token, body.session_id.as_deref()).await? {
         Binding::Bound(seconds) => Ok(HttpResponse::Ok().json(json!({ "status": "bound", "expires_in": seconds }))),

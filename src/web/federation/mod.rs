@@ -1,9 +1,10 @@
-//! The callback relay, and flows of agents: parse, call `crate::federation`, render.
+//! The callback relay, flows of agents and tokens of workloads: parse, call `crate::federation`, render.
 
 pub mod callback;
 pub mod callbacks;
 pub mod events;
 pub mod flows;
+pub mod vault;
 
 use actix_web::http::header::AUTHORIZATION;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,7 @@ use crate::federation::program::{self, Denied, Program, Shown};
 use crate::federation::relay;
 use crate::federation::relay::collect::{Collector, Missing};
 use crate::protocol::callback::State;
+use crate::protocol::claims::RELAY;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
 use crate::protocol::parameters::Parameters;
 use crate::web::admin::ADMIN_TOKEN_HEADER;
@@ -23,11 +25,11 @@ use crate::web::json::json_value;
 /// The header with the verifier of the challenge of a callback.
 const VERIFIER_HEADER: &str = "X-Callback-Verifier";
 
-/// The program that sends a request, if it says who it is.
+/// The program that sends a request, if it says who it is; a client needs `scope`.
 ///
 /// # Errors
 /// When what it shows is wrong, or not enough.
-async fn program_if_any(call: &Call) -> Result<Option<Program>, Error> {
+async fn program_if_any(call: &Call, scope: &'static str) -> Result<Option<Program>, Error> {
     let admin_token = call.credentials_header(ADMIN_TOKEN_HEADER)?;
     let shown = match (admin_token, call.credentials_header(AUTHORIZATION.as_str())?) {
         (Some(token), _) => Shown::AdminToken(token),
@@ -37,21 +39,21 @@ async fn program_if_any(call: &Call) -> Result<Option<Program>, Error> {
             None => Shown::Credentials(Box::new(call.client_credentials(&Parameters::default())?)),
         },
     };
-    let authenticated = program::authenticate(&call.app, shown).await?;
+    let authenticated = program::authenticate(&call.app, shown, scope).await?;
     authenticated.map(Some).map_err(|denied| match denied {
         Denied::Unknown(refusal) => Error::Refusal(refusal),
         Denied::WrongAdminToken => Error::WrongAdministrator,
         Denied::Throttled(seconds) => Error::Throttled(seconds),
-        Denied::ScopeMissing => RelayError::ScopeMissing.into(),
+        Denied::ScopeMissing => RelayError::ScopeMissing(scope).into(),
     })
 }
 
-/// The program that sends a request.
+/// The program that sends a request to something that is for clients with `scope`.
 ///
 /// # Errors
 /// When it is not known which one it is.
-async fn program(call: &Call) -> Result<Program, Error> {
-    program_if_any(call).await?.ok_or(RelayError::NoProgram.into())
+async fn program(call: &Call, scope: &'static str) -> Result<Program, Error> {
+    program_if_any(call, scope).await?.ok_or(RelayError::NoProgram(scope).into())
 }
 
 /// Who wants to collect.
@@ -62,10 +64,10 @@ async fn collector(call: &Call) -> Result<Collector, Error> {
     if let Some(verifier) = call.single_header(VERIFIER_HEADER)? {
         return Ok(Collector::Verifier(verifier.to_owned()));
     }
-    match program_if_any(call).await? {
+    match program_if_any(call, RELAY).await? {
         Some(program) => Ok(Collector::Program(program)),
         None if relay::is_open(&call.app) => Ok(Collector::Anybody),
-        None => Err(RelayError::NoProgram.into()),
+        None => Err(RelayError::NoProgram(RELAY).into()),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The callback relay and the flows of agents.
+//! The callback relay, the flows of agents and their tokens.
 
 use super::{API, BOTH, Cors, DELETE, Feature, GET, NO_BODY, PAGE, POST, Route, handler};
-use crate::web::federation::{callback, callbacks, events, flows};
+use crate::web::federation::{callback, callbacks, events, flows, vault};
 
 /// A row of the relay's API.
 const RELAY: Route = Route {
@@ -59,6 +59,13 @@ pub(super) static ROUTES: &[Route] = &[
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(flows::bind),
+        ..API
+    },
+    Route {
+        path: "/api/vault/workload-token",
+        methods: POST,
+        cors: Cors::Closed,
+        handler: handler!(vault::workload_token),
         ..API
     },
     Route {

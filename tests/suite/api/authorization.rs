@@ -60,6 +60,8 @@ const TABLE: &[(&str, &str, Class)] = &[
     // flows of agents: not there unless they lead somewhere
     ("POST", "/userIdentifier/token", Open(&[404])),
     ("GET", "/oauth2/callback", Open(&[404])),
+    // tokens of workloads: clients prove who they are to it
+    ("POST", "/api/vault/workload-token", Open(&[401, 403])),
     // probes
     ("GET", "/health", Open(&[200])),
     ("GET", "/healthz", Open(&[200])),
@@ -136,6 +138,11 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("PUT", "/api/admin/v1/scopes/{name}", AdminWrite),
     ("PATCH", "/api/admin/v1/scopes/{name}", AdminWrite),
     ("DELETE", "/api/admin/v1/scopes/{name}", AdminWrite),
+    ("GET", "/api/admin/v1/workloads", AdminRead),
+    ("POST", "/api/admin/v1/workloads", AdminWrite),
+    ("GET", "/api/admin/v1/workloads/{name}", AdminRead),
+    ("PATCH", "/api/admin/v1/workloads/{name}", AdminWrite),
+    ("DELETE", "/api/admin/v1/workloads/{name}", AdminWrite),
     ("GET", "/api/admin/v1/consents", AdminRead),
     ("DELETE", "/api/admin/v1/consents/{user_id}/{client_id}", AdminWrite),
     ("GET", "/api/admin/v1/grants", AdminRead),

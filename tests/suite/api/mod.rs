@@ -17,6 +17,7 @@ mod settings;
 mod signing_keys;
 mod stats;
 mod users;
+mod workloads;
 
 use gatehouse::identity::admin_token;
 use reqwest::Method;

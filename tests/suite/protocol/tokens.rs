@@ -1,7 +1,9 @@
 //! Codes and refresh tokens as text.
 
 use gatehouse::base::digest::MacKey;
-use gatehouse::protocol::tokens::{ACCESS_TOKEN_PREFIX, AuthorizationCode, CODE_PREFIX, REFRESH_TOKEN_PREFIX, RefreshToken};
+use gatehouse::protocol::tokens::{
+    ACCESS_TOKEN_PREFIX, AuthorizationCode, CODE_PREFIX, REFRESH_TOKEN_PREFIX, RefreshToken, WORKLOAD_TOKEN_PREFIX,
+};
 use proptest::prelude::*;
 
 const GRANT: &str = "0198c0ffee0070008000000000000001";
@@ -18,7 +20,10 @@ fn refresh_token(generation: u32) -> RefreshToken {
 /// Secret scanners look for these, and deployed tokens carry them: they never change.
 #[test]
 fn the_prefixes() {
-    assert_eq!([CODE_PREFIX, REFRESH_TOKEN_PREFIX, ACCESS_TOKEN_PREFIX], ["ghc_", "ghr_", "gha_"]);
+    assert_eq!(
+        [CODE_PREFIX, REFRESH_TOKEN_PREFIX, ACCESS_TOKEN_PREFIX, WORKLOAD_TOKEN_PREFIX],
+        ["ghc_", "ghr_", "gha_", "ghw_"]
+    );
     assert!(AuthorizationCode::new(GRANT, [7; 24]).unwrap().to_text().starts_with("ghc_"));
     assert!(refresh_token(1).to_text().starts_with("ghr_"));
 }

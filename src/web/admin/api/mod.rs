@@ -22,6 +22,7 @@ pub mod settings;
 pub mod signing_keys;
 pub mod stats;
 pub mod users;
+pub mod workloads;
 
 use actix_web::HttpResponse;
 use actix_web::HttpResponseBuilder;
