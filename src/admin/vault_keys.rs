@@ -8,9 +8,12 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::keys::envelope::Unopened;
 use crate::model::connection::Connection;
+use crate::model::event::EventKind;
 
 /// How many connections are rewrapped in one transaction.
-const BATCH: u16 = 100;
+const BATCH: u16 = 200;
+/// How often everything is looked through, at most: a node that still seals with an older key makes new work all the time.
+const ROUNDS: usize = 5;
 
 /// A key, and what it wraps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,9 +58,9 @@ pub struct Rewrapped {
     pub key_id: String,
     /// How many connections were rewrapped
     pub rewrapped: u64,
-    /// How many somebody else changed, removed or rewrapped at the same moment
-    pub changed_meanwhile: u64,
-    /// The connections that do not open, by id, and why
+    /// How many are wrapped by another key nevertheless
+    pub left: i64,
+    /// Those of them that do not open, by id, and why
     pub unopened: BTreeMap<String, String>,
 }
 
@@ -72,48 +75,55 @@ pub async fn rewrap(app: &App) -> Result<Rewrapped, Fault> {
         key_id: app.envelope.newest().to_owned(),
         ..Rewrapped::default()
     };
-    loop {
-        let before = total.rewrapped;
-        rewrap_once(app, &mut total).await?;
-        if total.rewrapped == before {
-            return Ok(total);
+    for _ in 0..ROUNDS {
+        if !rewrap_once(app, &mut total).await? {
+            break;
         }
     }
+    let uses = list(app).await?;
+    total.left = uses.iter().filter(|key| !key.seals).map(|key| key.connections).sum();
+    Ok(total)
 }
 
-/// From the first id to the last.
-async fn rewrap_once(app: &App, total: &mut Rewrapped) -> Result<(), Fault> {
-    let mut after = String::new();
+/// From the first id to the last; whether there was anything to do.
+async fn rewrap_once(app: &App, total: &mut Rewrapped) -> Result<bool, Fault> {
+    let (newest, mut after) = (app.envelope.newest(), String::new());
+    let mut is_any = false;
     loop {
-        let batch = app
-            .store
-            .read()
-            .await?
-            .connections_not_of_key(app.envelope.newest(), &after, BATCH)
-            .await?;
-        let Some(last) = batch.last() else { return Ok(()) };
+        let batch = app.store.read().await?.connections_not_of_key(newest, &after, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(is_any) };
         after.clone_from(&last.id);
-        rewrap_batch(app, &batch, total).await?;
+        is_any |= rewrap_batch(app, &batch, total).await?;
     }
 }
 
-async fn rewrap_batch(app: &App, batch: &[Connection], total: &mut Rewrapped) -> Result<(), Fault> {
-    let mut tx = app.store.begin().await?;
-    let (mut rewrapped, mut changed) = (0, 0);
+async fn rewrap_batch(app: &App, batch: &[Connection], total: &mut Rewrapped) -> Result<bool, Fault> {
+    // Before the transaction: its rows are locked until it ends.
+    let mut sealed = Vec::new();
     for connection in batch {
         match app.envelope.rewrap(&app.random, &connection.binding(), &connection.tokens)? {
-            Ok(sealed) if tx.rewrap_connection(connection, &sealed).await? => rewrapped += 1,
-            Ok(_) => changed += 1,
+            Ok(tokens) => sealed.push((connection, tokens)),
             Err(unopened) => {
                 let why = unopened.to_string();
                 total.unopened.insert(connection.id.clone(), why);
             }
         }
     }
+    if sealed.is_empty() {
+        return Ok(false);
+    }
+    let mut tx = app.store.begin().await?;
+    let mut rewrapped: u64 = 0;
+    for (connection, tokens) in &sealed {
+        rewrapped += u64::from(tx.rewrap_connection(connection, tokens).await?);
+    }
+    if rewrapped > 0 {
+        let event = app.event(EventKind::VaultRewrapped).target(app.envelope.newest());
+        tx.record(event.detail("connections", rewrapped)).await?;
+    }
     tx.commit().await?;
     total.rewrapped += rewrapped;
-    total.changed_meanwhile += changed;
-    Ok(())
+    Ok(true)
 }
 
 /// What is wrong with the keys of this node, in words for the operator; `None` when every connection can be opened.

@@ -73,10 +73,12 @@ async fn rewrap(app: &App, json: bool) -> Result<ExitCode, Failure> {
         for (id, why) in &done.unopened {
             say!("Connection {id} was left as it is: {why}.");
         }
+        let sealed_meanwhile = done.left - i64::try_from(done.unopened.len()).unwrap_or(done.left);
+        if sealed_meanwhile > 0 {
+            say!(
+                "{sealed_meanwhile} connection(s) have another key again: a server still encrypts with it. Restart every server with this vault_keys_file, and run this again."
+            );
+        }
     }
-    Ok(if done.unopened.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if done.left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -142,6 +142,7 @@ kinds! {
     WorkloadDeleted = "workload.deleted": "Agent deleted",
     WorkloadUserNamed = "workload.user_named": "Agent named a person by their id",
     WorkloadTokenRefused = "workload.token_refused": "Agent got no token for a person",
+    VaultRewrapped = "vault.rewrapped": "Connections encrypted with another key",
 }
 
 impl Serialize for EventKind {

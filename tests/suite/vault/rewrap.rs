@@ -7,6 +7,7 @@ use gatehouse::admin::vault_keys;
 use gatehouse::app::App;
 use gatehouse::base::encoding::base64url;
 use gatehouse::model::connection::{Connection, Tokens};
+use gatehouse::model::event::{EventFilter, EventKind};
 use gatehouse::store::NewTokens;
 
 use super::{given, kept, read, tokens, workload};
@@ -111,10 +112,14 @@ on_every_database! {
         let lost = kept(&gone, &agent, &given(&alice.id, "lost", 1)).await;
         let there = kept(&app.app, &agent, &given(&alice.id, "there", 2)).await;
         let node = app.second_node_with(&[("vault_keys_file", &file(&folder, "new", &[2]))]).await;
+        app.advance(1);
         let problem = vault_keys::missing(&node).await.unwrap().unwrap();
         assert!(problem.contains("1 connection(s)") && problem.contains(&lost.tokens.key_id), "{problem}");
         let done = vault_keys::rewrap(&node).await.unwrap();
-        assert_eq!(done.rewrapped, 1);
+        assert_eq!((done.rewrapped, done.left), (1, 1));
+        let event = app.app.store.read().await.unwrap().events(&EventFilter::default(), None, 1).await.unwrap().remove(0);
+        assert_eq!((event.kind, event.target.as_deref()), (EventKind::VaultRewrapped, Some(node.envelope.newest())));
+        assert_eq!(event.detail["connections"], 1);
         assert!(done.unopened[&lost.id].contains(&lost.tokens.key_id), "{done:?}");
         assert_eq!(read(&node, &lost.id).await.unwrap(), lost);
         assert_eq!(read(&node, &there.id).await.unwrap().tokens.key_id, node.envelope.newest());

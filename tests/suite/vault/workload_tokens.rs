@@ -193,6 +193,14 @@ async fn only_the_client_of_a_workload_gets_its_tokens() {
         scopeless.headers
     );
 
+    let relay = send(
+        http()
+            .post(app.url("/api/callbacks"))
+            .basic_auth(client.id(), client.secret.as_ref())
+            .json(&json!({})),
+    )
+    .await;
+    assert_eq!(relay.status, 403, "each scope lets in to its own");
     let post = || http().post(app.url("/api/vault/workload-token")).json(&body);
     let nobody = send(post()).await;
     assert_eq!((nobody.status, nobody.error()), (401, "invalid_client"), "{}", nobody.body);
