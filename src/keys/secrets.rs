@@ -48,6 +48,8 @@ pub struct Secrets {
     pub callback: Sealer,
     /// Seals the tokens by which agents name people, while a flow waits for its person.
     pub user_token: Sealer,
+    /// Seals what proves to providers that we are their client.
+    pub provider_secret: Sealer,
     /// Seals what the playground of the administration has to remember between its pages.
     pub playground: Sealer,
 }
@@ -89,6 +91,7 @@ impl Secrets {
             device: Sealer::new(&key("device v1")?)?,
             callback: Sealer::new(&key("callback v1")?)?,
             user_token: Sealer::new(&key("user token v1")?)?,
+            provider_secret: Sealer::new(&key("provider secret v1")?)?,
             playground: Sealer::new(&key("playground v1")?)?,
         })
     }
