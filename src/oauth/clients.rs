@@ -21,7 +21,8 @@ use crate::store::Tx;
 
 use super::{client_assertions, client_keys};
 
-pub(super) use presentation::{check_link, is_deceptive};
+pub(super) use presentation::check_link;
+pub use presentation::is_deceptive;
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]
