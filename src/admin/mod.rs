@@ -12,6 +12,7 @@ pub mod events;
 pub mod grants;
 pub mod initial_access_tokens;
 pub mod page;
+pub mod providers;
 pub mod resources;
 pub mod scopes;
 pub mod sessions;
@@ -25,6 +26,7 @@ use std::borrow::Cow;
 
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::federation::providers::ProviderError;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
 use crate::oauth::initial_access_tokens::TokenError;
@@ -142,6 +144,18 @@ impl From<ResourceError> for AdminError {
             ResourceError::Taken(_) => Self::taken("identifier", error.to_string()),
             ResourceError::Changed => Self::Changed,
             ResourceError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<ProviderError> for AdminError {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Invalid(invalid) => invalid.into(),
+            ProviderError::Taken(_) => Self::taken("id", error.to_string()),
+            ProviderError::InUse(..) => Self::conflict(error.to_string()),
+            ProviderError::Changed => Self::Changed,
+            ProviderError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

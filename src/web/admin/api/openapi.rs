@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{clients, consents, events, grants, initial_access_tokens, resources, scopes, sessions, settings, signing_keys, stats, users};
+use super::{
+    clients, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings, signing_keys, stats, users,
+};
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -27,6 +29,7 @@ use crate::web::error::Error;
         (name = "users", description = "People who can sign in"),
         (name = "scopes", description = "What can be asked for"),
         (name = "resources", description = "What tokens are for"),
+        (name = "providers", description = "Where people connect accounts of theirs"),
         (name = "consents", description = "What people have allowed clients, remembered"),
         (name = "grants", description = "What tokens live under"),
         (name = "sessions", description = "Who is signed in, where"),
@@ -41,6 +44,7 @@ use crate::web::error::Error;
         users::list, users::create, users::show, users::put, users::patch, users::delete, users::set_password, users::sign_out,
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
         resources::list, resources::show, resources::put, resources::patch, resources::delete,
+        providers::list, providers::create, providers::presets, providers::show, providers::patch, providers::delete, providers::check,
         settings::show, settings::patch,
         events::list, events::show,
         stats::show,
