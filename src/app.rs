@@ -17,7 +17,7 @@ use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
 use crate::model::statistic::Counters;
-use crate::outside::{Fetch, Issuers, KeySets, Shares};
+use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
 use crate::store::Store;
 
@@ -77,6 +77,8 @@ pub struct Parts {
     pub key_sets: KeySets,
     /// Where the keys of other issuers are.
     pub issuers: Issuers,
+    /// Metadata of providers, as it was fetched.
+    pub discovery: Discovery,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -123,6 +125,7 @@ impl App {
             fetch,
             key_sets: KeySets::default(),
             issuers: Issuers::default(),
+            discovery: Discovery::default(),
             clock,
             random,
             counters: Counters::default(),

@@ -12,6 +12,7 @@ pub mod events;
 pub mod grants;
 pub mod initial_access_tokens;
 pub mod page;
+pub mod providers;
 pub mod resources;
 pub mod scopes;
 pub mod sessions;
@@ -27,6 +28,7 @@ use std::borrow::Cow;
 
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::federation::providers::ProviderError;
 use crate::federation::workloads::WorkloadError;
 use crate::identity::account::AccountError;
 use crate::oauth::clients::ClientError;
@@ -156,6 +158,18 @@ impl From<WorkloadError> for AdminError {
             WorkloadError::Taken(_) => Self::taken("name", error.to_string()),
             WorkloadError::Changed => Self::Changed,
             WorkloadError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<ProviderError> for AdminError {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Invalid(invalid) => invalid.into(),
+            ProviderError::Taken(_) => Self::taken("id", error.to_string()),
+            ProviderError::InUse(..) => Self::conflict(error.to_string()),
+            ProviderError::Changed => Self::Changed,
+            ProviderError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

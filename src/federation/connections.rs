@@ -57,8 +57,14 @@ pub async fn keep(app: &App, tx: &mut Tx, workload: &Workload, new: &NewConnecti
 /// The new tokens take the place of the old ones, and the id stays.
 async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection) -> Result<Option<Connection>, Fault> {
     let now = app.now();
+    // Some providers give a refresh token at the first consent only.
+    let mut tokens = new.tokens.clone();
+    if tokens.refresh_token.is_none() && !there.needs_consent {
+        let old = app.envelope.open(&there.binding(), &there.tokens).ok();
+        tokens.refresh_token = old.and_then(|old| old.refresh_token);
+    }
     let stored = NewTokens {
-        tokens: app.envelope.seal(&app.random, &there.binding(), &new.tokens)?,
+        tokens: app.envelope.seal(&app.random, &there.binding(), &tokens)?,
         scope: new.scope.clone(),
         token_expires_at: new.token_expires_at,
     };

@@ -5,14 +5,18 @@
 //! - `relay`: a program announces a redirect, a provider sends it, the program collects it
 //! - `user_tokens`: for whom an agent acts, by a verified JWT
 //! - `upstream`: this server as the client of other providers
+//! - `providers`: where people connect accounts of theirs, and what is peculiar there
 //! - `flows`: an agent binds a flow to a person, the person completes it in their browser
 //! - `workloads`: the agents of clients, and the tokens by which they act for a person or for themselves
-//! - `connections`: what people gave agents at other providers
+//! - `connections`: keeping what people gave agents at other providers
+//! - `vault`: giving it to the agents, and asking the people
 
 pub mod connections;
 pub mod flows;
 pub mod program;
+pub mod providers;
 pub mod relay;
 pub mod upstream;
 pub mod user_tokens;
+pub mod vault;
 pub mod workloads;

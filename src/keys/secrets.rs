@@ -51,10 +51,14 @@ pub struct Secrets {
     pub callback: Sealer,
     /// Seals the tokens by which agents name people, while a flow waits for its person.
     pub user_token: Sealer,
+    /// Seals what must come back with a person who is at a provider.
+    pub connection_flow: Sealer,
     /// Seals workload access tokens.
     pub workload_token: Sealer,
     /// Wraps the data keys of connections, unless the operator has keys for that.
     pub vault: KeyEncryptionKey,
+    /// Seals what proves to providers that we are their client.
+    pub provider_secret: Sealer,
     /// Seals what the playground of the administration has to remember between its pages.
     pub playground: Sealer,
 }
@@ -96,8 +100,10 @@ impl Secrets {
             device: Sealer::new(&key("device v1")?)?,
             callback: Sealer::new(&key("callback v1")?)?,
             user_token: Sealer::new(&key("user token v1")?)?,
+            connection_flow: Sealer::new(&key("connection flow v1")?)?,
             workload_token: Sealer::new(&key("workload token v1")?)?,
             vault: KeyEncryptionKey::new("derived", &Zeroizing::new(key("vault v1")?))?,
+            provider_secret: Sealer::new(&key("provider secret v1")?)?,
             playground: Sealer::new(&key("playground v1")?)?,
         })
     }

@@ -119,6 +119,10 @@ impl ConnectionSession {
     /// The status at a time: what nobody has answered in time is cancelled.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> Status {
-        if !self.status.is_over() && now >= self.expires_at { Status::Cancelled } else { self.status }
+        if !self.status.is_over() && now >= self.expires_at {
+            Status::Cancelled
+        } else {
+            self.status
+        }
     }
 }

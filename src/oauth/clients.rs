@@ -22,7 +22,7 @@ use crate::store::Tx;
 use super::{client_assertions, client_keys};
 
 pub(super) use presentation::check_link;
-pub(crate) use presentation::is_deceptive;
+pub use presentation::is_deceptive;
 
 /// What a new client is made of.
 #[derive(Clone, Debug)]

@@ -150,6 +150,23 @@ impl Fetch {
         }))
     }
 
+    /// Whether a URL is one that may be asked, as far as it can be seen without asking: `https` without a user, and no
+    /// address of a special-use network.
+    ///
+    /// # Errors
+    /// [`FetchError::Url`] or [`FetchError::Special`].
+    pub fn permits(&self, url: &Url) -> Result<(), FetchError> {
+        self.0.check(url.as_str())?;
+        if url.fragment().is_some() {
+            return Err(FetchError::Url("has a fragment"));
+        }
+        let is_here = matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
+        if is_here && !self.0.rules.is_loopback_allowed {
+            return Err(FetchError::Url("leads to this machine"));
+        }
+        Ok(())
+    }
+
     /// The JSON document at a URL, of at most `limit` bytes.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 //! here knows what the documents mean.
 
 pub mod address;
+pub mod discovery;
 pub mod fetch;
 pub mod freshness;
 pub mod issuers;
@@ -20,6 +21,7 @@ pub mod resolver;
 pub mod shares;
 mod wire;
 
+pub use discovery::{Discovery, DiscoveryError};
 pub use fetch::{Fetch, FetchError, Fetched, Rules};
 pub use issuers::Issuers;
 pub use key_sets::{KeySets, Wanted};

@@ -21,6 +21,7 @@ pub mod redirect_uri;
 pub mod registration;
 pub mod resource;
 pub mod scope;
+pub mod server_metadata;
 pub mod token_request;
 pub mod tokens;
 pub mod user_token;

@@ -72,6 +72,8 @@ pub struct Whoami {
     pub id: &'static [&'static str],
     /// Pointers to what a person knows it by; the first that is there is taken
     pub label: &'static [&'static str],
+    /// Scopes without which nobody says it; they are always asked for
+    pub scope: &'static [&'static str],
 }
 
 /// Where it is said whose account it is.

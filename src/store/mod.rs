@@ -21,6 +21,7 @@ mod migrate;
 mod names;
 mod options;
 mod own;
+mod providers;
 mod readers;
 mod registrations;
 mod resources;

@@ -20,7 +20,7 @@ pub struct Swept {
 
 /// Tables with rows that expire. The inner SELECT is wrapped because MySQL allows no LIMIT there; what it says is said
 /// again outside, because a row may have been given more time since.
-const EXPIRING: [Sql; 10] = [
+const EXPIRING: [Sql; 11] = [
     sql!(
         "DELETE FROM grants WHERE id IN (SELECT id FROM (SELECT id FROM grants WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
     ),
@@ -48,6 +48,10 @@ const EXPIRING: [Sql; 10] = [
     ),
     sql!(
         "DELETE FROM user_bindings WHERE id IN (SELECT id FROM (SELECT id FROM user_bindings WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"
+    ),
+    // What became of them can be asked for some time longer.
+    sql!(
+        "DELETE FROM connection_sessions WHERE id IN (SELECT id FROM (SELECT id FROM connection_sessions WHERE expires_at <= $1 - 600 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3 - 600"
     ),
     sql!(
         "DELETE FROM initial_access_tokens WHERE id IN (SELECT id FROM (SELECT id FROM initial_access_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2) AS batch) AND expires_at <= $3"

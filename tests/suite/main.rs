@@ -29,6 +29,7 @@ mod examples;
 mod flows;
 mod pages;
 mod protocol;
+mod providers;
 mod races;
 mod relay;
 mod relying_party;

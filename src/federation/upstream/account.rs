@@ -38,7 +38,12 @@ impl Upstream<'_> {
             return Err(UpstreamError::Broken("its name for the account is too long".to_owned()));
         }
         let label = whoami.label.iter().find_map(|pointer| text(&said, pointer));
-        let label: String = label.unwrap_or_default().chars().filter(|character| !character.is_control()).take(MAX_NAME).collect();
+        let label: String = label
+            .unwrap_or_default()
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(MAX_NAME)
+            .collect();
         Ok(Account { id, label })
     }
 

@@ -36,7 +36,7 @@ impl Upstream<'_> {
     /// When the profile makes no addresses.
     pub fn authorize(&self, scope: &Scope, state: &str, more: &[(String, String)]) -> Result<(Url, Flow), Fault> {
         let profile = self.profile;
-        let is_openid = profile.jwks_uri.is_some() && scope.contains(OPENID);
+        let is_openid = profile.jwks_uri.is_some() && (scope.contains(OPENID) || profile.whoami.scope.contains(&OPENID));
         let nonce = Nonce::new(self.app.random.secret());
         let verifier = profile.pkce.then(|| self.app.random.secret());
         let client = self.client()?.disable_openid_scope();
@@ -47,9 +47,9 @@ impl Upstream<'_> {
             let verifier = PkceCodeVerifier::new(verifier.clone());
             request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
         }
-        let tokens = scope.iter().map(str::to_owned);
-        let offline = profile.offline_scope.filter(|offline| !scope.contains(offline)).map(str::to_owned);
-        let tokens: Vec<String> = tokens.chain(offline).collect();
+        let also = profile.whoami.scope.iter().copied().chain(profile.offline_scope);
+        let also = also.filter(|token| !scope.contains(token));
+        let tokens: Vec<String> = scope.iter().chain(also).map(str::to_owned).collect();
         let is_usual = profile.scope_parameter == "scope" && profile.scope_separator == ' ';
         if is_usual {
             request = request.add_scopes(tokens.iter().cloned().map(ScopeToken::new));
@@ -63,7 +63,12 @@ impl Upstream<'_> {
             let joined = tokens.join(profile.scope_separator.encode_utf8(&mut separator));
             pairs.push((profile.scope_parameter.to_owned(), joined));
         }
-        for (name, value) in profile.authorization_parameters.iter().map(|(name, value)| (name.clone(), value.clone())).chain(more.iter().cloned()) {
+        for (name, value) in profile
+            .authorization_parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .chain(more.iter().cloned())
+        {
             if !pairs.iter().any(|(known, _)| *known == name) && !is_ours(&name) {
                 pairs.push((name, value));
             }

@@ -2,7 +2,8 @@
 
 use openidconnect::core::{CoreJsonWebKeySet, CoreJwsSigningAlgorithm};
 use openidconnect::{
-    AuthorizationCode, ClientId, IdToken, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, OAuth2TokenResponse, PkceCodeVerifier, TokenResponse,
+    AuthorizationCode, ClientId, IdToken, IdTokenVerifier, IssuerUrl, Nonce, NonceVerifier, OAuth2TokenResponse, PkceCodeVerifier,
+    TokenResponse,
 };
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ use crate::model::connection::Tokens;
 use crate::protocol::provider::Lifespan;
 use crate::protocol::scope::Scope;
 
-use super::wire::Purpose;
+use super::wire::{Purpose, TokenWire};
 use super::{Account, Answer, Flow, Granted, Upstream, UpstreamError};
 
 /// The longest key set that is read, in bytes.
@@ -54,7 +55,10 @@ impl Upstream<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
-        let wire = |request| self.token(request, Purpose::Code);
+        let wire = TokenWire {
+            upstream: *self,
+            purpose: Purpose::Code,
+        };
         let answer = match request.request_async(&wire).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(self.sorted(error))),
@@ -75,7 +79,9 @@ impl Upstream<'_> {
             .filter_map(|name| others.get(*name).map(|value| ((*name).to_owned(), value.clone())))
             .collect();
         // Without a scope in the answer it is the one that was asked for (RFC 6749 §5.1).
-        let scope = answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
+        let scope = answer
+            .scopes()
+            .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
         let scope = scope.and_then(|scope| Scope::stored(&scope).ok()).unwrap_or_else(|| asked.clone());
         let now = self.app.now();
         let expires_at = match (answer.expires_in(), self.profile.lifespan) {
@@ -107,7 +113,12 @@ impl Upstream<'_> {
         let fetched = fetched.map_err(|error| UpstreamError::Away(error.to_string()))?;
         let keys: CoreJsonWebKeySet =
             serde_json::from_slice(&fetched.body).map_err(|_| UpstreamError::Broken("its keys are no JWK set".to_owned()))?;
-        let issuer = IssuerUrl::new(self.profile.issuer.clone().unwrap_or_else(|| self.profile.token_endpoint.to_string()));
+        let issuer = IssuerUrl::new(
+            self.profile
+                .issuer
+                .clone()
+                .unwrap_or_else(|| self.profile.token_endpoint.to_string()),
+        );
         let issuer = issuer.map_err(|error| UpstreamError::Broken(error.to_string()))?;
         let now = self.app.clock.clone();
         let verifier = IdTokenVerifier::new_public_client(ClientId::new(self.client_id.to_owned()), issuer, keys)

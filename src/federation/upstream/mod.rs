@@ -197,6 +197,9 @@ impl Upstream<'_> {
             "exp": now + ASSERTION_LIFETIME,
         });
         let assertion = key.sign(TYP_ID_TOKEN, &serde_json::to_vec(&claims).map_err(Fault::internal)?)?;
-        Ok(vec![("client_assertion_type", ASSERTION_TYPE.to_owned()), ("client_assertion", assertion)])
+        Ok(vec![
+            ("client_assertion_type", ASSERTION_TYPE.to_owned()),
+            ("client_assertion", assertion),
+        ])
     }
 }

@@ -5,7 +5,7 @@ use openidconnect::{RefreshToken, Scope as ScopeToken};
 use crate::base::fault::Fault;
 use crate::protocol::scope::Scope;
 
-use super::wire::Purpose;
+use super::wire::{Purpose, TokenWire};
 use super::{Granted, Upstream, UpstreamError};
 
 impl Upstream<'_> {
@@ -26,7 +26,10 @@ impl Upstream<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
-        let wire = |request| self.token(request, Purpose::Refresh);
+        let wire = TokenWire {
+            upstream: *self,
+            purpose: Purpose::Refresh,
+        };
         Ok(match request.request_async(&wire).await {
             Ok(answer) => {
                 let mut granted = self.granted(&answer, scope);

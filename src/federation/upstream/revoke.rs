@@ -64,7 +64,13 @@ impl Upstream<'_> {
             }
         }
         let body = form.finish().into_bytes();
-        asked(Method::POST, endpoint, basic.as_deref(), Some("application/x-www-form-urlencoded"), body)
+        asked(
+            Method::POST,
+            endpoint,
+            basic.as_deref(),
+            Some("application/x-www-form-urlencoded"),
+            body,
+        )
     }
 
     fn in_json(&self, method: Method, endpoint: &Url, member: &str, tokens: &Tokens) -> Result<Request<Vec<u8>>, Fault> {
@@ -80,7 +86,13 @@ impl Upstream<'_> {
     }
 }
 
-fn asked(method: Method, endpoint: &Url, proof: Option<&str>, content_type: Option<&'static str>, body: Vec<u8>) -> Result<Request<Vec<u8>>, Fault> {
+fn asked(
+    method: Method,
+    endpoint: &Url,
+    proof: Option<&str>,
+    content_type: Option<&'static str>,
+    body: Vec<u8>,
+) -> Result<Request<Vec<u8>>, Fault> {
     let mut request = Request::builder().method(method).uri(endpoint.as_str());
     if let Some(proof) = proof {
         let mut value = HeaderValue::try_from(proof).map_err(Fault::internal)?;

@@ -1,9 +1,11 @@
 //! The way to a provider, on which its answers become what the texts say.
 
+use std::pin::Pin;
+
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Request, Response, StatusCode};
 use openidconnect::core::CoreErrorResponseType;
-use openidconnect::{RequestTokenError, StandardErrorResponse};
+use openidconnect::{AsyncHttpClient, RequestTokenError, StandardErrorResponse};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
@@ -24,6 +26,21 @@ const MAX_TEXT: usize = 200;
 pub(super) enum Purpose {
     Code,
     Refresh,
+}
+
+/// The library's way to the token endpoint.
+pub(super) struct TokenWire<'a> {
+    pub(super) upstream: Upstream<'a>,
+    pub(super) purpose: Purpose,
+}
+
+impl<'c> AsyncHttpClient<'c> for TokenWire<'_> {
+    type Error = UpstreamError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, UpstreamError>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
+        Box::pin(self.upstream.token(request, self.purpose))
+    }
 }
 
 impl Upstream<'_> {
@@ -52,7 +69,7 @@ impl Upstream<'_> {
     }
 
     /// Sends a request of the library to the token endpoint.
-    pub(super) async fn token(&self, request: Request<Vec<u8>>, purpose: Purpose) -> Result<Response<Vec<u8>>, UpstreamError> {
+    async fn token(&self, request: Request<Vec<u8>>, purpose: Purpose) -> Result<Response<Vec<u8>>, UpstreamError> {
         let request = if self.profile.json_body { as_json(request) } else { request };
         let answer = self.send(request).await?;
         let mut members = members(answer.body()).ok_or_else(|| UpstreamError::Broken("it is no JSON object".to_owned()))?;
@@ -67,7 +84,9 @@ impl Upstream<'_> {
         let body = serde_json::to_vec(&members).map_err(|error| UpstreamError::Broken(error.to_string()))?;
         let mut tidied = Response::new(body);
         *tidied.status_mut() = status;
-        tidied.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        tidied
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(tidied)
     }
 
@@ -117,7 +136,9 @@ fn unwrap(members: &mut Map<String, Value>, name: &str) {
 fn tidy(members: &mut Map<String, Value>) -> bool {
     let is_error = members.get("ok") == Some(&Value::Bool(false)) || members.get("error").is_some_and(Value::is_string);
     if is_error {
-        members.entry("error").or_insert_with(|| Value::String("invalid_request".to_owned()));
+        members
+            .entry("error")
+            .or_insert_with(|| Value::String("invalid_request".to_owned()));
         return true;
     }
     members.retain(|_, value| !value.is_null());
@@ -157,7 +178,9 @@ fn as_json(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
         .collect();
     if let Ok(body) = serde_json::to_vec(&members) {
         *request.body_mut() = body;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     request
 }

@@ -1,14 +1,18 @@
 //! An agent asks for a token.
 
+use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::audit;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
+use crate::federation::providers;
 use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
-use crate::model::provider::{Provider, ProviderKind};
+use crate::model::event::EventKind;
+use crate::model::provider::ProviderKind;
 use crate::protocol::scope::Scope;
 
 use super::refresh::{Refreshed, refresh};
@@ -79,7 +83,8 @@ impl std::fmt::Debug for Token {
 pub(super) const NOT_ALLOWED: &str = "the workload may not have tokens of this provider: an administrator can add it to its ceilings";
 const NO_PERSON: &str = "the workload token is for nobody: get one with user_token or user_id";
 const TOO_MUCH: &str = "the scope is more than the workload may ask for at this provider";
-const NO_TOKENS: &str = "this provider keeps an API key and no tokens";
+const NO_TOKENS: &str = "this provider has an API key and no tokens: ask for that at /api/vault/api-key";
+const NO_KEY: &str = "this provider has no API key: ask for a token at /api/vault/token";
 
 /// A token that is good for what is wanted, or the link to a question for the person.
 ///
@@ -113,12 +118,13 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
     if !scope.is_subset(ceiling) {
         return Ok(Given::Refused(TOO_MUCH));
     }
-    let mut usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent && !wanted.is_forced);
-    let fresh = usable.clone().find(|connection| connection.is_fresh(app.now(), MARGIN));
+    let usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent && !wanted.is_forced);
+    let usable: Vec<&Connection> = usable.collect();
+    let fresh = usable.iter().find(|connection| connection.is_fresh(app.now(), MARGIN));
     if let Some(token) = fresh.and_then(|connection| given(app, connection)) {
         return Ok(Given::Token(Box::new(token)));
     }
-    if let Some(connection) = usable.next().cloned() {
+    if let Some(connection) = usable.first().copied().cloned() {
         match refresh(app, &provider, connection).await? {
             Refreshed::Done(connection) => {
                 if let Some(token) = given(app, &connection) {
@@ -139,10 +145,49 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
     sessions::ask(app, agent, user_id, &provider, scope, wanted.session).await
 }
 
+/// What asking for an API key came to.
+#[derive(Debug)]
+pub enum KeyGiven {
+    /// The key
+    Key(SecretString),
+    /// Nothing; why, in words for the agent
+    Refused(&'static str),
+    /// Nothing, because of how the provider is set up
+    Trouble(Trouble),
+}
+
+/// The API key of a provider, which the operator has put in for all agents that may have it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyGiven, Fault> {
+    if agent.workload.ceiling(provider_id).is_none() {
+        return Ok(KeyGiven::Refused(NOT_ALLOWED));
+    }
+    let provider = app.store.read().await?.provider(provider_id).await?;
+    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+        return Ok(KeyGiven::Refused(NOT_ALLOWED));
+    };
+    if provider.kind != ProviderKind::ApiKey {
+        return Ok(KeyGiven::Refused(NO_KEY));
+    }
+    let event = app
+        .event(EventKind::ApiKeyGiven)
+        .target(provider_id)
+        .detail("workload", agent.workload.name.as_str());
+    audit::record_seldom(app, event).await?;
+    Ok(match providers::credential(app, &provider) {
+        Ok(Some(key)) => KeyGiven::Key(key),
+        Ok(None) => KeyGiven::Refused(NO_KEY),
+        Err(problem) => KeyGiven::Trouble(super::unusable(&provider, &problem)),
+    })
+}
+
 /// The connections that are for what is wanted.
-fn suitable<'c>(connections: &'c [Connection], wanted: &'c Wanted, scope: &'c Scope) -> impl Iterator<Item = &'c Connection> + Clone {
+fn suitable<'c>(connections: &'c [Connection], wanted: &'c Wanted, scope: &'c Scope) -> impl Iterator<Item = &'c Connection> {
     connections.iter().filter(move |connection| {
-        let is_meant = |account: &String| connection.id == *account || connection.account == *account || connection.account_label == *account;
+        let is_meant =
+            |account: &String| connection.id == *account || connection.account == *account || connection.account_label == *account;
         scope.is_subset(&connection.scope) && wanted.account.as_ref().is_none_or(is_meant)
     })
 }

@@ -11,19 +11,17 @@ use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
-use crate::base::id::new_id;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
-use crate::model::connection::{Connection, Tokens};
 use crate::model::connection_session::{ConnectionSession, Departure, MEMORY, Status};
 use crate::model::event::{Actor, EventKind};
 use crate::model::provider::Provider;
 use crate::model::workload::Workload;
 use crate::protocol::parameters::Parameters;
-use crate::store::NewTokens;
 
 use super::sessions::{SessionName, about};
 use super::{Line, Trouble};
+use crate::federation::connections::{self, NewConnection};
 use crate::federation::upstream::{Account, Flow, Granted, UpstreamError};
 
 /// What the `state` that goes to a provider begins with.
@@ -105,12 +103,19 @@ async fn parties(app: &App, session: &ConnectionSession) -> Result<Option<(Workl
         return Ok(None);
     };
     let client = connection.client(&workload.client_id).await?.filter(|client| !client.is_disabled);
-    let provider = connection.provider(&session.provider_id).await?.filter(|provider| !provider.is_disabled);
-    Ok(client.zip(provider).map(|(client, provider)| (workload, client.name, provider)))
+    let provider = connection
+        .provider(&session.provider_id)
+        .await?
+        .filter(|provider| !provider.is_disabled);
+    Ok(client
+        .zip(provider)
+        .map(|(client, provider)| (workload, client.name.clone(), provider)))
 }
 
 async fn note_somebody_else(app: &App, session: &ConnectionSession, visitor: &SignedIn) -> Result<(), Fault> {
-    let event = about(app, EventKind::ConnectionRefused, session).refused().detail("reason", "somebody else");
+    let event = about(app, EventKind::ConnectionRefused, session)
+        .refused()
+        .detail("reason", "somebody else");
     audit::record_seldom(app, event.by(Actor::User(visitor.user.id.clone()))).await
 }
 
@@ -224,7 +229,9 @@ pub async fn arrive(
     let Some(visitor) = visitor else {
         return Ok(Arrived::SignInNeeded);
     };
-    let is_here = |departure: &Departure| browser.is_some_and(|browser| equal(departure.browser_hash.as_bytes(), sha256_text(browser.as_str()).as_bytes()));
+    let is_here = |departure: &Departure| {
+        browser.is_some_and(|browser| equal(departure.browser_hash.as_bytes(), sha256_text(browser.as_str()).as_bytes()))
+    };
     if visitor.user.id != session.user_id || !session.departure.as_ref().is_some_and(is_here) {
         note_somebody_else(app, &session, visitor).await?;
         return Ok(Arrived::SomebodyElse);
@@ -260,7 +267,11 @@ async fn on_the_way(app: &App, provider_id: &str, parameters: &Parameters) -> Re
     let Ok(Some(state)) = parameters.get("state") else {
         return Ok(None);
     };
-    let Some(id) = state.strip_prefix(STATE_PREFIX).and_then(|rest| rest.split_at_checked(32)).map(|(id, _)| id) else {
+    let Some(id) = state
+        .strip_prefix(STATE_PREFIX)
+        .and_then(|rest| rest.split_at_checked(32))
+        .map(|(id, _)| id)
+    else {
         return Ok(None);
     };
     let state_hash = sha256_text(state);
@@ -351,73 +362,40 @@ async fn complete(app: &App, question: &Question, answer: Answer, flow: &Flow) -
         Ok(exchanged) => exchanged,
         Err(error) => {
             super::note_trouble(&question.provider, &error);
-            let text = if matches!(error, UpstreamError::Away(_) | UpstreamError::Limited(_)) { NOT_NOW } else { NO_TOKENS };
+            let text = if matches!(error, UpstreamError::Away(_) | UpstreamError::Limited(_)) {
+                NOT_NOW
+            } else {
+                NO_TOKENS
+            };
             return Ok(Err((text, error.to_string())));
         }
     };
-    let id = keep(app, session, &account, granted).await?;
+    let Some(id) = keep(app, question, &account, granted).await? else {
+        return Ok(Err((NO_TOKENS, "the agent or the person is gone".to_owned())));
+    };
     Ok(Ok((account, id)))
 }
 
-/// Seals the tokens in the connection of this account, or in a new one; its id.
-async fn keep(app: &App, session: &ConnectionSession, account: &Account, granted: Granted) -> Result<String, Fault> {
-    // Somebody may add or remove it at the same moment.
-    for _ in 0..10 {
-        if let Some(id) = try_to_keep(app, session, account, &granted).await? {
-            return Ok(id);
-        }
-    }
-    Err(Fault::Busy("connections of a person"))
-}
-
-async fn try_to_keep(app: &App, session: &ConnectionSession, account: &Account, granted: &Granted) -> Result<Option<String>, Fault> {
-    let now = app.now();
-    let mut tx = app.store.begin().await?;
-    let of_person = tx.connections_at(&session.user_id, &session.workload, &session.provider_id).await?;
-    let known = of_person.into_iter().find(|connection| connection.account == account.id);
-    let mut connection = Connection {
-        id: known.as_ref().map_or_else(|| new_id(&app.clock, &app.random), |known| known.id.clone()),
-        workload: session.workload.clone(),
+/// Keeps what was granted; the id of the connection. `None` when the agent or the person is not there any more.
+async fn keep(app: &App, question: &Question, account: &Account, granted: Granted) -> Result<Option<String>, Fault> {
+    let session = &question.session;
+    let new = NewConnection {
         user_id: session.user_id.clone(),
         provider_id: session.provider_id.clone(),
         account: account.id.clone(),
         account_label: account.label.clone(),
-        scope: granted.scope.clone(),
-        tokens: crate::model::connection::SealedTokens::default(),
+        scope: granted.scope,
+        tokens: granted.tokens,
         token_expires_at: granted.expires_at,
-        needs_consent: false,
-        refresher: None,
-        refreshing_until: 0,
-        retry_at: 0,
-        failures: 0,
-        created_at: now,
-        updated_at: now,
-        version: 1,
     };
-    // Some give a refresh token at the first consent only.
-    let old = known.as_ref().filter(|known| !known.needs_consent).and_then(|known| super::open(app, known));
-    let tokens = Tokens {
-        refresh_token: granted.tokens.refresh_token.clone().or_else(|| old.and_then(|old| old.refresh_token)),
-        ..granted.tokens.clone()
-    };
-    connection.tokens = app.envelope.seal(&app.random, &connection.binding(), &tokens)?;
-    let is_kept = match &known {
-        None => tx.insert_connection(&connection).await?,
-        Some(known) => {
-            let new = NewTokens {
-                tokens: connection.tokens.clone(),
-                scope: connection.scope.clone(),
-                token_expires_at: connection.token_expires_at,
-            };
-            let is_stored = tx.store_tokens(&known.id, known.version, &new, now).await?;
-            is_stored && tx.set_account_label(&known.id, &connection.account_label).await?
-        }
-    };
-    if !is_kept {
+    let mut tx = app.store.begin().await?;
+    let Some(connection) = connections::keep(app, &mut tx, &question.workload, &new).await? else {
         return Ok(None);
-    }
+    };
     let event = super::about(app, EventKind::ConnectionMade, &connection);
-    let event = event.by(Actor::User(session.user_id.clone())).detail("scope", connection.scope.to_string());
+    let event = event
+        .by(Actor::User(session.user_id.clone()))
+        .detail("scope", connection.scope.to_string());
     tx.record(event).await?;
     tx.commit().await?;
     Ok(Some(connection.id))

@@ -94,7 +94,10 @@ impl Line {
 
 fn unusable(provider: &Provider, problem: &dyn fmt::Display) -> Trouble {
     note_trouble(provider, problem);
-    Trouble::Unusable(format!("the provider {} is not set up rightly: its operator finds out more at gatehouse's log", provider.id))
+    Trouble::Unusable(format!(
+        "the provider {} is not set up rightly: its operator finds out more at gatehouse's log",
+        provider.id
+    ))
 }
 
 fn note_trouble(provider: &Provider, problem: &dyn fmt::Display) {

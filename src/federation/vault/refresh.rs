@@ -169,18 +169,13 @@ async fn give_up(app: &App, connection: &Connection, problem: &str) -> Result<Re
 }
 
 /// The provider is left alone for a while.
-async fn put_off(
-    app: &App,
-    connection: &Connection,
-    refresher: &str,
-    trouble: Trouble,
-    said: Option<Seconds>,
-) -> Result<Refreshed, Fault> {
+async fn put_off(app: &App, connection: &Connection, refresher: &str, trouble: Trouble, said: Option<Seconds>) -> Result<Refreshed, Fault> {
     let doubled = connection.failures.clamp(0, 10);
     let back_off = said.unwrap_or_else(|| (FIRST_BACK_OFF << doubled).min(MAX_BACK_OFF));
     let retry_at = app.now() + back_off;
     let mut tx = app.store.begin().await?;
-    tx.note_refresh_failure(&connection.id, connection.version, refresher, retry_at).await?;
+    tx.note_refresh_failure(&connection.id, connection.version, refresher, retry_at)
+        .await?;
     tx.commit().await?;
     Ok(Refreshed::Not(match trouble {
         Trouble::Later(_) => Trouble::Later(back_off),

@@ -4,6 +4,7 @@ use crate::protocol::issuer::is_loopback;
 use crate::protocol::redirect_uri::MAX_LENGTH;
 
 /// Control characters, and marks that turn the direction of writing: they make a name look like another one.
+#[must_use]
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}' | '\u{ad}' | '\u{34f}' | '\u{3164}' | '\u{2800}' | '\u{e0000}'..='\u{e007f}')

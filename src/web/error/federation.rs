@@ -15,6 +15,12 @@ pub enum RelayError {
     ScopeMissing(&'static str),
     /// A client has no workload of this name.
     NoWorkload,
+    /// An agent has no session of this name.
+    NoSession,
+    /// A provider does not answer; try again after so many seconds.
+    ProviderAway(i64),
+    /// A provider cannot be used as it is set up.
+    ProviderUnusable,
     /// A workload that may not have what it asks for, and why.
     WorkloadDenied(&'static str),
     /// There is no callback for whoever asks.
@@ -76,6 +82,29 @@ pub(super) fn answer(error: &RelayError) -> Answer {
                 "this is for clients that an operator gave the grant client_credentials and the scope {scope}, with a token for themselves"
             ),
             "A scope is missing",
+        ),
+        RelayError::NoSession => plain(
+            StatusCode::NOT_FOUND,
+            ErrorCode::InvalidRequest,
+            "there is no such session of this workload and person, or not any more",
+            "No such session",
+        ),
+        RelayError::ProviderAway(seconds) => Answer {
+            retry_after: Some(*seconds),
+            ..Answer::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+                "the provider does not answer, or wants to be asked less often",
+                "Please try again later",
+                Some("The other side does not answer at the moment. Wait a few minutes, then open the link again."),
+            )
+        },
+        RelayError::ProviderUnusable => Answer::new(
+            StatusCode::BAD_GATEWAY,
+            ErrorCode::ServerError,
+            "the provider cannot be used as it is set up here: its operator finds the reason in the log, or by the check of the admin API",
+            "That cannot work at the moment",
+            Some("Tell whoever runs this server: it is set up wrongly for that provider."),
         ),
         RelayError::NoWorkload => plain(
             StatusCode::NOT_FOUND,

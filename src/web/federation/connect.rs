@@ -72,7 +72,10 @@ async fn show(call: &Call, name: &SessionName, question: &Question, visitor: Opt
     let page = ConnectPage {
         page: Page::new(&call.app),
         csrf: token.text().to_owned(),
-        other_account: format!("/login?prompt=login&next={}", percent_encoding::utf8_percent_encode(&action, percent_encoding::NON_ALPHANUMERIC)),
+        other_account: format!(
+            "/login?prompt=login&next={}",
+            percent_encoding::utf8_percent_encode(&action, percent_encoding::NON_ALPHANUMERIC)
+        ),
         action,
         username: visitor.map(|visitor| visitor.user.settings.username.clone()).unwrap_or_default(),
         agent: question.workload.label().to_owned(),

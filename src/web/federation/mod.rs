@@ -2,8 +2,10 @@
 
 pub mod callback;
 pub mod callbacks;
+pub mod connect;
 pub mod events;
 pub mod flows;
+pub mod tokens;
 pub mod vault;
 
 use actix_web::http::header::AUTHORIZATION;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::federation::vault::ask::{self, Given, Wanted};
+use crate::federation::vault::ask::{self, Given, KeyGiven, Wanted};
 use crate::federation::vault::sessions::{self, NewSession, SessionName};
 use crate::federation::workloads::{self, Agent};
 use crate::model::connection_session::{ConnectionSession, Status};
@@ -74,6 +75,23 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRequest {
+    provider: String,
+}
+
+/// `POST /api/vault/api-key`
+pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
+    let agent = agent(&mut call).await?;
+    let body: KeyRequest = read(&call)?;
+    match ask::api_key(&call.app, &agent, &body.provider).await? {
+        KeyGiven::Key(key) => Ok(HttpResponse::Ok().json(json!({ "api_key": key.expose_secret() }))),
+        KeyGiven::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
+        KeyGiven::Trouble(trouble) => Err(troubled(&trouble)),
+    }
+}
+
 /// `GET /api/vault/session?uri=…`, with `wait=` as a long poll
 pub async fn session(mut call: Call) -> Result<HttpResponse, Error> {
     let agent = agent(&mut call).await?;
@@ -135,6 +153,8 @@ fn patience(call: &Call) -> Result<Duration, Error> {
     let Some(text) = query.get("wait")? else {
         return Ok(Duration::ZERO);
     };
-    let seconds = text.parse().map_err(|_| invalid_request("wait must be a whole number of seconds"))?;
+    let seconds = text
+        .parse()
+        .map_err(|_| invalid_request("wait must be a whole number of seconds"))?;
     Ok(Duration::from_secs(seconds).min(MAX_WAIT))
 }

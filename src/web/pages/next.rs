@@ -5,7 +5,7 @@
 pub struct Next(String);
 
 /// The pages that send people to the sign-in and want them back.
-const ROOMS: [&str; 4] = ["/account", "/admin", "/callback/continue", "/oauth2/callback"];
+const ROOMS: [&str; 5] = ["/account", "/admin", "/callback/continue", "/connect", "/oauth2/callback"];
 
 /// The longest path, in bytes: a redirect of a provider travels in it, sealed.
 const MAX_LENGTH: usize = 7000;

@@ -1,7 +1,7 @@
 //! The callback relay, the flows of agents and their tokens.
 
 use super::{API, BOTH, Cors, DELETE, Feature, GET, NO_BODY, PAGE, POST, Route, handler};
-use crate::web::federation::{callback, callbacks, events, flows, vault};
+use crate::web::federation::{callback, callbacks, connect, events, flows, tokens, vault};
 
 /// A row of the relay's API.
 const RELAY: Route = Route {
@@ -67,6 +67,50 @@ pub(super) static ROUTES: &[Route] = &[
         cors: Cors::Closed,
         handler: handler!(vault::workload_token),
         ..API
+    },
+    Route {
+        path: "/api/vault/token",
+        methods: POST,
+        cors: Cors::Closed,
+        handler: handler!(tokens::token),
+        ..API
+    },
+    Route {
+        path: "/api/vault/api-key",
+        methods: POST,
+        cors: Cors::Closed,
+        handler: handler!(tokens::api_key),
+        ..API
+    },
+    Route {
+        path: "/api/vault/session",
+        methods: GET,
+        body_limit: NO_BODY,
+        cors: Cors::Closed,
+        waits: true,
+        handler: handler!(tokens::session),
+        ..API
+    },
+    Route {
+        path: "/api/vault/session",
+        methods: DELETE,
+        body_limit: NO_BODY,
+        cors: Cors::Closed,
+        handler: handler!(tokens::cancel),
+        ..API
+    },
+    Route {
+        path: "/connect/{session}",
+        methods: BOTH,
+        handler: handler!(connect::connect),
+        ..PAGE
+    },
+    Route {
+        path: "/connect/callback/{provider}",
+        methods: GET,
+        body_limit: NO_BODY,
+        handler: handler!(connect::callback),
+        ..PAGE
     },
     Route {
         path: "/oauth2/callback",

@@ -9,6 +9,7 @@ mod events;
 mod grants;
 mod initial_access_tokens;
 mod meanwhile;
+mod providers;
 mod resources;
 mod schemathesis;
 mod scopes;

@@ -115,6 +115,11 @@ impl TestApp {
         }
     }
 
+    /// Stops answering.
+    pub async fn stop(&self) {
+        self.handle.stop(false).await;
+    }
+
     /// Another node on the same database.
     pub async fn second_node(&self) -> App {
         self.second_node_with(&[]).await

@@ -1,12 +1,11 @@
-//! Connections to other providers, and the vault of their tokens.
-
-mod upstream;
 //! The vault: what people gave agents elsewhere, how it is kept, and the tokens by which agents act.
 
 mod connections;
 mod envelope;
+mod flow;
 mod keys;
 mod rewrap;
+mod upstream;
 mod workload_tokens;
 
 use gatehouse::app::App;

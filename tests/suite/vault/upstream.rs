@@ -25,6 +25,11 @@ fn scope(text: &str) -> Scope {
     Scope::parse(text).expect("a scope")
 }
 
+/// What is changed of a flow before its code is exchanged.
+type Change = fn(&mut Flow);
+/// Whether an error is the right one.
+type Judge = fn(&UpstreamError) -> bool;
+
 /// A provider at this address that does everything as the texts say.
 fn profile(base: &str) -> Profile {
     Profile {
@@ -42,6 +47,7 @@ fn profile(base: &str) -> Profile {
             source: WhoamiSource::IdToken,
             id: &["/sub"],
             label: &["/preferred_username", "/sub"],
+            scope: &[],
         },
         pkce: true,
         client_auth: ClientAuth::ClientSecretBasic,
@@ -69,6 +75,7 @@ fn plain(base: &str) -> Profile {
             source: WhoamiSource::Nowhere,
             id: &[],
             label: &[],
+            scope: &[],
         },
         offline_scope: None,
         pkce: false,
@@ -207,7 +214,7 @@ async fn what_is_of_another_flow_is_refused() {
         issuer: Some("https://other.example".to_owned()),
         ..right.clone()
     };
-    let cases: [(&Profile, fn(&mut Flow), bool); 3] = [
+    let cases: [(&Profile, Change, bool); 3] = [
         (&right, |flow| flow.verifier = Some("x".repeat(43)), true),
         (&right, |flow| flow.nonce = Some("another".to_owned()), false),
         (&other_issuer, |_| {}, false),
@@ -254,7 +261,11 @@ async fn nobody_overrides_what_we_say() {
     let (address, flow) = asker.at(&profile).authorize(&scope("openid a"), "ours", &added).unwrap();
     let pairs: Vec<(String, String)> = address.query_pairs().into_owned().collect();
     let of = |name: &str| {
-        let values: Vec<_> = pairs.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
+        let values: Vec<_> = pairs
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
         assert!(values.len() <= 1, "{name} twice in {address}");
         values.first().copied().map(str::to_owned)
     };
@@ -336,6 +347,7 @@ async fn answers_of_their_own_kind_are_read() {
             source: WhoamiSource::TokenAnswer,
             id: &["/team/id", "/authed_user/id"],
             label: &["/team/name"],
+            scope: &[],
         },
         passed_on: &["team"],
         ..plain(&base)
@@ -348,7 +360,10 @@ async fn answers_of_their_own_kind_are_read() {
     assert!((43_200..43_300).contains(&lives), "{lives}");
 
     // No time, a null, and a body that it wants as JSON (as Notion does).
-    there.serve("/token", Served::json(&json!({ "access_token": "n", "refresh_token": null, "expires_in": null, "id_token": "" })));
+    there.serve(
+        "/token",
+        Served::json(&json!({ "access_token": "n", "refresh_token": null, "expires_in": null, "id_token": "" })),
+    );
     let notion = Profile {
         json_body: true,
         client_auth: ClientAuth::ClientSecretBasic,
@@ -360,8 +375,14 @@ async fn answers_of_their_own_kind_are_read() {
     let assumed = granted.expires_at.expect("an assumed time") - now;
     assert!((3600..3700).contains(&assumed), "{assumed}");
     let request = there.requests().pop().expect("a request").to_ascii_lowercase();
-    assert!(request.contains("notion-version: 2022-06-28") && request.contains("content-type: application/json"), "{request}");
-    assert!(request.contains("authorization: basic ") && !request.contains("the secret"), "{request}");
+    assert!(
+        request.contains("notion-version: 2022-06-28") && request.contains("content-type: application/json"),
+        "{request}"
+    );
+    assert!(
+        request.contains("authorization: basic ") && !request.contains("the secret"),
+        "{request}"
+    );
     assert!(request.contains(r#""grant_type":"authorization_code""#), "{request}");
 }
 
@@ -379,6 +400,7 @@ async fn whose_account_it_is_can_be_asked_for() {
             },
             id: &["/id"],
             label: &["/login", "/name"],
+            scope: &[],
         },
         ..plain(&base)
     };
@@ -409,20 +431,40 @@ async fn refusals_are_told_apart() {
         ..plain(&there.url(""))
     };
     let error = |code: &str| Served::json(&json!({ "error": code, "error_description": "because\nof \u{1b}[31m" }));
-    let cases: Vec<(Served, fn(&UpstreamError) -> bool)> = vec![
+    let cases: Vec<(Served, Judge)> = vec![
         (error("invalid_grant").status(400), |error| matches!(error, UpstreamError::Dead(_))),
         (error("invalid_grant").status(403), |error| matches!(error, UpstreamError::Dead(_))),
         (error("bad_refresh_token"), |error| matches!(error, UpstreamError::Dead(_))),
-        (Served::json(&json!({ "ok": false, "error": "invalid_refresh_token" })), |error| matches!(error, UpstreamError::Dead(_))),
-        (error("invalid_client").status(401), |error| matches!(error, UpstreamError::Refused(text) if text == "invalid_client: becauseof [31m")),
-        (Served::json(&json!({ "ok": false })), |error| matches!(error, UpstreamError::Refused(_))),
-        (Served::json(&Value::Null).status(429).with("retry-after", "30"), |error| *error == UpstreamError::Limited(Some(30))),
-        (Served::json(&Value::Null).status(429), |error| *error == UpstreamError::Limited(None)),
-        (Served::json(&Value::Null).status(403).with("retry-after", "999999"), |error| *error == UpstreamError::Limited(Some(3600))),
-        (Served::json(&Value::Null).status(503), |error| matches!(error, UpstreamError::Away(_))),
-        (Served::json(&json!({ "access_token": 5 })), |error| matches!(error, UpstreamError::Broken(_))),
+        (Served::json(&json!({ "ok": false, "error": "invalid_refresh_token" })), |error| {
+            matches!(error, UpstreamError::Dead(_))
+        }),
+        (
+            error("invalid_client").status(401),
+            |error| matches!(error, UpstreamError::Refused(text) if text == "invalid_client: becauseof [31m"),
+        ),
+        (Served::json(&json!({ "ok": false })), |error| {
+            matches!(error, UpstreamError::Refused(_))
+        }),
+        (Served::json(&Value::Null).status(429).with("retry-after", "30"), |error| {
+            *error == UpstreamError::Limited(Some(30))
+        }),
+        (Served::json(&Value::Null).status(429), |error| {
+            *error == UpstreamError::Limited(None)
+        }),
+        (Served::json(&Value::Null).status(403).with("retry-after", "999999"), |error| {
+            *error == UpstreamError::Limited(Some(3600))
+        }),
+        (Served::json(&Value::Null).status(503), |error| {
+            matches!(error, UpstreamError::Away(_))
+        }),
+        (Served::json(&json!({ "access_token": 5 })), |error| {
+            matches!(error, UpstreamError::Broken(_))
+        }),
         (Served::json(&json!("what")), |error| matches!(error, UpstreamError::Broken(_))),
-        (Served::json(&json!({ "token": "s3cret" })), |error| matches!(error, UpstreamError::Broken(text) if !text.contains("s3cret"))),
+        (
+            Served::json(&json!({ "token": "s3cret" })),
+            |error| matches!(error, UpstreamError::Broken(text) if !text.contains("s3cret")),
+        ),
     ];
     for (number, (served, is_right)) in cases.into_iter().enumerate() {
         there.serve("/token", served);
@@ -449,7 +491,12 @@ async fn a_refresh_keeps_what_it_is_not_given() {
     assert_eq!(granted.tokens.refresh_token.as_deref(), Some("old"));
     assert_eq!(granted.scope, scope("a b"));
     let request = there.requests().pop().expect("a request");
-    for part in ["refresh_token=old", "scope=a+b", "redirect_uri=https%3A%2F%2Fapp.example%2Fcallback", "client_secret=the+secret"] {
+    for part in [
+        "refresh_token=old",
+        "scope=a+b",
+        "redirect_uri=https%3A%2F%2Fapp.example%2Fcallback",
+        "client_secret=the+secret",
+    ] {
         assert!(request.contains(part), "{part} in {request}");
     }
 }
@@ -471,11 +518,37 @@ async fn tokens_are_taken_back_in_each_way() {
         token,
     };
     let cases = [
-        (standard(true, RevokedToken::Refresh), "POST /gone", "token=ref&token_type_hint=refresh_token&client_id=our+id&client_secret=the+secret"),
-        (standard(false, RevokedToken::Access), "POST /gone", "token=acc&token_type_hint=access_token"),
-        (Revocation::OwnProof { endpoint: endpoint.clone() }, "POST /gone", "Bearer acc"),
-        (Revocation::Delete { endpoint: endpoint.clone() }, "DELETE /gone", r#"{"access_token":"acc"}"#),
-        (Revocation::Json { endpoint: endpoint.clone() }, "POST /gone", r#"{"token":"acc"}"#),
+        (
+            standard(true, RevokedToken::Refresh),
+            "POST /gone",
+            "token=ref&token_type_hint=refresh_token&client_id=our+id&client_secret=the+secret",
+        ),
+        (
+            standard(false, RevokedToken::Access),
+            "POST /gone",
+            "token=acc&token_type_hint=access_token",
+        ),
+        (
+            Revocation::OwnProof {
+                endpoint: endpoint.clone(),
+            },
+            "POST /gone",
+            "Bearer acc",
+        ),
+        (
+            Revocation::Delete {
+                endpoint: endpoint.clone(),
+            },
+            "DELETE /gone",
+            r#"{"access_token":"acc"}"#,
+        ),
+        (
+            Revocation::Json {
+                endpoint: endpoint.clone(),
+            },
+            "POST /gone",
+            r#"{"token":"acc"}"#,
+        ),
     ];
     for (revocation, begin, part) in cases {
         let is_own_proof = matches!(revocation, Revocation::OwnProof { .. });
@@ -483,7 +556,13 @@ async fn tokens_are_taken_back_in_each_way() {
             revocation,
             ..plain(&there.url(""))
         };
-        for (status, expected) in [(200, Some(true)), (204, Some(true)), (422, Some(true)), (401, is_own_proof.then_some(true)), (500, None)] {
+        for (status, expected) in [
+            (200, Some(true)),
+            (204, Some(true)),
+            (422, Some(true)),
+            (401, is_own_proof.then_some(true)),
+            (500, None),
+        ] {
             there.serve("/gone", Served::json(&Value::Null).status(status));
             let outcome = asker.at(&profile).revoke(&tokens).await.unwrap();
             assert_eq!(outcome.ok(), expected, "{begin} with {status}");
@@ -502,7 +581,13 @@ async fn tokens_are_taken_back_in_each_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_endpoint_leads_inside() {
     let asker = Asker::start().await;
-    for base in ["http://192.168.1.1", "https://169.254.169.254", "https://[fd00::1]", "http://provider.example", "https://10.0.0.1:8443"] {
+    for base in [
+        "http://192.168.1.1",
+        "https://169.254.169.254",
+        "https://[fd00::1]",
+        "http://provider.example",
+        "https://10.0.0.1:8443",
+    ] {
         let outcome = asker.at(&plain(base)).refresh("old", &scope("a")).await.unwrap();
         assert!(matches!(outcome, Err(UpstreamError::Away(_))), "{base}: {outcome:?}");
     }

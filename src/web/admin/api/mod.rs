@@ -14,6 +14,7 @@ pub mod events;
 pub mod grants;
 pub mod initial_access_tokens;
 pub mod openapi;
+pub mod providers;
 pub mod reference;
 pub mod resources;
 pub mod scopes;

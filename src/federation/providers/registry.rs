@@ -1,0 +1,435 @@
+//! Adding, changing and removing providers: the rules that every way of doing it shares.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::base::invalid::Invalid;
+use crate::model::event::EventKind;
+use crate::model::provider::{Endpoints, Provider, ProviderKind, ProviderSettings};
+use crate::oauth::clients::is_deceptive;
+use crate::protocol::provider::ClientAuth;
+
+use super::credentials::{Credential, CredentialKind};
+use super::parameters::{check_issuer, check_url};
+use super::presets::{self, Source};
+use super::{Draft, unknown_preset};
+
+/// The longest id.
+const MAX_ID: usize = 64;
+/// The longest settings, in bytes of JSON: before and after a change they fit into one event.
+const MAX_SETTINGS: usize = 16 * 1024;
+/// The most further parameters of a request.
+const MAX_PARAMETERS: usize = 20;
+/// Parameters of a request that mean what they mean: nobody sets them by hand (RFC 6749 §4.1.1, RFC 7636 §4.3,
+/// RFC 8707 §2, RFC 9101 §4, OpenID Connect Core §3.1.2.1, and those of the token endpoint).
+const STANDARD: [&str; 22] = [
+    "assertion",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "error",
+    "grant_type",
+    "iss",
+    "nonce",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "user_scope",
+];
+/// Ids that are taken by addresses of the API.
+const RESERVED: [&str; 1] = ["presets"];
+
+/// Why a provider is not added, changed or removed.
+#[derive(Debug)]
+pub enum ProviderError {
+    /// What was given is wrong
+    Invalid(Invalid),
+    /// There is one of this id
+    Taken(String),
+    /// Somebody else changed or removed it meanwhile
+    Changed,
+    /// So many connections would not survive it, and what it is
+    InUse(i64, &'static str),
+    /// The server failed
+    Fault(Fault),
+}
+
+impl From<Fault> for ProviderError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(invalid) => f.write_str(&invalid.message),
+            Self::Taken(id) => write!(f, "there is a provider {id} already"),
+            Self::Changed => f.write_str("somebody else changed the provider at the same moment; try again"),
+            Self::InUse(1, advice) => write!(f, "there is 1 connection to this provider: {advice}"),
+            Self::InUse(count, advice) => write!(f, "there are {count} connections to this provider: {advice}"),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ProviderError {}
+
+/// What becomes of the secret of a provider.
+#[derive(Clone, Debug, Default)]
+pub enum SecretChange {
+    /// It stays
+    #[default]
+    Keep,
+    /// There is none any more
+    Remove,
+    /// This one takes its place
+    Set(Credential),
+}
+
+/// Adds a provider.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn register(app: &App, id: &str, settings: ProviderSettings, credential: Option<Credential>) -> Result<Provider, ProviderError> {
+    check_id(id).map_err(ProviderError::Invalid)?;
+    let settings = checked(app, settings, credential.as_ref())?;
+    let now = app.now();
+    let provider = Provider {
+        id: id.to_owned(),
+        settings,
+        sealed_secret: credential.map(|credential| credential.sealed(app, id)).transpose()?,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.store.begin().await?;
+    if !tx.insert_provider(&provider).await? {
+        return Err(ProviderError::Taken(id.to_owned()));
+    }
+    let event = app.event(EventKind::ProviderCreated).target(id);
+    let event = event.detail("after", json!(provider.settings));
+    tx.record(event.detail("has_secret", provider.sealed_secret.is_some())).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// Changes a provider, if it is still of the version that `provider` was read with. What decides where its secret goes
+/// can only change together with the secret, and not while people have connections: neither a secret nor a refresh token
+/// is ever sent anywhere else than where it was meant to go.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, secret: SecretChange) -> Result<Provider, ProviderError> {
+    let credential = match &secret {
+        SecretChange::Set(credential) => Some(credential),
+        SecretChange::Keep | SecretChange::Remove => None,
+    };
+    let settings = checked(app, settings, credential)?;
+    if settings == provider.settings && matches!(secret, SecretChange::Keep) {
+        return Ok(provider);
+    }
+    let leads_elsewhere = addresses(&settings) != addresses(&provider.settings);
+    if provider.sealed_secret.is_some() && matches!(secret, SecretChange::Keep) {
+        check_kept(&provider.settings, &settings, leads_elsewhere)?;
+    }
+    let mut changed = Provider {
+        settings,
+        updated_at: app.now(),
+        ..provider.clone()
+    };
+    match &secret {
+        SecretChange::Keep => {}
+        SecretChange::Remove => changed.sealed_secret = None,
+        SecretChange::Set(credential) => changed.sealed_secret = Some(credential.sealed(app, &provider.id)?),
+    }
+    let mut tx = app.store.begin().await?;
+    if !tx.update_provider(&changed).await? {
+        return Err(ProviderError::Changed);
+    }
+    if leads_elsewhere {
+        let count = tx.count_connections_at(&provider.id).await?;
+        if count > 0 {
+            let advice = "their tokens are for the addresses that it has; add another provider for the new ones";
+            return Err(ProviderError::InUse(count, advice));
+        }
+    }
+    changed.version += 1;
+    tx.record(
+        app.event(EventKind::ProviderChanged)
+            .target(&provider.id)
+            .detail("before", json!(provider.settings))
+            .detail("after", json!(changed.settings))
+            .detail("has_new_secret", credential.is_some())
+            .detail("has_secret", changed.sealed_secret.is_some()),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Removes a provider, if it is still of this version; with what people have connected there if that is said.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
+    let mut tx = app.store.begin().await?;
+    // From here on nobody makes a connection: whoever does holds this row, too.
+    if !tx.update_provider(provider).await? {
+        return Err(ProviderError::Changed);
+    }
+    let count = tx.count_connections_at(&provider.id).await?;
+    if count > 0 && !with_connections {
+        let advice = "disable it instead, or say force=true to delete them with it, which takes nothing back at the provider";
+        return Err(ProviderError::InUse(count, advice));
+    }
+    let connections = tx.delete_connections_at(&provider.id).await?;
+    if !tx.delete_provider(&provider.id).await? {
+        return Err(ProviderError::Changed);
+    }
+    let event = app.event(EventKind::ProviderDeleted).target(&provider.id);
+    let event = event.detail("before", json!(provider.settings));
+    tx.record(event.detail("connections", connections)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether a text can be the id of a provider: it stands in addresses.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_id(id: &str) -> Result<(), Invalid> {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_slug = (1..=MAX_ID).contains(&id.len())
+        && id.bytes().next().is_some_and(is_known)
+        && id.bytes().all(|byte| is_known(byte) || byte == b'-');
+    if !is_slug {
+        let message = "an id has 1 to 64 small letters, digits and hyphens, and begins with no hyphen";
+        return Err(Invalid::new("id", message));
+    }
+    if RESERVED.contains(&id) {
+        return Err(Invalid::new("id", "this id has a meaning of its own: take another"));
+    }
+    Ok(())
+}
+
+fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+    let mut settings = ProviderSettings {
+        name: settings.name.trim().to_owned(),
+        ..settings
+    };
+    if matches!(credential, Some(Credential::PrivateKey(_))) && settings.kind == ProviderKind::Oauth2 {
+        // There is one thing that it is for.
+        settings.client_auth.get_or_insert(ClientAuth::PrivateKeyJwt);
+    }
+    let wrong = problems(app, &settings).into_iter().next();
+    match wrong.or_else(|| credential.and_then(|credential| credential.check(&settings).err())) {
+        None => Ok(settings),
+        Some(problem) => Err(ProviderError::Invalid(problem)),
+    }
+}
+
+/// Whether a secret may stay as it is when the settings change.
+fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhere: bool) -> Result<(), ProviderError> {
+    let (old, new) = (CredentialKind::of(before), CredentialKind::of(after));
+    let field = match new {
+        CredentialKind::PrivateKey => "private_key",
+        CredentialKind::ApiKey => "api_key",
+        CredentialKind::ClientSecret | CredentialKind::Nothing => "client_secret",
+    };
+    let message = if old != new {
+        "the provider now wants another kind of secret: send it with this change, or null to remove the old one"
+    } else if leads_elsewhere {
+        "the secret was given for the addresses that the provider had: send it again with this change, or null to remove it"
+    } else {
+        return Ok(());
+    };
+    Err(ProviderError::Invalid(Invalid::new(field, message)))
+}
+
+/// What decides where secrets and tokens go.
+type Addresses<'a> = (
+    ProviderKind,
+    &'a str,
+    BTreeMap<&'a str, &'a str>,
+    Option<&'a str>,
+    Option<&'a Endpoints>,
+);
+
+fn addresses(settings: &ProviderSettings) -> Addresses<'_> {
+    let preset = presets::find(&settings.preset);
+    let parameters = preset.map_or(&[][..], |preset| preset.parameters).iter();
+    let values = parameters.filter(|parameter| parameter.is_address).filter_map(|parameter| {
+        let set = settings.parameters.get(parameter.name).map(String::as_str);
+        Some((parameter.name, set.or(parameter.default)?))
+    });
+    (
+        settings.kind,
+        &settings.preset,
+        values.collect(),
+        settings.issuer.as_deref(),
+        settings.endpoints.as_ref(),
+    )
+}
+
+/// Everything that is wrong with settings.
+#[must_use]
+pub fn problems(app: &App, settings: &ProviderSettings) -> Vec<Invalid> {
+    let mut problems = Vec::new();
+    let name = settings.name.trim();
+    if !(1..=100).contains(&name.chars().count()) || name.chars().any(is_deceptive) {
+        let message = "a name has 1 to 100 characters, and none that is invisible or turns the direction of writing";
+        problems.push(Invalid::new("name", message));
+    }
+    if serde_json::to_string(settings).map_or(0, |text| text.len()) > MAX_SETTINGS {
+        let message = format!("the settings of a provider have at most {MAX_SETTINGS} bytes as JSON: shorten them");
+        problems.push(Invalid::new("", message));
+    }
+    match settings.kind {
+        ProviderKind::ApiKey => problems.extend(problems_of_key(settings)),
+        ProviderKind::Oauth2 => problems.extend(problems_of_oauth(app, settings)),
+    }
+    problems
+}
+
+/// What is wrong with the settings of a provider that keeps an API key, for which all the rest means nothing.
+fn problems_of_key(settings: &ProviderSettings) -> Option<Invalid> {
+    let field = match () {
+        () if !settings.preset.is_empty() => "preset",
+        () if !settings.parameters.is_empty() => "parameters",
+        () if settings.issuer.is_some() => "issuer",
+        () if settings.endpoints.is_some() => "endpoints",
+        () if !settings.client_id.is_empty() => "client_id",
+        () if settings.client_auth.is_some() => "client_auth",
+        () if settings.scope.iter().next().is_some() => "scope",
+        () if !settings.authorization_parameters.is_empty() => "authorization_parameters",
+        () if settings.pkce.is_some() => "pkce",
+        () if settings.requires_iss => "requires_iss",
+        () => return None,
+    };
+    Some(Invalid::new(field, format!("a provider of the kind api_key has no {field}")))
+}
+
+fn problems_of_oauth(app: &App, settings: &ProviderSettings) -> Vec<Invalid> {
+    let mut problems = Vec::new();
+    let Some(preset) = presets::find(&settings.preset) else {
+        return vec![Invalid::new("preset", unknown_preset())];
+    };
+    if !(1..=255).contains(&settings.client_id.len()) || !settings.client_id.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        let message = "the id of our client at the provider has 1 to 255 printable characters: register one there";
+        problems.push(Invalid::new("client_id", message));
+    } else if preset.id.starts_with("github") && !is_path_segment(&settings.client_id) {
+        // It becomes a part of an address.
+        problems.push(Invalid::new("client_id", "an id at GitHub has letters, digits, dots, - and _"));
+    }
+    problems.extend(problems_of_addresses(app, settings, &preset.source));
+    problems.extend(problem_of_parameters(&settings.authorization_parameters));
+    match Draft::of(app, settings) {
+        Err(problem) => problems.push(problem),
+        Ok(draft) => {
+            if settings.client_auth == Some(ClientAuth::None) && !settings.pkce.unwrap_or(draft.quirks.pkce) {
+                let message = "without a secret PKCE alone speaks for us: do not switch it off";
+                problems.push(Invalid::new("pkce", message));
+            }
+            // The rest of what is discovered shows when it is.
+            let is_known = matches!(preset.source, Source::Known(_) | Source::Settings);
+            if is_known && problems.is_empty() {
+                match draft.profile() {
+                    Err(problem) => problems.push(problem),
+                    Ok(profile) if profile.requires_iss && profile.issuer.is_none() => {
+                        let message = "nobody knows beforehand which issuer would stand in the redirects of this provider: leave it off";
+                        problems.push(Invalid::new("requires_iss", message));
+                    }
+                    Ok(_) => {}
+                }
+            }
+        }
+    }
+    problems
+}
+
+fn is_path_segment(text: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    text.bytes().all(is_known) && text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn problems_of_addresses(app: &App, settings: &ProviderSettings, source: &Source) -> Vec<Invalid> {
+    let mut problems = Vec::new();
+    match (&settings.issuer, source) {
+        (None, Source::Issuer) => {
+            problems.push(Invalid::new("issuer", "set the issuer of the provider: its metadata says the rest"));
+        }
+        (Some(_), Source::Known(_) | Source::Discovered(_)) => {
+            problems.push(Invalid::new(
+                "issuer",
+                "the preset knows the issuer: leave it out, or take the preset oidc",
+            ));
+        }
+        (Some(issuer), Source::Issuer | Source::Settings) => {
+            if let Err(problem) = check_issuer(app, issuer) {
+                problems.push(Invalid::new("issuer", problem));
+            }
+        }
+        (None, _) => {}
+    }
+    match (&settings.endpoints, source) {
+        (None, Source::Settings) => problems.push(Invalid::new("endpoints", "set the endpoints of the provider")),
+        (None, _) => {}
+        (Some(endpoints), Source::Settings) => {
+            let named = [
+                ("authorization_endpoint", Some(&endpoints.authorization_endpoint)),
+                ("token_endpoint", Some(&endpoints.token_endpoint)),
+                ("revocation_endpoint", endpoints.revocation_endpoint.as_ref()),
+                ("userinfo_endpoint", endpoints.userinfo_endpoint.as_ref()),
+            ];
+            for (name, url) in named {
+                if let Some(Err(problem)) = url.map(|url| check_url(app, url)) {
+                    problems.push(Invalid::new("endpoints", format!("{name}: {problem}")));
+                }
+            }
+        }
+        (Some(_), _) => {
+            let message = "the preset knows the endpoints: leave them out, or take the preset oauth2";
+            problems.push(Invalid::new("endpoints", message));
+        }
+    }
+    problems
+}
+
+/// What is wrong with the further parameters of a request.
+fn problem_of_parameters(parameters: &BTreeMap<String, String>) -> Option<Invalid> {
+    let invalid = |message: String| Some(Invalid::new("authorization_parameters", message));
+    if parameters.len() > MAX_PARAMETERS {
+        return invalid(format!("at most {MAX_PARAMETERS} parameters"));
+    }
+    for (name, value) in parameters {
+        let is_name = (1..=64).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+        if !is_name {
+            return invalid("the name of a parameter has 1 to 64 letters, digits, _, - and dots".to_owned());
+        }
+        if STANDARD.contains(&name.to_ascii_lowercase().as_str()) {
+            return invalid(format!("{name} is set by the server itself, or has a setting of its own"));
+        }
+        if value.is_empty() || value.len() > 1000 || value.chars().any(char::is_control) {
+            return invalid(format!("{name} has 1 to 1000 bytes, and no control characters"));
+        }
+    }
+    None
+}
