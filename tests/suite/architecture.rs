@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 17] = [
 ];
 
 /// A crate (by the beginning of its name) that only some folders or files may name.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("sqlx", &["src/store/"]),
     ("oxide_auth", &["src/oauth/machine.rs"]),
     ("actix", &["src/web/", "src/cli/"]),
@@ -39,6 +39,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("http_body_util", &["src/outside/"]),
     ("tokio_rustls", &["src/outside/"]),
     ("reqwest", &["src/outside/"]),
+    ("openidconnect", &["src/federation/upstream/"]),
 ];
 
 /// What the pure floors may not name: whoever waits, reads a clock or rolls dice is not a rule.

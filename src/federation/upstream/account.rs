@@ -1,7 +1,7 @@
 //! Whose account it is.
 
-use hyper::header::{AUTHORIZATION, HeaderValue};
-use hyper::{Method, Request};
+use openidconnect::http::header::{AUTHORIZATION, HeaderValue};
+use openidconnect::http::{Method, Request};
 use serde_json::Value;
 
 use crate::protocol::provider::WhoamiSource;

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request};
+use openidconnect::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use openidconnect::http::{Method, Request};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use url::{Url, form_urlencoded};

@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode};
 use openidconnect::core::CoreErrorResponseType;
+use openidconnect::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use openidconnect::http::{Request, Response};
 use openidconnect::{AsyncHttpClient, RequestTokenError, StandardErrorResponse};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
@@ -57,15 +57,13 @@ impl Upstream<'_> {
             FetchError::TooLarge(_) | FetchError::Encoding | FetchError::ContentType => UpstreamError::Broken(error.to_string()),
             _ => UpstreamError::Away(error.to_string()),
         })?;
-        let status = answer.status();
         let retry_after = retry_after(answer.headers());
-        if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::FORBIDDEN && retry_after.is_some() {
-            return Err(UpstreamError::Limited(retry_after));
+        match answer.status().as_u16() {
+            429 => Err(UpstreamError::Limited(retry_after)),
+            403 if retry_after.is_some() => Err(UpstreamError::Limited(retry_after)),
+            status @ 500.. => Err(UpstreamError::Away(format!("status {status}"))),
+            _ => Ok(answer),
         }
-        if status.is_server_error() {
-            return Err(UpstreamError::Away(format!("status {}", status.as_u16())));
-        }
-        Ok(answer)
     }
 
     /// Sends a request of the library to the token endpoint.
@@ -77,17 +75,12 @@ impl Upstream<'_> {
             unwrap(&mut members, name);
         }
         let is_error = tidy(&mut members);
-        let status = match answer.status() {
-            status if is_error && status.is_success() => StatusCode::BAD_REQUEST,
-            status => status,
-        };
+        // An error is one, whatever the status says.
+        let status = answer.status().as_u16();
+        let status = if is_error && status < 400 { 400 } else { status };
         let body = serde_json::to_vec(&members).map_err(|error| UpstreamError::Broken(error.to_string()))?;
-        let mut tidied = Response::new(body);
-        *tidied.status_mut() = status;
-        tidied
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(tidied)
+        let tidied = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
+        tidied.body(body).map_err(|error| UpstreamError::Broken(error.to_string()))
     }
 
     /// What an error of the library means.

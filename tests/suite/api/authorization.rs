@@ -62,6 +62,15 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/oauth2/callback", Open(&[404])),
     // tokens of workloads: clients prove who they are to it
     ("POST", "/api/vault/workload-token", Open(&[401, 403])),
+    // what agents do with them
+    ("POST", "/api/vault/token", Open(&[401])),
+    ("POST", "/api/vault/api-key", Open(&[401])),
+    ("GET", "/api/vault/session", Open(&[401])),
+    ("DELETE", "/api/vault/session", Open(&[401])),
+    // people who are asked: a link of one's own is needed
+    ("GET", "/connect/{session}", Open(&[410])),
+    ("POST", "/connect/{session}", Open(&[410])),
+    ("GET", "/connect/callback/{provider}", Open(&[410])),
     // probes
     ("GET", "/health", Open(&[200])),
     ("GET", "/healthz", Open(&[200])),
