@@ -213,7 +213,7 @@ impl<'a> Draft<'a> {
             issuer: known.issuer.and_then(|template| fill(template, &self.values)),
             authorization_endpoint: self.url(known.authorization_endpoint)?,
             token_endpoint: self.url(known.token_endpoint)?,
-            jwks_uri: None,
+            jwks_uri: known.jwks_uri.map(|template| self.url(template)).transpose()?,
             revocation,
             userinfo_endpoint: None,
         })

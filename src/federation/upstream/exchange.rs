@@ -67,12 +67,12 @@ impl Upstream<'_> {
             Ok(claims) => claims,
             Err(problem) => return Ok(Err(problem)),
         };
-        let granted = self.granted(&answer, asked);
+        let granted = self.granted(&answer, asked, false);
         Ok(self.account(&answer, claims, &granted).await.map(|account| (granted, account)))
     }
 
     /// What an answer grants.
-    pub(super) fn granted(&self, answer: &Answer, asked: &Scope) -> Granted {
+    pub(super) fn granted(&self, answer: &Answer, asked: &Scope, is_refreshed: bool) -> Granted {
         let others = &answer.extra_fields().extra_fields().members;
         let passed_on = self.profile.passed_on.iter();
         let passed_on: Map<String, Value> = passed_on
@@ -82,11 +82,14 @@ impl Upstream<'_> {
         let scope = answer
             .scopes()
             .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
-        let scope = scope.and_then(|scope| Scope::stored(&scope).ok()).unwrap_or_else(|| asked.clone());
+        let scope = scope.and_then(|scope| Scope::stored(&scope).ok());
+        let scope = scope.map_or_else(|| asked.clone(), |scope| with_short_names(&scope));
         let now = self.app.now();
         let expires_at = match (answer.expires_in(), self.profile.lifespan) {
             (Some(lifetime), _) => Some(now.saturating_add_unsigned(lifetime.as_secs())),
-            (None, Lifespan::Assumed(seconds)) => Some(now + seconds),
+            // Without a refresh token nobody could get another one: it is used as long as it works.
+            (None, Lifespan::Assumed(seconds)) if answer.refresh_token().is_some() || is_refreshed => Some(now + seconds),
+            (None, Lifespan::Assumed(_)) => None,
             (None, Lifespan::Unlimited) => None,
         };
         Granted {
@@ -132,6 +135,19 @@ impl Upstream<'_> {
         checked.map_err(|problem| UpstreamError::Broken(format!("the ID token: {problem}")))?;
         Ok(payload(&token.to_string()))
     }
+}
+
+/// Google answers some scopes by longer names than those by which they are asked for: then it has both.
+fn with_short_names(scope: &Scope) -> Scope {
+    const SHORT: [(&str, &str); 2] = [
+        ("https://www.googleapis.com/auth/userinfo.email", "email"),
+        ("https://www.googleapis.com/auth/userinfo.profile", "profile"),
+    ];
+    let short = SHORT.iter().filter(|(long, _)| scope.contains(long));
+    short.fold(scope.clone(), |all, (_, short)| match Scope::stored(short) {
+        Ok(short) => all.union(&short),
+        Err(_) => all,
+    })
 }
 
 fn verified<K, N>(token: &IdTokenOf, verifier: &IdTokenVerifier<'_, K>, nonce: N) -> Result<(), String>

@@ -32,7 +32,7 @@ impl Upstream<'_> {
         };
         Ok(match request.request_async(&wire).await {
             Ok(answer) => {
-                let mut granted = self.granted(&answer, scope);
+                let mut granted = self.granted(&answer, scope, true);
                 granted.tokens.refresh_token.get_or_insert_with(|| refresh_token.secret().clone());
                 Ok(granted)
             }

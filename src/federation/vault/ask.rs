@@ -118,14 +118,16 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
     if !scope.is_subset(ceiling) {
         return Ok(Given::Refused(TOO_MUCH));
     }
-    let usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent && !wanted.is_forced);
-    let usable: Vec<&Connection> = usable.collect();
-    let fresh = usable.iter().find(|connection| connection.is_fresh(app.now(), MARGIN));
-    if let Some(token) = fresh.and_then(|connection| given(app, connection)) {
-        return Ok(Given::Token(Box::new(token)));
-    }
-    if let Some(connection) = usable.first().copied().cloned() {
-        match refresh(app, &provider, connection).await? {
+    // Always the same one, whichever was refreshed last.
+    let usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent);
+    let first = usable.min_by(|one, other| one.id.cmp(&other.id)).filter(|_| !wanted.is_forced);
+    if let Some(connection) = first {
+        if connection.is_fresh(app.now(), MARGIN)
+            && let Some(token) = given(app, connection)
+        {
+            return Ok(Given::Token(Box::new(token)));
+        }
+        match refresh(app, &provider, connection.clone()).await? {
             Refreshed::Done(connection) => {
                 if let Some(token) = given(app, &connection) {
                     return Ok(Given::Token(Box::new(token)));
@@ -133,7 +135,7 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
             }
             Refreshed::Not(trouble) => {
                 // A token that ends soon is better than none.
-                let rest = suitable(&connections, &wanted, &scope).find(|connection| connection.is_fresh(app.now(), 0));
+                let rest = Some(connection).filter(|connection| connection.is_fresh(app.now(), 0));
                 return Ok(match rest.and_then(|connection| given(app, connection)) {
                     Some(token) => Given::Token(Box::new(token)),
                     None => Given::Trouble(trouble),
@@ -142,6 +144,12 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
             Refreshed::NeedsConsent | Refreshed::Gone => {}
         }
     }
+    // Who consents to more keeps what they consented to before.
+    let before = connections
+        .iter()
+        .filter(|connection| is_meant(connection, &wanted))
+        .map(|connection| &connection.scope);
+    let scope = before.fold(scope, |all, before| all.union(&before.intersection(ceiling)));
     sessions::ask(app, agent, user_id, &provider, scope, wanted.session).await
 }
 
@@ -185,11 +193,15 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
 
 /// The connections that are for what is wanted.
 fn suitable<'c>(connections: &'c [Connection], wanted: &'c Wanted, scope: &'c Scope) -> impl Iterator<Item = &'c Connection> {
-    connections.iter().filter(move |connection| {
-        let is_meant =
-            |account: &String| connection.id == *account || connection.account == *account || connection.account_label == *account;
-        scope.is_subset(&connection.scope) && wanted.account.as_ref().is_none_or(is_meant)
-    })
+    connections
+        .iter()
+        .filter(move |connection| scope.is_subset(&connection.scope) && is_meant(connection, wanted))
+}
+
+/// Whether it is of the account that is wanted, or any is.
+fn is_meant(connection: &Connection, wanted: &Wanted) -> bool {
+    let is_it = |account: &String| [&connection.id, &connection.account, &connection.account_label].contains(&account);
+    wanted.account.as_ref().is_none_or(is_it)
 }
 
 fn given(app: &App, connection: &Connection) -> Option<Token> {

@@ -389,6 +389,9 @@ async fn keep(app: &App, question: &Question, account: &Account, granted: Grante
         token_expires_at: granted.expires_at,
     };
     let mut tx = app.store.begin().await?;
+    if !tx.hold_provider(&new.provider_id).await? {
+        return Ok(None);
+    }
     let Some(connection) = connections::keep(app, &mut tx, &question.workload, &new).await? else {
         return Ok(None);
     };

@@ -92,7 +92,9 @@ async fn take_lease(app: &App, connection: &Connection, now: Timestamp) -> Resul
 
 async fn with_lease(app: &App, provider: &Provider, connection: Connection, refresher: &str) -> Result<Refreshed, Fault> {
     let Some(tokens) = open(app, &connection) else {
-        return give_up(app, &connection, "the tokens do not open").await;
+        // The key may come back: until it does, nobody is asked again for what is there.
+        let trouble = Trouble::Unusable("the tokens of the connection do not open on this node".to_owned());
+        return put_off(app, &connection, refresher, trouble, None).await;
     };
     let Some(refresh_token) = tokens.refresh_token else {
         return give_up(app, &connection, "there is no refresh token").await;

@@ -108,6 +108,18 @@ impl SessionName {
 const RETURN_URI: &str = "return_uri is none of the workload's: it must be one of its return_uris, exactly";
 const STATE: &str = "state has more than 4096 characters";
 const PARAMETERS: &str = "there are more than 20 parameters, or one has more than 1000 characters";
+const PARAMETER: &str = "a parameter is none of login_hint, domain_hint, hd, prompt, max_age, acr_values, ui_locales and access_type";
+/// What an agent may add to the address at the provider: nothing that asks for more than the scope says.
+const ALLOWED: [&str; 8] = [
+    "login_hint",
+    "domain_hint",
+    "hd",
+    "prompt",
+    "max_age",
+    "acr_values",
+    "ui_locales",
+    "access_type",
+];
 
 /// Asks a person, by a link that the agent gives them.
 ///
@@ -130,6 +142,9 @@ pub(super) async fn ask(
     let is_long = |(name, value): &(String, String)| name.len() > MAX_PARAMETER || value.len() > MAX_PARAMETER;
     if new.parameters.len() > MAX_PARAMETERS || new.parameters.iter().any(is_long) {
         return Ok(Given::Refused(PARAMETERS));
+    }
+    if !new.parameters.iter().all(|(name, _)| ALLOWED.contains(&name.as_str())) {
+        return Ok(Given::Refused(PARAMETER));
     }
     let now = app.now();
     if app.store.read().await?.count_waiting_sessions(user_id, now).await? >= MAX_WAITING {

@@ -225,8 +225,12 @@ on_every_database! {
         assert_eq!(claims(later.text("access_token"))["sub"], world.alice_there.id.as_str());
         assert_eq!(world.events(EventKind::ConnectionMade).await.len(), 1);
         assert_eq!(world.events(EventKind::ConnectionRefreshed).await.len(), 1);
-        // Who wants more must ask.
-        question(&world.ask(&world.alice, json!({ "scope": "read" })).await);
+        // Who wants more must ask, and keeps what there was.
+        let (link, _) = question(&world.ask(&world.alice, json!({ "scope": "read" })).await);
+        whole_way(&link, "alice").await;
+        let more = world.ask(&world.alice, json!({ "scope": "read email" })).await;
+        assert_eq!(more.status, 200, "{}", more.body);
+        assert_eq!(more.body["connection_id"], given.body["connection_id"]);
     }
 
     async fn a_hundred_ask_for_what_has_ended_and_one_refreshes_it(app: TestApp) {
@@ -361,6 +365,8 @@ async fn ceilings_and_return_uris_hold() {
         (json!({ "return_uri": "https://agent.example/don" }), 403),
         (json!({ "return_uri": "https://AGENT.example/done" }), 403),
         (json!({ "scope": "not\u{e9}" }), 400),
+        (json!({ "parameters": { "include_granted_scopes": "true" } }), 403),
+        (json!({ "parameters": { "scope": "write" } }), 403),
         (json!({ "more": 1 }), 400),
     ] {
         let answer = world.ask(&world.alice, more.clone()).await;

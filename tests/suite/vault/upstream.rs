@@ -372,9 +372,13 @@ async fn answers_of_their_own_kind_are_read() {
     };
     let (granted, _) = exchanged(&asker, &notion).await.unwrap();
     assert_eq!(granted.scope, scope("asked"));
+    // Nobody could get another one.
+    assert_eq!(granted.expires_at, None);
+    let request = there.requests().pop().expect("a request").to_ascii_lowercase();
+    there.serve("/token", Served::json(&json!({ "access_token": "n", "refresh_token": "r" })));
+    let (granted, _) = exchanged(&asker, &notion).await.unwrap();
     let assumed = granted.expires_at.expect("an assumed time") - now;
     assert!((3600..3700).contains(&assumed), "{assumed}");
-    let request = there.requests().pop().expect("a request").to_ascii_lowercase();
     assert!(
         request.contains("notion-version: 2022-06-28") && request.contains("content-type: application/json"),
         "{request}"

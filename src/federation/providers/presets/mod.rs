@@ -77,6 +77,8 @@ pub struct Known {
     pub authorization_endpoint: &'static str,
     /// Where codes become tokens
     pub token_endpoint: &'static str,
+    /// Where the keys of its ID tokens are, where those say whose account it is
+    pub jwks_uri: Option<&'static str>,
     /// How tokens are taken back
     pub revocation: Revoked,
 }

@@ -57,6 +57,7 @@ const GITHUB: Known = Known {
     issuer: Some("https://{host}/login/oauth"),
     authorization_endpoint: "https://{host}/login/oauth/authorize",
     token_endpoint: "https://{host}/login/oauth/access_token",
+    jwks_uri: None,
     // Only this token: the person may have connected other agents with other tokens.
     revocation: Revoked::Delete("{api}/applications/{client_id}/token"),
 };
@@ -80,6 +81,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://accounts.google.com"),
             authorization_endpoint: "https://accounts.google.com/o/oauth2/v2/auth",
             token_endpoint: "https://oauth2.googleapis.com/token",
+            jwks_uri: None,
             revocation: Revoked::Standard("https://oauth2.googleapis.com/revoke", false, RevokedToken::Refresh),
         }),
         quirks: Quirks {
@@ -106,6 +108,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://login.microsoftonline.com/{directory}/v2.0"),
             authorization_endpoint: "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize",
             token_endpoint: "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+            jwks_uri: Some("https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys"),
             revocation: Revoked::Never,
         }),
         quirks: Quirks {
@@ -166,6 +169,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://slack.com"),
             authorization_endpoint: "https://slack.com/oauth/v2/authorize",
             token_endpoint: "https://slack.com/api/oauth.v2.access",
+            jwks_uri: None,
             revocation: Revoked::OwnProof("https://slack.com/api/auth.revoke"),
         }),
         quirks: Quirks {
@@ -194,6 +198,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://auth.atlassian.com"),
             authorization_endpoint: "https://auth.atlassian.com/authorize",
             token_endpoint: "https://auth.atlassian.com/oauth/token",
+            jwks_uri: None,
             revocation: Revoked::Standard("https://auth.atlassian.com/oauth/revoke", true, RevokedToken::Refresh),
         }),
         quirks: Quirks {
@@ -216,6 +221,7 @@ pub const ALL: &[Preset] = &[
             issuer: None,
             authorization_endpoint: "https://api.notion.com/v1/oauth/authorize",
             token_endpoint: "https://api.notion.com/v1/oauth/token",
+            jwks_uri: None,
             revocation: Revoked::Json("https://api.notion.com/v1/oauth/revoke"),
         }),
         quirks: Quirks {
@@ -244,6 +250,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://{login_host}"),
             authorization_endpoint: "https://{login_host}/services/oauth2/authorize",
             token_endpoint: "https://{login_host}/services/oauth2/token",
+            jwks_uri: None,
             revocation: Revoked::Standard("https://{login_host}/services/oauth2/revoke", false, RevokedToken::Refresh),
         }),
         quirks: Quirks {
@@ -265,6 +272,7 @@ pub const ALL: &[Preset] = &[
             issuer: None,
             authorization_endpoint: "https://www.dropbox.com/oauth2/authorize",
             token_endpoint: "https://api.dropboxapi.com/oauth2/token",
+            jwks_uri: None,
             revocation: Revoked::OwnProof("https://api.dropboxapi.com/2/auth/token/revoke"),
         }),
         quirks: Quirks {
@@ -284,6 +292,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://discord.com"),
             authorization_endpoint: "https://discord.com/api/oauth2/authorize",
             token_endpoint: "https://discord.com/api/oauth2/token",
+            jwks_uri: None,
             revocation: Revoked::Standard("https://discord.com/api/oauth2/token/revoke", true, RevokedToken::Refresh),
         }),
         quirks: Quirks {
@@ -303,6 +312,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://www.linkedin.com/oauth"),
             authorization_endpoint: "https://www.linkedin.com/oauth/v2/authorization",
             token_endpoint: "https://www.linkedin.com/oauth/v2/accessToken",
+            jwks_uri: None,
             // One is used, but not documented.
             revocation: Revoked::Never,
         }),
@@ -323,6 +333,7 @@ pub const ALL: &[Preset] = &[
             issuer: Some("https://zoom.us"),
             authorization_endpoint: "https://zoom.us/oauth/authorize",
             token_endpoint: "https://zoom.us/oauth/token",
+            jwks_uri: None,
             revocation: Revoked::Standard("https://zoom.us/oauth/revoke", true, RevokedToken::Access),
         }),
         quirks: Quirks {
@@ -343,6 +354,7 @@ pub const ALL: &[Preset] = &[
             issuer: None,
             authorization_endpoint: "https://accounts.spotify.com/authorize",
             token_endpoint: "https://accounts.spotify.com/api/token",
+            jwks_uri: None,
             revocation: Revoked::Never,
         }),
         quirks: Quirks {
