@@ -89,8 +89,7 @@ impl Upstream<'_> {
             (Some(lifetime), _) => Some(now.saturating_add_unsigned(lifetime.as_secs())),
             // Without a refresh token nobody could get another one: it is used as long as it works.
             (None, Lifespan::Assumed(seconds)) if answer.refresh_token().is_some() || is_refreshed => Some(now + seconds),
-            (None, Lifespan::Assumed(_)) => None,
-            (None, Lifespan::Unlimited) => None,
+            (None, Lifespan::Assumed(_) | Lifespan::Unlimited) => None,
         };
         Granted {
             tokens: Tokens {
