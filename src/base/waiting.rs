@@ -12,6 +12,8 @@ use tokio::sync::watch;
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
+    /// For one key
+    pub of_key: usize,
     /// On behalf of one
     pub of_one: usize,
     /// In all
@@ -56,7 +58,8 @@ impl Waiting {
         if inner.is_closed {
             return Err(CannotWait::Closed);
         }
-        if inner.all >= room.of_all || share >= room.of_one {
+        let for_key = inner.keys.get(key).map_or(0, |key| key.waiting);
+        if inner.all >= room.of_all || share >= room.of_one || for_key >= room.of_key {
             return Err(CannotWait::NoRoom);
         }
         inner.all += 1;

@@ -28,7 +28,7 @@ use super::pages::CONTENT_POLICY;
 use super::routes::{Access, Audience, Cors, Route};
 
 /// How long a client may take to send a body.
-const BODY_PATIENCE: Duration = Duration::from_secs(20);
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -216,9 +216,14 @@ pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<R
     if !tx.forget_callback(&callback.id, app.now()).await? {
         return Ok(Err(Missing::Nothing));
     }
-    tx.commit().await?;
-    app.waiting.wake(&callback.id);
-    Ok(Ok(()))
+    // Those who watch are told although whoever forgets may have gone away.
+    let app = app.clone();
+    let forgetting = tokio::spawn(async move {
+        tx.commit().await?;
+        app.waiting.wake(&callback.id);
+        Ok(())
+    });
+    forgetting.await.map_err(Fault::internal)?.map(Ok)
 }
 
 /// How long a collector has to wait who shows nothing but a state, which somebody might have guessed.

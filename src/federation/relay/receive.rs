@@ -182,9 +182,15 @@ async fn take_openly(app: &App, state: &State, answer: ProviderAnswer) -> Result
     }
     tx.record(app.event(EventKind::CallbackReceived).target(&callback.id).detail("open", true))
         .await?;
-    tx.commit().await?;
-    app.open_callback_count.add_one();
-    app.waiting.wake(&callback.id);
+    // It is counted although whoever sent it may have gone away.
+    let app = app.clone();
+    let keeping = tokio::spawn(async move {
+        tx.commit().await?;
+        app.open_callback_count.add_one();
+        app.waiting.wake(&callback.id);
+        Ok(())
+    });
+    keeping.await.map_err(Fault::internal)??;
     Ok(Reception::Kept(Kept::new(&answer, None, None)))
 }
 

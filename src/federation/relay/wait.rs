@@ -27,6 +27,8 @@ const USUAL: Seconds = 1;
 const FARTHER: u32 = 4;
 /// The most that is read at once of what has been received.
 const MOST: u16 = 10_000;
+/// How many requests wait for one callback on one node: whoever has a verifier takes no more of its program's room.
+const ROOM_OF_CALLBACK: usize = 10;
 /// How many requests wait on one node, whoever's they are.
 const ROOM_OF_NODE: usize = 20_000;
 
@@ -66,6 +68,7 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
 fn join(app: &App, callback: &Callback) -> Result<Waiter, CannotWait> {
     let whose = callback.owner.client_id().unwrap_or_default();
     let room = Room {
+        of_key: ROOM_OF_CALLBACK,
         of_one: app.live().relay.waiters,
         of_all: ROOM_OF_NODE,
     };

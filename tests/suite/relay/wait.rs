@@ -81,12 +81,21 @@ async fn of_many_who_wait_one_gets_the_answer() {
     let program = Program::of(&app).await;
     let state = program.state(json!({})).await;
     let later = async {
-        until(|| app.app.waiting.count() == 20).await;
+        until(|| app.app.waiting.count() == 10).await;
         come_back(&app, &Browser::new(), &state, "the-code").await
     };
-    let (answers, _) = tokio::join!(join_all((0..20).map(|_| collect(&program, &state, 60))), later);
+    // No callback takes all of its program's room.
+    let too_many = async {
+        until(|| app.app.waiting.count() == 10).await;
+        assert_eq!(collect(&program, &state, 60).await.status, 429);
+    };
+    let waiting = join_all((0..10).map(|_| collect(&program, &state, 60)));
+    let (answers, ..) = tokio::join!(waiting, async {
+        too_many.await;
+        later.await
+    });
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
-    assert_eq!(answers.iter().filter(|answer| answer.status == 404).count(), 19);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 404).count(), 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
