@@ -57,7 +57,57 @@ pub struct NewTokens {
     pub token_expires_at: Option<Timestamp>,
 }
 
+/// Which connections a list is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionsWith<'a> {
+    /// Of this person
+    pub user_id: Option<&'a str>,
+    /// At this provider
+    pub provider_id: Option<&'a str>,
+    /// Given to this agent, by name
+    pub workload: Option<&'a str>,
+}
+
+/// The statement of a list: what it is about, and the numbers of the two parameters that say which page.
+macro_rules! page_where {
+    ($condition:literal, $after:literal, $limit:literal) => {
+        sql!(
+            "SELECT ",
+            columns!(),
+            " FROM connections WHERE ",
+            $condition,
+            "id > ",
+            $after,
+            " ORDER BY id LIMIT ",
+            $limit
+        )
+    };
+}
+
 impl Connection {
+    /// Up to `limit` connections like these after the one with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn connections_with(&mut self, with: ConnectionsWith<'_>, after: &str, limit: u16) -> Result<Vec<Kept>, Fault> {
+        let given = [with.user_id, with.provider_id, with.workload];
+        let statement = match given.map(|part| part.is_some()) {
+            [false, false, false] => page_where!("", "$1", "$2"),
+            [true, false, false] => page_where!("user_id = $1 AND ", "$2", "$3"),
+            [false, true, false] => page_where!("provider_id = $1 AND ", "$2", "$3"),
+            [false, false, true] => page_where!("workload = $1 AND ", "$2", "$3"),
+            [true, true, false] => page_where!("user_id = $1 AND provider_id = $2 AND ", "$3", "$4"),
+            [true, false, true] => page_where!("user_id = $1 AND workload = $2 AND ", "$3", "$4"),
+            [false, true, true] => page_where!("provider_id = $1 AND workload = $2 AND ", "$3", "$4"),
+            [true, true, true] => page_where!("user_id = $1 AND provider_id = $2 AND workload = $3 AND ", "$4", "$5"),
+        };
+        let mut statement = self.query(statement);
+        for part in given.into_iter().flatten() {
+            statement = statement.text(part);
+        }
+        statement.text(after).bind(i64::from(limit)).all(kept).await
+    }
+
     /// The connection with this id.
     ///
     /// # Errors

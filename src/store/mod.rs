@@ -50,7 +50,7 @@ use crate::base::fault::Fault;
 pub use audit::Listener;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
-pub use connections::NewTokens;
+pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
 pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};

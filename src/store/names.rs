@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use crate::base::fault::Fault;
 
 use crate::model::client::Client;
+use crate::model::workload::Workload;
 
 use super::row::Row;
 use super::sql::{Sql, sql};
-use super::{Connection, clients};
+use super::{Connection, clients, workloads};
 
 /// How many ids one statement takes; a statement is a fixed text.
 const BATCH: usize = 50;
@@ -47,6 +48,16 @@ impl Connection {
         let sql = sql!("SELECT ", clients::columns!(), " FROM clients WHERE id IN ", fifty!());
         let whole = |row: Row<'_>| clients::client(row).map(|client| (client.id.clone(), client));
         self.by_id(sql, ids, whole).await
+    }
+
+    /// These agents, by name, as far as there are such agents.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn workloads_by_name(&mut self, names: impl IntoIterator<Item = &str>) -> Result<BTreeMap<String, Workload>, Fault> {
+        let sql = sql!("SELECT ", workloads::columns!(), " FROM workloads WHERE name IN ", fifty!());
+        let whole = |row: Row<'_>| workloads::workload(&row).map(|workload| (workload.name.clone(), workload));
+        self.by_id(sql, names, whole).await
     }
 
     async fn by_id<T>(

@@ -15,8 +15,9 @@ macro_rules! columns {
         "workloads.name, workloads.id, workloads.client_id, workloads.settings, workloads.created_at, workloads.updated_at, workloads.version"
     };
 }
+pub(super) use columns;
 
-fn workload(row: &Row<'_>) -> Result<Workload, Fault> {
+pub(super) fn workload(row: &Row<'_>) -> Result<Workload, Fault> {
     Ok(Workload {
         name: row.text(0)?,
         id: row.text(1)?,

@@ -10,11 +10,13 @@
 //! - `refresh`: a connection whose token has ended
 //! - `sessions`: what becomes of a question
 //! - `consent`: the way of the person
-//! - `connections`: what there is, and taking it back
+//! - `connections`: taking back what there is
+//! - `given`: what there is, in words
 
 pub mod ask;
 pub mod connections;
 pub mod consent;
+pub mod given;
 mod refresh;
 pub mod sessions;
 
