@@ -75,6 +75,17 @@ pub(super) static ROUTES: &[Route] = &[
         ..ACCOUNT
     },
     Route {
+        path: "/account/connections",
+        methods: GET,
+        handler: handler!(pages::account::connections::list),
+        ..ACCOUNT
+    },
+    Route {
+        path: "/account/connections/remove",
+        handler: handler!(pages::account::connections::remove),
+        ..ACCOUNT
+    },
+    Route {
         path: "/account/activity",
         methods: GET,
         handler: handler!(pages::account::activity::show),

@@ -2,6 +2,7 @@
 
 mod activity;
 mod applications;
+mod connections;
 mod login;
 mod password;
 mod profile;
@@ -49,7 +50,15 @@ async fn strangers_and_foreign_forms_are_turned_away() {
     app.user("alice").await;
     let (alice, stranger) = (signed_in(&app, "alice").await, Browser::new());
     let alices = csrf(&app, &alice).await;
-    for path in ["", "/profile", "/password", "/sessions", "/applications", "/activity"] {
+    for path in [
+        "",
+        "/profile",
+        "/password",
+        "/sessions",
+        "/applications",
+        "/connections",
+        "/activity",
+    ] {
         let path = format!("/account{path}");
         let page = stranger.get(&app.url(&path)).await;
         let next = format!("{}/login?next={}", app.base, path.replace('/', "%2F"));
@@ -61,7 +70,7 @@ async fn strangers_and_foreign_forms_are_turned_away() {
         assert!(!page.header("content-security-policy").contains("unsafe"), "{path}");
         assert_eq!(page.header("cache-control"), "no-store", "{path}");
     }
-    for path in ["/profile", "/password", "/sessions", "/applications/remove"] {
+    for path in ["/profile", "/password", "/sessions", "/applications/remove", "/connections/remove"] {
         let url = app.url(&format!("/account{path}"));
         assert_eq!(stranger.post(&url, &[("csrf", &alices)]).await.status, 303, "{path}");
         assert_eq!(alice.post(&url, &[]).await.status, 403, "{path}: without a token");
@@ -95,6 +104,7 @@ async fn the_overview_leads_everywhere_and_the_front_page_leads_to_it() {
         "/account/password",
         "/account/sessions",
         "/account/applications",
+        "/account/connections",
         "/account/activity",
         "/logout",
     ] {

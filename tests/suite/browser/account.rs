@@ -1,11 +1,19 @@
 //! The pages at `/account`: accessible, on every screen, and usable by what is written on them.
 
+use gatehouse::federation::providers::{Credential, register};
+use gatehouse::federation::workloads;
+use gatehouse::model::provider::ProviderSettings;
+use gatehouse::model::user::User;
+use gatehouse::model::workload::WorkloadSettings;
 use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::scope::Scope;
+use secrecy::SecretString;
 
 use super::{photo_album, server};
 use crate::support::browser::http;
 use crate::support::chrome::Size;
 use crate::support::{Browser, Chrome, TestApp};
+use crate::vault::{given, kept, workload};
 
 const LONG: &str = "Photographiealbumverwaltungsgesellschaftmitbeschränkterhaftung";
 
@@ -28,17 +36,56 @@ async fn is_signed_in(app: &TestApp, browser: &Browser) -> bool {
     browser.visit(&app.url("/account")).await.body.contains("Your account</h1>")
 }
 
-/// Somebody with apps, other browsers, and a past.
+/// What somebody gave two agents at a provider that cannot take it back; the one with the long names has to ask again.
+async fn gives(app: &TestApp, user: &User) {
+    let settings = ProviderSettings {
+        name: "Spotify".to_owned(),
+        preset: "spotify".to_owned(),
+        client_id: "us".to_owned(),
+        ..ProviderSettings::default()
+    };
+    let secret = Credential::ClientSecret(SecretString::from("secret"));
+    register(&app.app, "mail", settings, Some(secret)).await.unwrap();
+    let owner = app
+        .client(AuthMethod::ClientSecretBasic, |new| "Assistants".clone_into(&mut new.name))
+        .await;
+    for (name, display_name, account) in [("music-agent", "Music Agent", "alice"), ("long-agent", LONG, LONG)] {
+        let agent = workload(&app.app, name, owner.id()).await;
+        let settings = WorkloadSettings {
+            display_name: display_name.to_owned(),
+            ..WorkloadSettings::default()
+        };
+        let agent = workloads::change(&app.app, agent, settings).await.unwrap();
+        let mut new = given(&user.id, account, 1);
+        if name == "long-agent" {
+            let scope = format!(
+                "playlist-read-private user-library-read https://api.example.com/auth/{}",
+                "x".repeat(60)
+            );
+            new.scope = Scope::parse(&scope).unwrap();
+        }
+        let connection = kept(&app.app, &agent, &new).await;
+        if name == "long-agent" {
+            let mut tx = app.app.store.begin().await.unwrap();
+            assert!(tx.mark_needs_consent(&connection.id, connection.version).await.unwrap());
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+/// Somebody with apps, agents, other browsers, and a past.
 async fn furnished(app: &TestApp, chrome: &Chrome) {
-    app.user_with("alice", |user| {
-        user.profile
-            .insert("picture".to_owned(), "https://img.example.com/alice.png".into());
-        user.roles = vec!["admin".to_owned()];
-    })
-    .await;
+    let alice = app
+        .user_with("alice", |user| {
+            user.profile
+                .insert("picture".to_owned(), "https://img.example.com/alice.png".into());
+            user.roles = vec!["admin".to_owned()];
+        })
+        .await;
     for agent in [IPHONE, &LONG.repeat(3)] {
         elsewhere(app, agent).await;
     }
+    gives(app, &alice).await;
     let long = app.client(AuthMethod::None, |new| LONG.repeat(2).clone_into(&mut new.name)).await;
     long.tokens("alice", &[("scope", "openid profile email offline_access read write")])
         .await;
@@ -58,7 +105,15 @@ async fn sign_in(app: &TestApp, chrome: &Chrome) {
 async fn every_page_is_accessible() {
     let (app, chrome) = (server().await, Chrome::start().await);
     furnished(&app, &chrome).await;
-    for path in ["", "/profile", "/password", "/sessions", "/applications", "/activity"] {
+    for path in [
+        "",
+        "/profile",
+        "/password",
+        "/sessions",
+        "/applications",
+        "/connections",
+        "/activity",
+    ] {
         chrome.open(&app.url(&format!("/account{path}"))).await;
         chrome.inspect().await;
     }
@@ -95,6 +150,15 @@ async fn everything_is_done_by_what_is_written_on_the_page() {
     chrome.inspect().await;
     chrome.press("Remove").await;
     chrome.see("The app was removed.").await;
+
+    chrome.press("Connections").await;
+    chrome.see("Needs your consent again").await;
+    chrome.press("Take back what Music Agent has at Spotify, alice@mail.example").await;
+    chrome.see("Take back what Music Agent has at Spotify?").await;
+    chrome.inspect().await;
+    chrome.press("Take back").await;
+    chrome.see("It was taken back here, but not at Spotify.").await;
+    chrome.inspect().await;
 
     chrome.press("Password").await;
     chrome.fill("Current password", "wrong").await;

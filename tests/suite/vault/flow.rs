@@ -21,24 +21,24 @@ use crate::support::{Browser, Database, Page, TestApp, on_every_database};
 const RETURN: &str = "https://agent.example/done";
 
 /// Two servers: one with the agent and its vault, and one where people have accounts, too.
-struct World {
-    app: TestApp,
-    provider: TestApp,
+pub struct World {
+    pub app: TestApp,
+    pub provider: TestApp,
     /// The client of the vault at the provider
-    there: TestClient,
+    pub there: TestClient,
     /// The client that owns the agent
-    owner: TestClient,
-    agent: Workload,
-    alice: User,
-    bob: User,
+    pub owner: TestClient,
+    pub agent: Workload,
+    pub alice: User,
+    pub bob: User,
     /// Alice at the provider
-    alice_there: User,
+    pub alice_there: User,
 }
 
 /// What an agent may ask for.
 const CEILING: &str = "openid profile email read";
 
-async fn world(app: TestApp) -> World {
+pub async fn world(app: TestApp) -> World {
     let provider = TestApp::start(Database::Sqlite).await;
     let alice_there = provider.user("alice").await;
     provider.user("bob").await;
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// The agent asks for a token of a person.
-    async fn ask(&self, user: &User, more: Value) -> Answer {
+    pub async fn ask(&self, user: &User, more: Value) -> Answer {
         self.ask_as("agent", user, more).await
     }
 
@@ -127,7 +127,7 @@ impl World {
         send(request.bearer_auth(token)).await
     }
 
-    async fn events(&self, kind: EventKind) -> Vec<Event> {
+    pub async fn events(&self, kind: EventKind) -> Vec<Event> {
         let filter = EventFilter {
             kind: Some(kind),
             ..EventFilter::default()
@@ -137,7 +137,7 @@ impl World {
     }
 }
 
-fn question(answer: &Answer) -> (String, String) {
+pub fn question(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status, 202, "{}", answer.body);
     assert_eq!(answer.body["status"], "consent_required");
     (answer.text("authorization_url").to_owned(), answer.text("session_uri").to_owned())
@@ -173,7 +173,7 @@ async fn consent(browser: &Browser, address: &str, name: &str) -> String {
 }
 
 /// The whole way of a person; the page at the end. At the provider they are in another browser's cookies.
-async fn whole_way(link: &str, name: &str) -> Page {
+pub async fn whole_way(link: &str, name: &str) -> Page {
     let (here, there) = (Browser::new(), Browser::new());
     let page = open(&here, link, name).await;
     let address = say_yes(&here, &page).await;

@@ -2,7 +2,7 @@
 
 mod connections;
 mod envelope;
-mod flow;
+pub mod flow;
 mod keys;
 mod rewrap;
 mod upstream;

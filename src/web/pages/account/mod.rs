@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod applications;
+pub mod connections;
 mod moment;
 pub mod overview;
 pub mod password;
@@ -27,12 +28,13 @@ use crate::web::error::Error;
 use super::{FormToken, Page, render, see_other};
 
 /// The pages in the order of the menu: path and name.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("/account", "Overview"),
     ("/account/profile", "Profile"),
     ("/account/password", "Password"),
     ("/account/sessions", "Sessions"),
     ("/account/applications", "Applications"),
+    ("/account/connections", "Connections"),
     ("/account/activity", "Activity"),
 ];
 
