@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod clients;
+pub mod connections;
 pub mod consents;
 pub mod declaration;
 pub mod events;

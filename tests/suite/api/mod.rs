@@ -3,6 +3,7 @@
 mod access;
 mod authorization;
 mod clients;
+mod connections;
 mod consents;
 mod document;
 mod events;

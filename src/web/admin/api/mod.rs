@@ -9,6 +9,7 @@
 )]
 
 pub mod clients;
+pub mod connections;
 pub mod consents;
 pub mod events;
 pub mod grants;

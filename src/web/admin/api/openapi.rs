@@ -6,8 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    clients, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings, signing_keys, stats, users,
-    workloads,
+    clients, connections, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings, signing_keys,
+    stats, users, workloads,
 };
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -32,6 +32,7 @@ use crate::web::error::Error;
         (name = "resources", description = "What tokens are for"),
         (name = "workloads", description = "Agents, for which clients get tokens"),
         (name = "providers", description = "Where people connect accounts of theirs"),
+        (name = "connections", description = "What people gave workloads at providers"),
         (name = "consents", description = "What people have allowed clients, remembered"),
         (name = "grants", description = "What tokens live under"),
         (name = "sessions", description = "Who is signed in, where"),
@@ -48,6 +49,7 @@ use crate::web::error::Error;
         resources::list, resources::show, resources::put, resources::patch, resources::delete,
         workloads::list, workloads::create, workloads::show, workloads::patch, workloads::delete,
         providers::list, providers::create, providers::presets, providers::show, providers::patch, providers::delete, providers::check,
+        connections::list, connections::show, connections::remove,
         settings::show, settings::patch,
         events::list, events::show,
         stats::show,
