@@ -160,7 +160,11 @@ impl Drop for Waiter {
 mod tests {
     use super::{CannotWait, Room, Waiting};
 
-    const ROOM: Room = Room { of_one: 2, of_all: 3 };
+    const ROOM: Room = Room {
+        of_key: 2,
+        of_one: 2,
+        of_all: 3,
+    };
 
     #[tokio::test]
     async fn who_joined_before_is_woken_and_nobody_else() {
@@ -198,6 +202,15 @@ mod tests {
         );
         drop(first);
         assert!(waiting.join("c", "app", ROOM).is_ok());
+        let many = Room {
+            of_one: 10,
+            of_all: 10,
+            ..ROOM
+        };
+        let of_key: Vec<_> = (0..3).map(|_| waiting.join("d", "app", many)).collect();
+        assert!(of_key[1].is_ok());
+        assert_eq!(of_key[2].as_ref().err(), Some(&CannotWait::NoRoom), "one key does not take it all");
+        drop(of_key);
         drop((second, third));
         assert!(waiting.is_empty());
     }

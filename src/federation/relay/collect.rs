@@ -221,7 +221,7 @@ pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<R
     let forgetting = tokio::spawn(async move {
         tx.commit().await?;
         app.waiting.wake(&callback.id);
-        Ok(())
+        Ok::<(), Fault>(())
     });
     forgetting.await.map_err(Fault::internal)?.map(Ok)
 }

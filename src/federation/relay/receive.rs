@@ -188,7 +188,7 @@ async fn take_openly(app: &App, state: &State, answer: ProviderAnswer) -> Result
         tx.commit().await?;
         app.open_callback_count.add_one();
         app.waiting.wake(&callback.id);
-        Ok(())
+        Ok::<(), Fault>(())
     });
     keeping.await.map_err(Fault::internal)??;
     Ok(Reception::Kept(Kept::new(&answer, None, None)))

@@ -26,12 +26,16 @@ pub enum Removal {
 pub async fn remove(app: &App, connection: &Connection) -> Result<Removal, Fault> {
     let provider = app.store.read().await?.provider(&connection.provider_id).await?;
     let mut tx = app.store.begin().await?;
+    // As it is now: it may have been refreshed since it was read.
+    let Some(connection) = tx.connection(&connection.id).await? else {
+        return Ok(Removal::Unknown);
+    };
     if !tx.delete_connection(&connection.id).await? {
         return Ok(Removal::Unknown);
     }
-    tx.record(about(app, EventKind::ConnectionRemoved, connection)).await?;
+    tx.record(about(app, EventKind::ConnectionRemoved, &connection)).await?;
     tx.commit().await?;
-    let (Some(provider), Some(tokens)) = (provider, open(app, connection)) else {
+    let (Some(provider), Some(tokens)) = (provider, open(app, &connection)) else {
         return Ok(Removal::HereOnly(None));
     };
     let Ok(line) = Line::to(app, &provider).await? else {

@@ -10,6 +10,7 @@ mod harness;
 mod pages;
 mod pictures;
 mod relay;
+mod vault;
 
 use gatehouse::oauth::clients::NewClient;
 use gatehouse::protocol::client_authentication::AuthMethod;
