@@ -15,6 +15,7 @@ mod federation;
 mod health;
 mod json;
 mod oauth;
+mod paced;
 mod pages;
 pub mod routes;
 pub mod server;

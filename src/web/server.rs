@@ -7,10 +7,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, Service as _};
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_rt::net::TcpStream;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::dev::{AppConfig, Server, Service as _};
 use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, Payload, ServiceConfig};
-use actix_web::{App as ActixApp, HttpRequest, HttpServer};
+use actix_web::{App as ActixApp, HttpRequest};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,10 +26,13 @@ use crate::config::TlsFiles;
 use crate::config::relay::Serves;
 
 use super::dispatch::{dispatch, not_found};
+use super::paced::Paced;
 use super::routes::{self, Feature, Route};
 
 /// How long a client may take to send its headers.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to close its connection when it is asked to.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long running requests may take after the signal to stop, in seconds.
 const SHUTDOWN_PATIENCE: u64 = 20;
 
@@ -80,23 +89,62 @@ fn shrink(headers: &mut HeaderMap) {
 /// When the certificate or key cannot be used.
 pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
     let tls = app.config.tls().map(|files| tls_config(&files)).transpose()?;
-    let workers = app.config.workers;
+    let server = Server::build()
+        .workers(app.config.workers)
+        .shutdown_signal(stop)
+        .shutdown_timeout(SHUTDOWN_PATIENCE);
+    let stopping = server.graceful_shutdown_signal();
+    let address = listener.local_addr()?;
     let served = app.clone();
-    let http = HttpServer::new(move || {
-        let served = served.clone();
-        ActixApp::new().configure(move |services| mount(&served, services))
-    })
-    .workers(workers)
-    .client_request_timeout(HEADER_PATIENCE)
-    // Whoever hangs up waits for nothing any more.
-    .h1_allow_half_closed(false)
-    .shutdown_signal(stop)
-    .shutdown_timeout(SHUTDOWN_PATIENCE);
-    let bound = match tls {
-        Some(tls) => http.listen_rustls_0_23(listener, tls)?,
-        None => http.listen(listener)?,
+    // One for each worker. (`HttpServer` does the same, and leaves no place for `Paced`.)
+    macro_rules! http {
+        () => {{
+            let (served, stopping) = (served.clone(), stopping.clone());
+            let application = ActixApp::new().configure(move |services| mount(&served, services));
+            let application = application.into_factory().map_err(|error: actix_web::Error| error.error_response());
+            HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .keep_alive(KeepAlive::default())
+                .client_request_timeout(HEADER_PATIENCE)
+                .client_disconnect_timeout(GOODBYE_PATIENCE)
+                // Whoever hangs up waits for nothing any more.
+                .h1_allow_half_closed(false)
+                .local_addr(address)
+                .finish(map_config(application, |()| AppConfig::default()))
+        }};
+    }
+    let server = match tls {
+        None => server.listen("http", listener, move || {
+            fn_service(|stream: TcpStream| async move {
+                let peer = stream.peer_addr().ok();
+                Ok::<_, DispatchError>((Paced::http1(stream), Protocol::Http1, peer))
+            })
+            .and_then(http!())
+        })?,
+        Some(mut tls) => {
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            server.listen("https", listener, move || {
+                Acceptor::new(tls.clone())
+                    .map_init_err(|_| ())
+                    .map_err(TlsError::into_service_error)
+                    .and_then(|stream: TlsStream<TcpStream>| async move {
+                        let (tcp, session) = stream.get_ref();
+                        let peer = tcp.peer_addr().ok();
+                        let is_http2 = session.alpn_protocol() == Some(b"h2");
+                        Ok(if is_http2 {
+                            (Paced::unpaced(stream), Protocol::Http2, peer)
+                        } else {
+                            (Paced::http1(stream), Protocol::Http1, peer)
+                        })
+                    })
+                    .and_then(http!().map_err(TlsError::Service))
+            })?
+        }
     };
-    Ok(bound.run())
+    Ok(server.run())
 }
 
 /// Reads certificate and key for the TLS listener.

@@ -3,5 +3,6 @@
 mod bad_input;
 mod exhaustion;
 mod headers;
+mod pipelining;
 mod ssrf;
 mod tokens;
