@@ -67,12 +67,17 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
 
 fn join(app: &App, callback: &Callback) -> Result<Waiter, CannotWait> {
     let whose = callback.owner.client_id().unwrap_or_default();
-    let room = Room {
+    app.waiting.join(&callback.id, whose, room(app))
+}
+
+/// How many may wait on this node, for callbacks and for people.
+#[must_use]
+pub fn room(app: &App) -> Room {
+    Room {
         of_key: ROOM_OF_CALLBACK,
         of_one: app.live().relay.waiters,
         of_all: ROOM_OF_NODE,
-    };
-    app.waiting.join(&callback.id, whose, room)
+    }
 }
 
 /// The time until it expires.

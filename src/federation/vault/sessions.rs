@@ -1,5 +1,7 @@
 //! Questions that wait for a person: an agent asks, looks what became of it, and can take it back.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::app::App;
@@ -7,6 +9,8 @@ use crate::base::clock::Seconds;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::waiting::CannotWait;
+use crate::federation::relay::wait::room;
 use crate::federation::workloads::Agent;
 use crate::model::connection_session::{ConnectionSession, LIFETIME, Status};
 use crate::model::event::EventKind;
@@ -18,6 +22,8 @@ use super::ask::Given;
 /// What the name of a session begins with, as that of a pushed authorization request does (RFC 9126 §2.2): what is behind it is
 /// known here only.
 pub const SESSION_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// How often it is looked what has happened at other nodes, while somebody waits.
+const INTERVAL: Duration = Duration::from_millis(500);
 /// The most questions that wait for one person.
 const MAX_WAITING: i64 = 50;
 /// The most characters of what an agent says that goes to its page with the person.
@@ -201,6 +207,37 @@ pub async fn find(app: &App, agent: &Agent, name: &SessionName) -> Result<Option
         let is_for = agent.user_id.as_ref().is_none_or(|user_id| *user_id == session.user_id);
         name.is_of(session) && session.workload_id == agent.workload.id && is_for
     }))
+}
+
+/// As [`find`], but waits until the session is over, for `patience` at most.
+///
+/// # Errors
+/// When the database fails. Inside: when nobody can wait now.
+pub async fn wait(
+    app: &App,
+    agent: &Agent,
+    name: &SessionName,
+    patience: Duration,
+) -> Result<Result<Option<ConnectionSession>, CannotWait>, Fault> {
+    let is_over = |found: &Option<ConnectionSession>| found.as_ref().is_none_or(|session| session.status_at(app.now()).is_over());
+    let mut found = find(app, agent, name).await?;
+    if patience.is_zero() || is_over(&found) {
+        return Ok(Ok(found));
+    }
+    let mut waiter = match app.waiting.join(&name.id, &agent.workload.client_id, room(app)) {
+        Ok(waiter) => waiter,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let until = tokio::time::Instant::now() + patience;
+    loop {
+        found = find(app, agent, name).await?;
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        if is_over(&found) || left.is_zero() || app.waiting.is_closed() {
+            return Ok(Ok(found));
+        }
+        // It may be answered at another node.
+        let _ = tokio::time::timeout(INTERVAL.min(left), waiter.woken()).await;
+    }
 }
 
 /// Takes a question back; false when it is over, or there is none.

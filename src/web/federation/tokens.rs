@@ -19,12 +19,10 @@ use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
 
 use super::connect::troubled;
-use super::read;
+use super::{not_waiting, read};
 
 /// The longest time that a request waits for a person.
 const MAX_WAIT: Duration = Duration::from_mins(1);
-/// How often it is looked meanwhile what has happened on other nodes.
-const INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,17 +94,9 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
 pub async fn session(mut call: Call) -> Result<HttpResponse, Error> {
     let agent = agent(&mut call).await?;
     let name = named(&call)?;
-    let until = tokio::time::Instant::now() + patience(&call)?;
-    loop {
-        let found = sessions::find(&call.app, &agent, &name).await?;
-        let session = found.ok_or(RelayError::NoSession)?;
-        let status = session.status_at(call.app.now());
-        let left = until.saturating_duration_since(tokio::time::Instant::now());
-        if status.is_over() || left.is_zero() {
-            return Ok(HttpResponse::Ok().json(shown(&session, status)));
-        }
-        tokio::time::sleep(INTERVAL.min(left)).await;
-    }
+    let found = sessions::wait(&call.app, &agent, &name, patience(&call)?).await?;
+    let session = found.map_err(not_waiting)?.ok_or(RelayError::NoSession)?;
+    Ok(HttpResponse::Ok().json(shown(&session, session.status_at(call.app.now()))))
 }
 
 /// `DELETE /api/vault/session?uri=…`

@@ -382,6 +382,31 @@ async fn ceilings_and_return_uris_hold() {
     assert_eq!(world.agent.name, "agent");
 }
 
+/// Who waits for a person is told when they are done, on whatever node.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_told_when_the_person_is_done() {
+    let world = world(TestApp::start(Database::Sqlite).await).await;
+    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
+    let token = world.workload_token("agent", &world.alice).await;
+    let wait = async |seconds: &str| {
+        let request = http().get(world.app.url("/api/vault/session"));
+        let request = request.query(&[("uri", session.as_str()), ("wait", seconds)]);
+        send(request.bearer_auth(&token)).await
+    };
+    assert_eq!(wait("1").await.body["status"], "pending");
+    let (waited, page) = tokio::join!(wait("60"), whole_way(&link, "alice"));
+    assert!(page.body.contains("Done"), "{}", page.body);
+    assert_eq!(waited.body["status"], "completed");
+    assert_eq!(wait("x").await.status, 400);
+    assert!(world.app.app.waiting.is_empty());
+    world.app.app.waiting.close();
+    let (_, session) = question(&world.ask(&world.bob, json!({})).await);
+    let token = world.workload_token("agent", &world.bob).await;
+    let request = http().get(world.app.url("/api/vault/session")).bearer_auth(token);
+    let answer = send(request.query(&[("uri", session.as_str()), ("wait", "60")])).await;
+    assert_eq!(answer.status, 503, "another node answers: {}", answer.body);
+}
+
 /// API keys are for agents that may have them, and for nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_gets_the_api_key_that_it_may_have() {
