@@ -80,8 +80,8 @@ impl Answers {
 #[derive(Debug)]
 pub struct Paced<S> {
     stream: S,
-    /// Whether requests are counted
-    is_paced: bool,
+    /// Whether it speaks HTTP/1.1
+    counts: bool,
     requests: Requests,
     answers: Answers,
     /// How many requests have come that were not answered
@@ -97,7 +97,7 @@ impl<S> Paced<S> {
     pub fn http1(stream: S) -> Self {
         Self {
             stream,
-            is_paced: true,
+            counts: true,
             requests: Requests::default(),
             answers: Answers::default(),
             unanswered: 0,
@@ -109,7 +109,7 @@ impl<S> Paced<S> {
     /// A connection that speaks something else.
     pub fn unpaced(stream: S) -> Self {
         Self {
-            is_paced: false,
+            counts: false,
             ..Self::http1(stream)
         }
     }
@@ -170,7 +170,7 @@ impl<S: AsyncRead + Unpin> Paced<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.is_paced {
+        if !this.counts {
             return Pin::new(&mut this.stream).poll_read(context, buffer);
         }
         if this.is_full() {
@@ -201,7 +201,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(length)) = &written
-            && self.is_paced
+            && self.counts
         {
             self.answered(&bytes[..*length]);
         }

@@ -95,12 +95,12 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
         .shutdown_timeout(SHUTDOWN_PATIENCE);
     let stopping = server.graceful_shutdown_signal();
     let address = listener.local_addr()?;
-    let served = app.clone();
+    let shared = app.clone();
     // One for each worker. (`HttpServer` does the same, and leaves no place for `Paced`.)
     macro_rules! http {
         () => {{
-            let (served, stopping) = (served.clone(), stopping.clone());
-            let application = ActixApp::new().configure(move |services| mount(&served, services));
+            let (shared, stopping) = (shared.clone(), stopping.clone());
+            let application = ActixApp::new().configure(move |services| mount(&shared, services));
             let application = application.into_factory().map_err(|error: actix_web::Error| error.error_response());
             HttpService::build()
                 .graceful_shutdown_signal(move || {
@@ -128,7 +128,7 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             server.listen("https", listener, move || {
                 Acceptor::new(tls.clone())
-                    .map_init_err(|_| ())
+                    .map_init_err(|()| ())
                     .map_err(TlsError::into_service_error)
                     .and_then(|stream: TlsStream<TcpStream>| async move {
                         let (tcp, session) = stream.get_ref();
