@@ -1,6 +1,7 @@
 //! What every floor above is handed: made once at start-up, passed down, no globals.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::fault::Fault;
@@ -23,6 +24,12 @@ use crate::store::Store;
 
 /// How many documents of unknown clients are fetched at once because one network asks for them.
 const FETCHES_OF_NETWORK: usize = 4;
+
+/// How many requests to one provider run at once: one that is slow does not hold the others up.
+const REQUESTS_OF_PROVIDER: usize = 6;
+/// How long a provider may take: an answer that nobody waits for may be the only one with a refresh token that is worth
+/// anything.
+const PROVIDER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The application, on behalf of one request. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -73,6 +80,8 @@ pub struct Parts {
     pub operator_fetch: Fetch,
     /// The way out to providers whose client this server is.
     pub provider_fetch: Fetch,
+    /// What of it one provider may have at once.
+    pub provider_shares: Shares,
     /// Public keys of clients, as they were fetched.
     pub key_sets: KeySets,
     /// Where the keys of other issuers are.
@@ -120,7 +129,8 @@ impl App {
             known_fetch: fetch.apart(),
             operator_fetch: fetch.apart(),
             posts: fetch.apart(),
-            provider_fetch: fetch.apart(),
+            provider_fetch: fetch.patient(PROVIDER_PATIENCE),
+            provider_shares: Shares::of(REQUESTS_OF_PROVIDER),
             fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,
             key_sets: KeySets::default(),

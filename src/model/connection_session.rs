@@ -78,6 +78,9 @@ pub struct Departure {
     pub sealed_flow: String,
 }
 
+/// How long an exchange may take after the time to answer is over, in seconds.
+const EXCHANGE: Seconds = 120;
+
 /// One question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionSession {
@@ -119,7 +122,11 @@ impl ConnectionSession {
     /// The status at a time: what nobody has answered in time is cancelled.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> Status {
-        if !self.status.is_over() && now >= self.expires_at {
+        let ends_at = match self.status {
+            Status::Completing => self.expires_at + EXCHANGE,
+            _ => self.expires_at,
+        };
+        if !self.status.is_over() && now >= ends_at {
             Status::Cancelled
         } else {
             self.status

@@ -138,16 +138,22 @@ impl Fetch {
         })))
     }
 
-    /// The same way out with turns of its own, so that what is wanted here waits for nothing that is wanted there.
+    /// As [`Self::apart`], with another patience.
     #[must_use]
-    pub fn apart(&self) -> Self {
+    pub fn patient(&self, patience: Duration) -> Self {
         Self(Arc::new(Inner {
-            rules: self.0.rules,
+            rules: Rules { patience, ..self.0.rules },
             resolver: self.0.resolver.clone(),
             tls: self.0.tls.clone(),
             turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
             flights: Mutex::default(),
         }))
+    }
+
+    /// The same way out with turns of its own, so that what is wanted here waits for nothing that is wanted there.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        self.patient(self.0.rules.patience)
     }
 
     /// Whether a URL is one that may be asked, as far as it can be seen without asking: `https` without a user, and no

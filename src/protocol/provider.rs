@@ -54,6 +54,18 @@ pub enum Revocation {
     None,
 }
 
+impl Revocation {
+    /// Whether the access token is shown: then it must be one that still lives.
+    #[must_use]
+    pub fn shows_access_token(&self) -> bool {
+        match self {
+            Self::OwnProof { .. } | Self::Delete { .. } | Self::Json { .. } => true,
+            Self::Standard { token, .. } => *token == RevokedToken::Access,
+            Self::None => false,
+        }
+    }
+}
+
 /// Which token is shown to take back what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedToken {

@@ -98,13 +98,17 @@ impl Tx {
         Ok(updated == 1)
     }
 
-    /// Keeps a provider from being removed or changed until the transaction ends. False when there is none of this id.
+    /// Keeps a provider from being removed or changed until the transaction ends. False when it is not there any more as
+    /// it was read.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn hold_provider(&mut self, id: &str) -> Result<bool, Fault> {
-        let held = self.query(sql!("UPDATE providers SET version = version WHERE id = $1"));
-        Ok(held.text(id).execute().await? == 1)
+    pub async fn hold_provider(&mut self, provider: &Provider) -> Result<bool, Fault> {
+        let held = self.query(sql!(
+            "UPDATE providers SET version = version WHERE id = $1 AND version = $2 AND created_at = $3"
+        ));
+        let held = held.text(&provider.id).bind(provider.version).bind(provider.created_at);
+        Ok(held.execute().await? == 1)
     }
 
     /// Removes a provider. False when there is none.

@@ -332,6 +332,12 @@ fn problems_of_oauth(app: &App, settings: &ProviderSettings) -> Vec<Invalid> {
     if !(1..=255).contains(&settings.client_id.len()) || !settings.client_id.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         let message = "the id of our client at the provider has 1 to 255 printable characters: register one there";
         problems.push(Invalid::new("client_id", message));
+    } else if settings.client_id == app.issuer.as_str() {
+        // An assertion of ours would read as one of our own ID tokens.
+        problems.push(Invalid::new(
+            "client_id",
+            "no client is called by the issuer of this server: choose another id",
+        ));
     } else if preset.id.starts_with("github") && !is_path_segment(&settings.client_id) {
         // It becomes a part of an address.
         problems.push(Invalid::new("client_id", "an id at GitHub has letters, digits, dots, - and _"));

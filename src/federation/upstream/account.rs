@@ -4,6 +4,7 @@ use openidconnect::http::header::{AUTHORIZATION, HeaderValue};
 use openidconnect::http::{Method, Request};
 use serde_json::Value;
 
+use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::WhoamiSource;
 
 use super::{Account, Answer, Granted, Upstream, UpstreamError};
@@ -34,16 +35,13 @@ impl Upstream<'_> {
         let parts: Option<Vec<String>> = whoami.id.iter().map(|pointer| text(&said, pointer)).collect();
         let id = parts.map(|parts| parts.join(":")).filter(|id| !id.is_empty());
         let id = id.ok_or_else(|| UpstreamError::Broken("it does not say whose account it is".to_owned()))?;
-        if id.chars().count() > MAX_NAME {
-            return Err(UpstreamError::Broken("its name for the account is too long".to_owned()));
+        // Databases do not agree about spaces around and zeros in it.
+        if id.chars().count() > MAX_NAME || id.chars().any(char::is_control) || id.trim() != id {
+            return Err(UpstreamError::Broken("its name for the account cannot be kept".to_owned()));
         }
         let label = whoami.label.iter().find_map(|pointer| text(&said, pointer));
-        let label: String = label
-            .unwrap_or_default()
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(MAX_NAME)
-            .collect();
+        let label = label.unwrap_or_default();
+        let label: String = label.chars().filter(|character| !is_deceptive(*character)).take(MAX_NAME).collect();
         Ok(Account { id, label })
     }
 

@@ -10,12 +10,17 @@ use serde_json::{Map, Value};
 use crate::base::encoding::from_base64url;
 use crate::base::fault::Fault;
 use crate::model::connection::Tokens;
+use crate::outside::FetchError;
 use crate::protocol::provider::Lifespan;
 use crate::protocol::scope::Scope;
 
 use super::wire::{Purpose, TokenWire};
-use super::{Account, Answer, Flow, Granted, Upstream, UpstreamError};
+use super::{Account, Answer, Flow, Granted, Upstream, UpstreamError, said};
 
+/// The longest scope that is kept, in bytes.
+const MAX_SCOPE: usize = 8 * 1024;
+/// The longest token that is kept, in bytes: sealed, all of them together fit into a row of any database.
+const MAX_TOKEN: usize = 12 * 1024;
 /// The longest key set that is read, in bytes.
 const MAX_KEYS: usize = 256 * 1024;
 
@@ -61,18 +66,30 @@ impl Upstream<'_> {
         };
         let answer = match request.request_async(&wire).await {
             Ok(answer) => answer,
-            Err(error) => return Ok(Err(self.sorted(error))),
+            Err(error) => return Ok(Err(self.sorted(error, code))),
         };
-        let claims = match self.id_token(&answer, flow).await {
-            Ok(claims) => claims,
+        let granted = match self.granted(&answer, asked, false) {
+            Ok(granted) => granted,
             Err(problem) => return Ok(Err(problem)),
         };
-        let granted = self.granted(&answer, asked, false);
-        Ok(self.account(&answer, claims, &granted).await.map(|account| (granted, account)))
+        let account = match self.id_token(&answer, flow).await {
+            Ok(claims) => self.account(&answer, claims, &granted).await,
+            Err(problem) => Err(problem),
+        };
+        match account {
+            Ok(account) => Ok(Ok((granted, account))),
+            Err(problem) => {
+                // Nobody keeps them, so nobody else should have them.
+                if let Err(error) = self.revoke(&granted.tokens).await? {
+                    tracing::warn!(event = "tokens_not_revoked", "{error}");
+                }
+                Ok(Err(problem))
+            }
+        }
     }
 
-    /// What an answer grants.
-    pub(super) fn granted(&self, answer: &Answer, asked: &Scope, is_refreshed: bool) -> Granted {
+    /// What an answer grants, if it is of a size that can be kept.
+    pub(super) fn granted(&self, answer: &Answer, asked: &Scope, is_refreshed: bool) -> Result<Granted, UpstreamError> {
         let others = &answer.extra_fields().extra_fields().members;
         let passed_on = self.profile.passed_on.iter();
         let passed_on: Map<String, Value> = passed_on
@@ -82,8 +99,23 @@ impl Upstream<'_> {
         let scope = answer
             .scopes()
             .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
-        let scope = scope.and_then(|scope| Scope::stored(&scope).ok());
-        let scope = scope.map_or_else(|| asked.clone(), |scope| with_short_names(&scope));
+        let scope = match scope {
+            None => asked.clone(),
+            Some(scope) if scope.len() > MAX_SCOPE => return Err(UpstreamError::Broken("its scope is too long".to_owned())),
+            Some(scope) => {
+                let scope = Scope::stored(&scope).map_err(|_| UpstreamError::Broken("its scope cannot be read".to_owned()))?;
+                with_short_names(&scope)
+            }
+        };
+        let refresh_token = answer.refresh_token().map(|token| token.secret().as_str());
+        let lengths = [
+            answer.access_token().secret().len(),
+            refresh_token.map_or(0, str::len),
+            serde_json::to_string(&passed_on).map_or(0, |text| text.len()),
+        ];
+        if lengths.into_iter().any(|length| length > MAX_TOKEN) {
+            return Err(UpstreamError::Broken("its tokens are too long".to_owned()));
+        }
         let now = self.app.now();
         let expires_at = match (answer.expires_in(), self.profile.lifespan) {
             (Some(lifetime), _) => Some(now.saturating_add_unsigned(lifetime.as_secs())),
@@ -91,16 +123,16 @@ impl Upstream<'_> {
             (None, Lifespan::Assumed(seconds)) if answer.refresh_token().is_some() || is_refreshed => Some(now + seconds),
             (None, Lifespan::Assumed(_) | Lifespan::Unlimited) => None,
         };
-        Granted {
+        Ok(Granted {
             tokens: Tokens {
                 access_token: answer.access_token().secret().clone(),
                 token_type: answer.token_type().as_ref().to_owned(),
-                refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
+                refresh_token: refresh_token.map(str::to_owned),
                 passed_on,
             },
             scope,
             expires_at,
-        }
+        })
     }
 
     /// The claims of the ID token, checked; `None` where there is none and none was asked for.
@@ -112,7 +144,10 @@ impl Upstream<'_> {
             _ => return Ok(None),
         };
         let fetched = self.app.provider_fetch.json(keys.as_str(), MAX_KEYS).await;
-        let fetched = fetched.map_err(|error| UpstreamError::Away(error.to_string()))?;
+        let fetched = fetched.map_err(|error| match error {
+            FetchError::Busy => UpstreamError::Busy,
+            error => UpstreamError::Away(error.to_string()),
+        })?;
         let keys: CoreJsonWebKeySet =
             serde_json::from_slice(&fetched.body).map_err(|_| UpstreamError::Broken("its keys are no JWK set".to_owned()))?;
         let issuer = IssuerUrl::new(
@@ -131,7 +166,7 @@ impl Upstream<'_> {
             Some(nonce) => verified(token, &verifier, &Nonce::new(nonce.clone())),
             None => verified(token, &verifier, Unasked),
         };
-        checked.map_err(|problem| UpstreamError::Broken(format!("the ID token: {problem}")))?;
+        checked.map_err(|problem| UpstreamError::Broken(said(&format!("the ID token: {problem}"), &[])))?;
         Ok(payload(&token.to_string()))
     }
 }

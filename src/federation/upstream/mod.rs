@@ -38,6 +38,7 @@ use crate::base::id::new_id;
 use crate::keys::signing::TYP_ID_TOKEN;
 use crate::model::connection::Tokens;
 use crate::model::signing_key::SigningAlgorithm;
+use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::{ClientAuth, Profile};
 use crate::protocol::scope::Scope;
 
@@ -102,6 +103,18 @@ pub enum UpstreamError {
     Away(String),
     /// What it answers cannot be read, or is not for us
     Broken(String),
+    /// Too much is being asked for already: nobody was
+    Busy,
+}
+
+/// The most characters of what a provider says that are passed on.
+const MAX_SAID: usize = 200;
+
+/// What a provider says, for log and audit: bounded, in one line, and without what is secret.
+fn said(text: &str, secrets: &[&str]) -> String {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    let text = secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+    text.chars().filter(|character| !is_deceptive(*character)).take(MAX_SAID).collect()
 }
 
 impl fmt::Display for UpstreamError {
@@ -112,6 +125,7 @@ impl fmt::Display for UpstreamError {
             Self::Limited(_) => f.write_str("the provider wants to be asked less often"),
             Self::Away(problem) => write!(f, "the provider does not answer: {problem}"),
             Self::Broken(problem) => write!(f, "the answer of the provider is unusable: {problem}"),
+            Self::Busy => f.write_str("too much is being asked for at the moment"),
         }
     }
 }
@@ -180,10 +194,6 @@ impl Upstream<'_> {
             return Ok(Vec::new());
         }
         let (app, now) = (self.app, self.app.now());
-        if app.issuer.as_str() == self.client_id {
-            // The assertion would read as one of our own ID tokens.
-            return Err(Fault::internal("a provider calls this server by its issuer"));
-        }
         let ring = app.keys.current();
         let key = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
         let key = key.into_iter().find_map(|algorithm| ring.signer(algorithm, now));
@@ -191,7 +201,8 @@ impl Upstream<'_> {
         let claims = serde_json::json!({
             "iss": self.client_id,
             "sub": self.client_id,
-            "aud": self.profile.token_endpoint,
+            // The issuer is the operator's word; an endpoint may be the provider's, who could name another one's.
+            "aud": self.profile.issuer.as_deref().unwrap_or(self.profile.token_endpoint.as_str()),
             "jti": new_id(&app.clock, &app.random),
             "iat": now,
             "exp": now + ASSERTION_LIFETIME,

@@ -32,11 +32,13 @@ impl Upstream<'_> {
         };
         Ok(match request.request_async(&wire).await {
             Ok(answer) => {
-                let mut granted = self.granted(&answer, scope, true);
-                granted.tokens.refresh_token.get_or_insert_with(|| refresh_token.secret().clone());
-                Ok(granted)
+                let granted = self.granted(&answer, scope, true);
+                granted.map(|mut granted| {
+                    granted.tokens.refresh_token.get_or_insert_with(|| refresh_token.secret().clone());
+                    granted
+                })
             }
-            Err(error) => Err(self.sorted(error)),
+            Err(error) => Err(self.sorted(error, refresh_token.secret())),
         })
     }
 }

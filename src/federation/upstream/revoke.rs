@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use openidconnect::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use openidconnect::http::{Method, Request};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use crate::base::fault::Fault;
@@ -13,6 +13,9 @@ use crate::model::connection::Tokens;
 use crate::protocol::provider::{ClientAuth, Revocation, RevokedToken};
 
 use super::{Upstream, UpstreamError};
+
+/// How providers say that a token is not one any more.
+const GONE: [&str; 3] = ["invalid_token", "token_revoked", "account_inactive"];
 
 impl Upstream<'_> {
     /// Takes tokens back; whether the provider has done it. False when it has no way, and the person has to do it there.
@@ -34,11 +37,18 @@ impl Upstream<'_> {
             Revocation::Delete { endpoint } => self.in_json(Method::DELETE, endpoint, "access_token", tokens)?,
             Revocation::Json { endpoint } => self.in_json(Method::POST, endpoint, "token", tokens)?,
         };
-        Ok(self.send(request).await.and_then(|answer| match answer.status().as_u16() {
-            200..=299 | 404 | 422 => Ok(true),
-            // The token itself is the proof, and is not one any more.
-            401 if matches!(self.profile.revocation, Revocation::OwnProof { .. }) => Ok(true),
-            status => Err(UpstreamError::Refused(format!("status {status}"))),
+        // What is not known there is as good as gone, but only if there is nothing else that lives on: an access token that
+        // has ended by itself takes no refresh token with it.
+        let is_all = tokens.refresh_token.is_none() || !self.profile.revocation.shows_access_token();
+        Ok(self.send(request).await.and_then(|answer| {
+            let said: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+            let error = said.get("error").and_then(Value::as_str).unwrap_or_default();
+            match answer.status().as_u16() {
+                200..=299 if said.get("ok") != Some(&Value::Bool(false)) => Ok(true),
+                200..=299 | 400 if is_all && GONE.contains(&error) => Ok(true),
+                401 | 404 | 422 if is_all && self.profile.revocation.shows_access_token() => Ok(true),
+                status => Err(UpstreamError::Refused(format!("status {status}"))),
+            }
         }))
     }
 

@@ -6,20 +6,19 @@ use openidconnect::core::CoreErrorResponseType;
 use openidconnect::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use openidconnect::http::{Request, Response};
 use openidconnect::{AsyncHttpClient, RequestTokenError, StandardErrorResponse};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::base::clock::Seconds;
 use crate::outside::FetchError;
 
-use super::{Upstream, UpstreamError};
+use super::{Upstream, UpstreamError, said};
 
 /// The longest answer that is read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 /// The longest time that a provider is left alone because it says so, in seconds.
 const MAX_RETRY_AFTER: Seconds = 3600;
-/// The most characters of what a provider says that are passed on.
-const MAX_TEXT: usize = 200;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +52,12 @@ impl Upstream<'_> {
                 headers.insert(name, value);
             }
         }
-        let answer = self.app.provider_fetch.ask(request, MAX_BYTES).await.map_err(|error| match error {
+        let host = request.uri().host().unwrap_or_default();
+        let share = self.app.provider_shares.take(host).ok_or(UpstreamError::Busy)?;
+        let answer = self.app.provider_fetch.ask(request, MAX_BYTES).await;
+        drop(share);
+        let answer = answer.map_err(|error| match error {
+            FetchError::Busy => UpstreamError::Busy,
             FetchError::TooLarge(_) | FetchError::Encoding | FetchError::ContentType => UpstreamError::Broken(error.to_string()),
             _ => UpstreamError::Away(error.to_string()),
         })?;
@@ -83,8 +87,13 @@ impl Upstream<'_> {
         tidied.body(body).map_err(|error| UpstreamError::Broken(error.to_string()))
     }
 
-    /// What an error of the library means.
-    pub(super) fn sorted(&self, error: RequestTokenError<UpstreamError, StandardErrorResponse<CoreErrorResponseType>>) -> UpstreamError {
+    /// What an error of the library means; `shown` is what was shown to the provider.
+    pub(super) fn sorted(
+        &self,
+        error: RequestTokenError<UpstreamError, StandardErrorResponse<CoreErrorResponseType>>,
+        shown: &str,
+    ) -> UpstreamError {
+        let said = |text: &str| said(text, &[shown, self.secret.map_or("", ExposeSecret::expose_secret)]);
         match error {
             RequestTokenError::Request(error) => error,
             RequestTokenError::ServerResponse(answer) => {
@@ -93,7 +102,7 @@ impl Upstream<'_> {
                     Some(description) => format!("{code}: {description}"),
                     None => code.to_owned(),
                 };
-                let text: String = text.chars().filter(|character| !character.is_control()).take(MAX_TEXT).collect();
+                let text = said(&text);
                 if matches!(answer.error(), CoreErrorResponseType::InvalidGrant) || self.profile.dead_grant.contains(&code) {
                     UpstreamError::Dead(text)
                 } else {
@@ -101,8 +110,8 @@ impl Upstream<'_> {
                 }
             }
             // What stands in the answer may be a token: only where it could not be read is said.
-            RequestTokenError::Parse(error, _) => UpstreamError::Broken(format!("at {}", error.path())),
-            RequestTokenError::Other(problem) => UpstreamError::Broken(problem),
+            RequestTokenError::Parse(error, _) => UpstreamError::Broken(said(&format!("at {}", error.path()))),
+            RequestTokenError::Other(problem) => UpstreamError::Broken(said(&problem)),
         }
     }
 }

@@ -118,17 +118,17 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
     if !scope.is_subset(ceiling) {
         return Ok(Given::Refused(TOO_MUCH));
     }
-    // Always the same one, whichever was refreshed last.
-    let usable = suitable(&connections, &wanted, &scope).filter(|connection| !connection.needs_consent);
-    let first = usable.min_by(|one, other| one.id.cmp(&other.id)).filter(|_| !wanted.is_forced);
-    if let Some(connection) = first {
+    // Whether it can be used now is asked of the one that is meant only: nobody gets another account than before.
+    let meant = meant(&connections, wanted.account.as_deref());
+    let is_good = |connection: &&Connection| !connection.needs_consent && scope.is_subset(&connection.scope) && !wanted.is_forced;
+    if let Some(connection) = meant.filter(is_good) {
         if connection.is_fresh(app.now(), MARGIN)
             && let Some(token) = given(app, connection)
         {
             return Ok(Given::Token(Box::new(token)));
         }
         match refresh(app, &provider, connection.clone()).await? {
-            Refreshed::Done(connection) => {
+            Refreshed::Done(connection) if scope.is_subset(&connection.scope) => {
                 if let Some(token) = given(app, &connection) {
                     return Ok(Given::Token(Box::new(token)));
                 }
@@ -141,15 +141,12 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
                     None => Given::Trouble(trouble),
                 });
             }
-            Refreshed::NeedsConsent | Refreshed::Gone => {}
+            Refreshed::Done(_) | Refreshed::NeedsConsent | Refreshed::Gone => {}
         }
     }
-    // Who consents to more keeps what they consented to before.
-    let before = connections
-        .iter()
-        .filter(|connection| is_meant(connection, &wanted))
-        .map(|connection| &connection.scope);
-    let scope = before.fold(scope, |all, before| all.union(&before.intersection(ceiling)));
+    // Who consents to more keeps what they consented to before; who is asked for another account does not.
+    let before = meant.filter(|_| !wanted.is_forced || wanted.account.is_some());
+    let scope = before.map_or_else(|| scope.clone(), |before| scope.union(&before.scope.intersection(ceiling)));
     sessions::ask(app, agent, user_id, &provider, scope, wanted.session).await
 }
 
@@ -181,8 +178,8 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
     }
     let event = app
         .event(EventKind::ApiKeyGiven)
-        .target(provider_id)
-        .detail("workload", agent.workload.name.as_str());
+        .target(&agent.workload.name)
+        .detail("provider", provider_id);
     audit::record_seldom(app, event).await?;
     Ok(match providers::credential(app, &provider) {
         Ok(Some(key)) => KeyGiven::Key(key),
@@ -191,17 +188,19 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
     })
 }
 
-/// The connections that are for what is wanted.
-fn suitable<'c>(connections: &'c [Connection], wanted: &'c Wanted, scope: &'c Scope) -> impl Iterator<Item = &'c Connection> {
-    connections
-        .iter()
-        .filter(move |connection| scope.is_subset(&connection.scope) && is_meant(connection, wanted))
-}
-
-/// Whether it is of the account that is wanted, or any is.
-fn is_meant(connection: &Connection, wanted: &Wanted) -> bool {
-    let is_it = |account: &String| [&connection.id, &connection.account, &connection.account_label].contains(&account);
-    wanted.account.as_ref().is_none_or(is_it)
+/// The connection that is meant: by its id, by the provider's own name for the account, or by a label that only one has;
+/// the oldest one without any of these.
+fn meant<'c>(connections: &'c [Connection], account: Option<&str>) -> Option<&'c Connection> {
+    let Some(account) = account else {
+        return connections.iter().min_by(|one, other| one.id.cmp(&other.id));
+    };
+    let by_id = connections.iter().find(|connection| connection.id == account);
+    let by_account = || connections.iter().find(|connection| connection.account == account);
+    let by_label = || {
+        let mut all = connections.iter().filter(|connection| connection.account_label == account);
+        all.next().filter(|_| all.next().is_none())
+    };
+    by_id.or_else(by_account).or_else(by_label)
 }
 
 fn given(app: &App, connection: &Connection) -> Option<Token> {

@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
-use crate::model::connection::Connection;
+use crate::federation::upstream::UpstreamError;
+use crate::model::connection::{Connection, Tokens};
 use crate::model::event::EventKind;
 
 use super::{Line, about, open};
@@ -26,8 +27,9 @@ pub enum Removal {
 pub async fn remove(app: &App, connection: &Connection) -> Result<Removal, Fault> {
     let provider = app.store.read().await?.provider(&connection.provider_id).await?;
     let mut tx = app.store.begin().await?;
-    // As it is now: it may have been refreshed since it was read.
-    let Some(connection) = tx.connection(&connection.id).await? else {
+    // As it is now, and nobody refreshes it meanwhile.
+    let is_held = tx.hold_connection(&connection.id).await?;
+    let Some(connection) = tx.connection(&connection.id).await?.filter(|_| is_held) else {
         return Ok(Removal::Unknown);
     };
     if !tx.delete_connection(&connection.id).await? {
@@ -41,12 +43,30 @@ pub async fn remove(app: &App, connection: &Connection) -> Result<Removal, Fault
     let Ok(line) = Line::to(app, &provider).await? else {
         return Ok(Removal::HereOnly(None));
     };
-    match line.upstream(app).revoke(&tokens).await? {
-        Ok(true) => Ok(Removal::Everywhere),
-        Ok(false) => Ok(Removal::HereOnly(line.profile.account_page)),
+    let tokens = match alive(app, &line, &connection, tokens).await? {
+        Ok(tokens) => tokens,
+        Err(UpstreamError::Dead(_)) => return Ok(Removal::Everywhere),
         Err(error) => {
             super::note_trouble(&provider, &error);
-            Ok(Removal::HereOnly(line.profile.account_page))
+            return Ok(Removal::HereOnly(line.profile.account_page));
         }
+    };
+    Ok(if super::revoke(app, &provider, &line, &tokens).await? {
+        Removal::Everywhere
+    } else {
+        Removal::HereOnly(line.profile.account_page)
+    })
+}
+
+/// Tokens by which everything can be taken back: where the access token has to be shown and has ended, it is refreshed for
+/// that.
+async fn alive(app: &App, line: &Line, connection: &Connection, tokens: Tokens) -> Result<Result<Tokens, UpstreamError>, Fault> {
+    let is_needed = line.profile.revocation.shows_access_token() && !connection.is_fresh(app.now(), 0);
+    match &tokens.refresh_token {
+        Some(refresh_token) if is_needed => {
+            let refreshed = line.upstream(app).refresh(refresh_token, &connection.scope).await?;
+            Ok(refreshed.map(|granted| granted.tokens))
+        }
+        _ => Ok(Ok(tokens)),
     }
 }

@@ -4,6 +4,8 @@
 //! step: is the person who is signed in here the one who was asked, and at the end also: is it the same browser. Whoever
 //! finishes somebody else's way would give their own account to that one's agent, or take theirs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -132,6 +134,8 @@ pub async fn destination(app: &App, question: &Question) -> Result<Result<Url, T
 #[derive(Serialize, Deserialize)]
 struct Away {
     flow: Flow,
+    /// Where the code is meant to go
+    token_endpoint: Url,
     /// The end of the link
     name: String,
 }
@@ -165,6 +169,7 @@ pub async fn depart(app: &App, question: &Question, browser: &BrowserId) -> Resu
     let (address, flow) = line.upstream(app).authorize(&session.scope, &state, &session.parameters)?;
     let away = Away {
         flow,
+        token_endpoint: line.profile.token_endpoint.clone(),
         name: question.name.clone(),
     };
     let plain = serde_json::to_vec(&away).map_err(Fault::internal)?;
@@ -250,7 +255,7 @@ pub async fn arrive(
     tx.commit().await?;
     let question = Question {
         session,
-        name: away.name,
+        name: away.name.clone(),
         workload,
         client_name,
         provider,
@@ -258,7 +263,7 @@ pub async fn arrive(
     let answer = read(parameters);
     let app = app.clone();
     // It comes to its end although the browser may have gone away.
-    let finishing = tokio::spawn(async move { finish(&app, question, answer, &away.flow).await });
+    let finishing = tokio::spawn(async move { finish(&app, question, answer, &away).await });
     finishing.await.map_err(Fault::internal)?
 }
 
@@ -310,9 +315,18 @@ const DENIED: &str = "Access was not given there.";
 const ANOTHER: &str = "The answer is not of the provider that you were sent to.";
 const NO_TOKENS: &str = "The provider did not give what was asked for.";
 const NOT_NOW: &str = "The provider does not answer.";
+const NOT_KEPT: &str = "What the provider gave could not be kept.";
+/// How often it is tried to keep what was given: it may be given once only.
+const ATTEMPTS: u32 = 5;
+/// How long is waited before it is tried again, the first time.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-async fn finish(app: &App, question: Question, answer: Answer, flow: &Flow) -> Result<Arrived, Fault> {
-    let outcome = complete(app, &question, answer, flow).await?;
+async fn finish(app: &App, question: Question, answer: Answer, away: &Away) -> Result<Arrived, Fault> {
+    let outcome = complete(app, &question, answer, away).await.unwrap_or_else(|fault| {
+        // Whoever waits is told, if the database lets us.
+        tracing::error!(event = "connection_not_made", session = question.session.id, "{fault}");
+        Err((NOT_KEPT, "a fault".to_owned()))
+    });
     let (session, keep_until) = (&question.session, app.now() + MEMORY);
     let mut tx = app.store.begin().await?;
     let arrived = match outcome {
@@ -337,7 +351,7 @@ async fn finish(app: &App, question: Question, answer: Answer, flow: &Flow) -> R
 
 type Failure = (&'static str, String);
 
-async fn complete(app: &App, question: &Question, answer: Answer, flow: &Flow) -> Result<Result<(Account, String), Failure>, Fault> {
+async fn complete(app: &App, question: &Question, answer: Answer, away: &Away) -> Result<Result<(Account, String), Failure>, Fault> {
     let (code, iss) = match answer {
         Answer::Code { code, iss } => (code, iss),
         Answer::Denied => return Ok(Err((DENIED, "denied".to_owned()))),
@@ -357,12 +371,15 @@ async fn complete(app: &App, question: &Question, answer: Answer, flow: &Flow) -
     if !is_right {
         return Ok(Err((ANOTHER, "issuer".to_owned())));
     }
+    if line.profile.token_endpoint != away.token_endpoint {
+        return Ok(Err((NO_TOKENS, "the provider was changed meanwhile".to_owned())));
+    }
     let upstream = line.upstream(app);
-    let (granted, account) = match upstream.exchange(&code, flow, &session.scope).await? {
+    let (granted, account) = match upstream.exchange(&code, &away.flow, &session.scope).await? {
         Ok(exchanged) => exchanged,
         Err(error) => {
             super::note_trouble(&question.provider, &error);
-            let text = if matches!(error, UpstreamError::Away(_) | UpstreamError::Limited(_)) {
+            let text = if matches!(error, UpstreamError::Away(_) | UpstreamError::Limited(_) | UpstreamError::Busy) {
                 NOT_NOW
             } else {
                 NO_TOKENS
@@ -370,26 +387,44 @@ async fn complete(app: &App, question: &Question, answer: Answer, flow: &Flow) -
             return Ok(Err((text, error.to_string())));
         }
     };
-    let Some(id) = keep(app, question, &account, granted).await? else {
-        return Ok(Err((NO_TOKENS, "the agent or the person is gone".to_owned())));
+    let tokens = granted.tokens.clone();
+    let mut attempts = 0;
+    let kept = loop {
+        let kept = keep(app, question, &account, &granted).await;
+        attempts += 1;
+        match kept {
+            Err(fault) if attempts < ATTEMPTS => {
+                tracing::warn!(event = "tokens_not_stored", session = session.id, "{fault}");
+                tokio::time::sleep(INTERVAL * attempts).await;
+            }
+            kept => break kept,
+        }
     };
-    Ok(Ok((account, id)))
+    if !matches!(kept, Ok(Some(_))) {
+        // Nobody has them here, so nobody should.
+        super::revoke(app, &question.provider, &line, &tokens).await?;
+    }
+    Ok(kept?.map_or_else(
+        || Err((NO_TOKENS, "the agent, the person or the provider is gone or was changed".to_owned())),
+        |id| Ok((account, id)),
+    ))
 }
 
-/// Keeps what was granted; the id of the connection. `None` when the agent or the person is not there any more.
-async fn keep(app: &App, question: &Question, account: &Account, granted: Granted) -> Result<Option<String>, Fault> {
+/// Keeps what was granted; the id of the connection. `None` when the agent or the person is not there any more, or the
+/// provider not as it was: a refresh token must go nowhere else than where it is from.
+async fn keep(app: &App, question: &Question, account: &Account, granted: &Granted) -> Result<Option<String>, Fault> {
     let session = &question.session;
     let new = NewConnection {
         user_id: session.user_id.clone(),
         provider_id: session.provider_id.clone(),
         account: account.id.clone(),
         account_label: account.label.clone(),
-        scope: granted.scope,
-        tokens: granted.tokens,
+        scope: granted.scope.clone(),
+        tokens: granted.tokens.clone(),
         token_expires_at: granted.expires_at,
     };
     let mut tx = app.store.begin().await?;
-    if !tx.hold_provider(&new.provider_id).await? {
+    if !tx.hold_provider(&question.provider).await? {
         return Ok(None);
     }
     let Some(connection) = connections::keep(app, &mut tx, &question.workload, &new).await? else {

@@ -117,6 +117,15 @@ fn open(app: &App, connection: &Connection) -> Option<Tokens> {
         .ok()
 }
 
+/// Takes tokens back at a provider; whether nothing of them lives on there, for all that is known.
+async fn revoke(app: &App, provider: &Provider, line: &Line, tokens: &Tokens) -> Result<bool, Fault> {
+    let outcome = line.upstream(app).revoke(tokens).await?;
+    Ok(outcome.unwrap_or_else(|error| {
+        note_trouble(provider, &error);
+        false
+    }))
+}
+
 /// An event about a connection.
 fn about(app: &App, kind: EventKind, connection: &Connection) -> Event {
     app.event(kind)

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::base::clock::{Seconds, Timestamp};
+use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::model::connection::Connection;
@@ -18,8 +18,9 @@ use crate::store::NewTokens;
 use super::{Line, Trouble, about, open};
 use crate::federation::upstream::UpstreamError;
 
-/// For how long somebody has the lease, in seconds: longer than the provider may take to answer.
-const LEASE: Seconds = 30;
+/// For how long somebody has the lease, in seconds: longer than metadata and the provider's answer may take, and than
+/// clocks of nodes differ.
+const LEASE: Seconds = 120;
 /// How often those who wait look, in between.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long they wait.
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const FIRST_BACK_OFF: Seconds = 5;
 /// The longest, in seconds.
 const MAX_BACK_OFF: Seconds = 600;
+
+const UNOPENED: &str = "the tokens of the connection do not open on this node";
 
 /// What refreshing came to.
 pub(super) enum Refreshed {
@@ -60,8 +63,12 @@ pub(super) async fn refresh(app: &App, provider: &Provider, connection: Connecti
         if current.retry_at > now {
             return Ok(Refreshed::Not(Trouble::Later(current.retry_at - now)));
         }
+        if open(app, &current).is_none() {
+            // Another node may have the key: nothing is noted that would keep it from refreshing.
+            return Ok(Refreshed::Not(Trouble::Unusable(UNOPENED.to_owned())));
+        }
         let is_free = current.refresher.is_none() || current.refreshing_until <= now;
-        if is_free && let Some(refresher) = take_lease(app, &current, now).await? {
+        if is_free && let Some(refresher) = take_lease(app, &current).await? {
             let (app, provider) = (app.clone(), provider.clone());
             let refreshing = tokio::spawn(async move { with_lease(&app, &provider, current, &refresher).await });
             return refreshing.await.map_err(Fault::internal)?;
@@ -78,9 +85,11 @@ pub(super) async fn refresh(app: &App, provider: &Provider, connection: Connecti
 }
 
 /// Takes the lease; the name under which it is held.
-async fn take_lease(app: &App, connection: &Connection, now: Timestamp) -> Result<Option<String>, Fault> {
+async fn take_lease(app: &App, connection: &Connection) -> Result<Option<String>, Fault> {
     let refresher = new_id(&app.clock, &app.random);
     let mut tx = app.store.begin().await?;
+    // After waiting for the writer.
+    let now = app.now();
     let is_taken = tx
         .take_refresh_lease(&connection.id, connection.version, &refresher, now, now + LEASE)
         .await?;
@@ -92,9 +101,7 @@ async fn take_lease(app: &App, connection: &Connection, now: Timestamp) -> Resul
 
 async fn with_lease(app: &App, provider: &Provider, connection: Connection, refresher: &str) -> Result<Refreshed, Fault> {
     let Some(tokens) = open(app, &connection) else {
-        // The key may come back: until it does, nobody is asked again for what is there.
-        let trouble = Trouble::Unusable("the tokens of the connection do not open on this node".to_owned());
-        return put_off(app, &connection, refresher, trouble, None).await;
+        return hand_back(app, &connection, refresher, Trouble::Unusable(UNOPENED.to_owned())).await;
     };
     let Some(refresh_token) = tokens.refresh_token else {
         return give_up(app, &connection, "there is no refresh token").await;
@@ -113,8 +120,14 @@ async fn with_lease(app: &App, provider: &Provider, connection: Connection, refr
                 scope: granted.scope,
                 token_expires_at: granted.expires_at,
             };
-            store(app, connection, &new).await
+            let stored = store(app, connection, &new).await?;
+            if matches!(stored, Refreshed::Gone) {
+                // Taken back meanwhile: what was on its way is, too.
+                super::revoke(app, provider, &line, &granted.tokens).await?;
+            }
+            Ok(stored)
         }
+        Err(UpstreamError::Busy) => hand_back(app, &connection, refresher, Trouble::Later(1)).await,
         Err(UpstreamError::Dead(problem)) => give_up(app, &connection, &problem).await,
         Err(UpstreamError::Limited(seconds)) => put_off(app, &connection, refresher, Trouble::Later(FIRST_BACK_OFF), seconds).await,
         Err(error @ UpstreamError::Away(_)) => {
@@ -159,15 +172,26 @@ async fn try_to_store(app: &App, connection: &Connection, new: &NewTokens) -> Re
     Ok(is_stored)
 }
 
-/// The refresh token is worth nothing.
+/// The refresh token is worth nothing, unless there is another one meanwhile.
 async fn give_up(app: &App, connection: &Connection, problem: &str) -> Result<Refreshed, Fault> {
     let mut tx = app.store.begin().await?;
     if tx.mark_needs_consent(&connection.id, connection.version).await? {
         let event = about(app, EventKind::ConnectionBroken, connection).refused();
         tx.record(event.detail("reason", problem)).await?;
         tx.commit().await?;
+        return Ok(Refreshed::NeedsConsent);
     }
-    Ok(Refreshed::NeedsConsent)
+    drop(tx);
+    let current = app.store.read().await?.connection(&connection.id).await?;
+    Ok(current.map_or(Refreshed::Gone, |current| Refreshed::Done(Box::new(current))))
+}
+
+/// Nobody was asked: somebody else may try at once.
+async fn hand_back(app: &App, connection: &Connection, refresher: &str, trouble: Trouble) -> Result<Refreshed, Fault> {
+    let mut tx = app.store.begin().await?;
+    tx.return_refresh_lease(&connection.id, refresher).await?;
+    tx.commit().await?;
+    Ok(Refreshed::Not(trouble))
 }
 
 /// The provider is left alone for a while.

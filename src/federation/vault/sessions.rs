@@ -114,18 +114,14 @@ impl SessionName {
 const RETURN_URI: &str = "return_uri is none of the workload's: it must be one of its return_uris, exactly";
 const STATE: &str = "state has more than 4096 characters";
 const PARAMETERS: &str = "there are more than 20 parameters, or one has more than 1000 characters";
-const PARAMETER: &str = "a parameter is none of login_hint, domain_hint, hd, prompt, max_age, acr_values, ui_locales and access_type";
-/// What an agent may add to the address at the provider: nothing that asks for more than the scope says.
-const ALLOWED: [&str; 8] = [
-    "login_hint",
-    "domain_hint",
-    "hd",
-    "prompt",
-    "max_age",
-    "acr_values",
-    "ui_locales",
-    "access_type",
-];
+const PARAMETER: &str =
+    "a parameter is none of login_hint, prompt (login, consent or select_account), max_age, acr_values, ui_locales and access_type";
+/// What an agent may add to the address at the provider: nothing that asks for more than the scope says, or leads to
+/// somebody else than the provider that the page names.
+const ALLOWED: [&str; 6] = ["login_hint", "prompt", "max_age", "acr_values", "ui_locales", "access_type"];
+
+/// What may be asked of the provider's page: never that it asks nobody, or for everybody.
+const PROMPTS: [&str; 3] = ["login", "consent", "select_account"];
 
 /// Asks a person, by a link that the agent gives them.
 ///
@@ -149,7 +145,11 @@ pub(super) async fn ask(
     if new.parameters.len() > MAX_PARAMETERS || new.parameters.iter().any(is_long) {
         return Ok(Given::Refused(PARAMETERS));
     }
-    if !new.parameters.iter().all(|(name, _)| ALLOWED.contains(&name.as_str())) {
+    let is_allowed = |(name, value): &(String, String)| {
+        let asks_a_person = name != "prompt" || value.split(' ').all(|prompt| PROMPTS.contains(&prompt));
+        ALLOWED.contains(&name.as_str()) && asks_a_person
+    };
+    if !new.parameters.iter().all(is_allowed) {
         return Ok(Given::Refused(PARAMETER));
     }
     let now = app.now();

@@ -152,6 +152,10 @@ fn connected(call: &Call, question: &Question, outcome: Result<&str, &'static st
 /// Where the person goes on, with what the agent knows the session by.
 fn back(question: &Question) -> Option<String> {
     let uri = question.session.return_uri.as_deref()?;
+    // As it is now: it may have been taken away because it became somebody else's.
+    if !question.workload.return_uris.iter().any(|known| known == uri) {
+        return None;
+    }
     let session_uri = format!("{SESSION_PREFIX}{}", question.name);
     let mut parameters = vec![("session_id", session_uri.as_str())];
     if let Some(state) = &question.session.custom_state {

@@ -65,7 +65,7 @@ on_every_database! {
         assert!(matches!(late, Err(ProviderError::Changed)));
         assert!(matches!(delete(&app.app, &made, true).await, Err(ProviderError::Changed)));
         let mut tx = app.app.store.begin().await.unwrap();
-        assert!(tx.hold_provider("slack").await.unwrap() && !tx.hold_provider("none").await.unwrap());
+        assert!(tx.hold_provider(&changed).await.unwrap() && !tx.hold_provider(&made).await.unwrap());
         tx.commit().await.unwrap();
         delete(&app.app, &changed, false).await.unwrap();
         assert!(read(&app, "slack").await.is_none());

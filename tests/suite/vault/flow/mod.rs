@@ -1,9 +1,13 @@
 //! The whole way: an agent asks, a person consents at another Gatehouse, the agent gets tokens, and gets them refreshed.
 
+mod agents;
+mod bent;
+mod endings;
+
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::federation::workloads::{self, NewWorkload};
 use gatehouse::model::event::{Event, EventFilter, EventKind};
-use gatehouse::model::provider::{ProviderKind, ProviderSettings};
+use gatehouse::model::provider::ProviderSettings;
 use gatehouse::model::user::User;
 use gatehouse::model::workload::{Workload, WorkloadSettings};
 use gatehouse::protocol::client_authentication::AuthMethod;
@@ -13,9 +17,8 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::support::client::claims;
 use crate::support::browser::http;
-use crate::support::client::{Answer, TestClient, send};
+use crate::support::client::{Answer, TestClient, claims, send};
 use crate::support::{Browser, Database, Page, TestApp, on_every_database};
 
 const RETURN: &str = "https://agent.example/done";
@@ -174,10 +177,15 @@ async fn consent(browser: &Browser, address: &str, name: &str) -> String {
 
 /// The whole way of a person; the page at the end. At the provider they are in another browser's cookies.
 pub async fn whole_way(link: &str, name: &str) -> Page {
+    whole_way_with(link, name, name).await
+}
+
+/// The same of somebody who has another name at the provider.
+async fn whole_way_with(link: &str, name: &str, name_there: &str) -> Page {
     let (here, there) = (Browser::new(), Browser::new());
     let page = open(&here, link, name).await;
     let address = say_yes(&here, &page).await;
-    let back = consent(&there, &address, name).await;
+    let back = consent(&there, &address, name_there).await;
     here.visit(&back).await
 }
 
@@ -280,238 +288,4 @@ on_every_database! {
         // Nobody else looks at it.
         assert_eq!(world.session(&world.bob, &session).await.status, 404);
     }
-}
-
-/// What is changed on the way back does not count.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_way_back_cannot_be_bent() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let other = TestApp::start(Database::Sqlite).await;
-    let client = other.client(AuthMethod::ClientSecretBasic, |_| {}).await;
-    add_provider(&world.app, "other", &other, &client).await;
-    let browser = Browser::new();
-    let begin = async |link: &str| {
-        let page = open(&browser, link, "alice").await;
-        let address = say_yes(&browser, &page).await;
-        consent(&Browser::new(), &address, "alice").await
-    };
-    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-    let back = begin(&link).await;
-    let changed = |name: &str, value: Option<&str>| {
-        let mut url = Url::parse(&back).unwrap();
-        let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(known, _)| known != name).collect();
-        pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-        url.to_string()
-    };
-    // Another provider's address, no state, half a state, another state: nothing happens.
-    let state = Url::parse(&back)
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned();
-    for bent in [
-        back.replace("/connect/callback/there", "/connect/callback/other"),
-        changed("state", None),
-        changed("state", Some(&state[..60])),
-        changed("state", Some(&format!("{state}x"))),
-        format!("{back}&state=another"),
-    ] {
-        let page = browser.visit(&bent).await;
-        assert!(matches!(page.status.as_u16(), 400 | 410), "{bent}: {}", page.status);
-    }
-    assert_eq!(world.session(&world.alice, &session).await.body["status"], "away");
-    // Another issuer, no issuer, an error: it ends, and nothing is given.
-    for bent in [
-        changed("iss", Some("https://evil.example")),
-        changed("iss", None),
-        changed("code", None),
-        changed("code", Some("wrong")),
-    ] {
-        let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-        let fresh = begin(&link).await;
-        let state = Url::parse(&fresh)
-            .unwrap()
-            .query_pairs()
-            .find(|(name, _)| name == "state")
-            .unwrap()
-            .1
-            .into_owned();
-        let mut url = Url::parse(&bent).unwrap();
-        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().filter(|(known, _)| known != "state").collect();
-        url.query_pairs_mut().clear().extend_pairs(pairs).append_pair("state", &state);
-        let page = browser.visit(url.as_str()).await;
-        assert!(page.body.contains("Not connected"), "{bent}: {} {}", page.status, page.body);
-        assert_eq!(world.session(&world.alice, &session).await.body["status"], "failed");
-    }
-    // A way that was begun again leaves the old one dead.
-    let (link, _) = question(&world.ask(&world.alice, json!({})).await);
-    let (old, new) = (begin(&link).await, begin(&link).await);
-    assert_eq!(browser.visit(&old).await.status, 410);
-    assert_eq!(browser.visit(&new).await.status, 200);
-}
-
-/// An agent gets no more than it may.
-#[tokio::test(flavor = "multi_thread")]
-async fn ceilings_and_return_uris_hold() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    for (more, status) in [
-        (json!({ "scope": "openid write" }), 403),
-        (json!({ "scope": "offline_access" }), 403),
-        (json!({ "provider": "unknown" }), 403),
-        (json!({ "return_uri": format!("{RETURN}/") }), 403),
-        (json!({ "return_uri": "https://agent.example/don" }), 403),
-        (json!({ "return_uri": "https://AGENT.example/done" }), 403),
-        (json!({ "scope": "not\u{e9}" }), 400),
-        (json!({ "parameters": { "include_granted_scopes": "true" } }), 403),
-        (json!({ "parameters": { "scope": "write" } }), 403),
-        (json!({ "more": 1 }), 400),
-    ] {
-        let answer = world.ask(&world.alice, more.clone()).await;
-        assert_eq!(answer.status, status, "{more}: {}", answer.body);
-    }
-    // Another agent of the same client does not get what was given to this one.
-    let (link, _) = question(&world.ask(&world.alice, json!({})).await);
-    whole_way(&link, "alice").await;
-    assert_eq!(world.ask(&world.alice, json!({})).await.status, 200);
-    add_agent(&world.app, "another", &world.owner).await;
-    question(&world.ask_as("another", &world.alice, json!({})).await);
-    question(&world.ask(&world.bob, json!({})).await);
-    assert_eq!(world.agent.name, "agent");
-}
-
-/// Who waits for a person is told when they are done, on whatever node.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_waits_is_told_when_the_person_is_done() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-    let token = world.workload_token("agent", &world.alice).await;
-    let wait = async |seconds: &str| {
-        let request = http().get(world.app.url("/api/vault/session"));
-        let request = request.query(&[("uri", session.as_str()), ("wait", seconds)]);
-        send(request.bearer_auth(&token)).await
-    };
-    assert_eq!(wait("1").await.body["status"], "pending");
-    let (waited, page) = tokio::join!(wait("60"), whole_way(&link, "alice"));
-    assert!(page.body.contains("Done"), "{}", page.body);
-    assert_eq!(waited.body["status"], "completed");
-    assert_eq!(wait("x").await.status, 400);
-    assert!(world.app.app.waiting.is_empty());
-    world.app.app.waiting.close();
-    let (_, session) = question(&world.ask(&world.bob, json!({})).await);
-    let token = world.workload_token("agent", &world.bob).await;
-    let request = http().get(world.app.url("/api/vault/session")).bearer_auth(token);
-    let answer = send(request.query(&[("uri", session.as_str()), ("wait", "60")])).await;
-    assert_eq!(answer.status, 503, "another node answers: {}", answer.body);
-}
-
-/// API keys are for agents that may have them, and for nobody else.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_gets_the_api_key_that_it_may_have() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let settings = ProviderSettings {
-        name: "Weather".to_owned(),
-        kind: ProviderKind::ApiKey,
-        ..ProviderSettings::default()
-    };
-    let key = Credential::ApiKey(SecretString::from("k-123"));
-    register(&world.app.app, "weather", settings, Some(key)).await.unwrap();
-    let ask = async |agent: &str, path: &str, provider: &str| {
-        let token = world.workload_token(agent, &world.alice).await;
-        let request = http().post(world.app.url(path)).bearer_auth(token);
-        send(request.json(&json!({ "provider": provider }))).await
-    };
-    assert_eq!(ask("agent", "/api/vault/api-key", "weather").await.status, 403);
-    assert_eq!(ask("agent", "/api/vault/api-key", "there").await.status, 403);
-    let settings = WorkloadSettings {
-        ceilings: [("weather".to_owned(), Scope::default())].into(),
-        may_name_users: true,
-        ..WorkloadSettings::default()
-    };
-    let new = NewWorkload {
-        name: "forecaster".to_owned(),
-        client_id: world.owner.id().to_owned(),
-        settings,
-    };
-    workloads::create(&world.app.app, new).await.unwrap();
-    let answer = ask("forecaster", "/api/vault/api-key", "weather").await;
-    assert_eq!(answer.text("api_key"), "k-123");
-    assert_eq!(answer.header("cache-control"), "no-store");
-    assert_eq!(ask("forecaster", "/api/vault/token", "weather").await.status, 403);
-    assert_eq!(world.events(EventKind::ApiKeyGiven).await.len(), 1);
-    let request = http().post(world.app.url("/api/vault/api-key")).bearer_auth("x");
-    assert_eq!(send(request.json(&json!({ "provider": "weather" }))).await.status, 401);
-}
-
-/// A refresh token that is worth nothing any more means that the person is asked again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dead_refresh_token_asks_the_person_again() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let (link, _) = question(&world.ask(&world.alice, json!({})).await);
-    whole_way(&link, "alice").await;
-    // She takes it back there.
-    let mut tx = world.provider.app.store.begin().await.unwrap();
-    tx.withdraw_consent(&world.alice_there.id, world.there.id(), world.provider.app.now())
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    world.app.advance(3600);
-    world.provider.advance(3600);
-    let (link, _) = question(&world.ask(&world.alice, json!({})).await);
-    assert_eq!(world.events(EventKind::ConnectionBroken).await.len(), 1);
-    let page = whole_way(&link, "alice").await;
-    assert!(page.body.contains("Done"), "{}", page.body);
-    assert_eq!(world.ask(&world.alice, json!({})).await.status, 200);
-}
-
-/// A provider that does not answer is left alone for a while, and nothing is lost by that.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_provider_that_is_away_is_left_alone() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let (link, _) = question(&world.ask(&world.alice, json!({})).await);
-    whole_way(&link, "alice").await;
-    world.provider.stop().await;
-    world.app.advance(3600);
-    for _ in 0..3 {
-        let answer = world.ask(&world.alice, json!({})).await;
-        assert_eq!(answer.status, 503, "{}", answer.body);
-        assert!(!answer.header("retry-after").is_empty());
-    }
-    assert!(world.events(EventKind::ConnectionBroken).await.is_empty());
-}
-
-/// Who says no at the question has said no.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_person_can_say_no() {
-    let world = world(TestApp::start(Database::Sqlite).await).await;
-    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-    let browser = Browser::new();
-    let page = open(&browser, &link, "alice").await;
-    let said = browser.submit(&page, &[("decision", "deny")]).await;
-    assert!(said.body.contains("Not connected"), "{}", said.body);
-    assert_eq!(world.session(&world.alice, &session).await.body["status"], "cancelled");
-    assert_eq!(browser.visit(&link).await.status, 410);
-    // A form of somebody else's is no answer.
-    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-    open(&browser, &link, "alice").await;
-    let forged = browser.post(&link, &[("decision", "allow"), ("csrf", "x")]).await;
-    assert_eq!(forged.status, 403, "{}", forged.body);
-    assert_eq!(world.session(&world.alice, &session).await.body["status"], "pending");
-    // And the agent can take its question back, or be too late.
-    let token = world.workload_token("agent", &world.alice).await;
-    let request = || {
-        http()
-            .delete(world.app.url("/api/vault/session"))
-            .query(&[("uri", session.as_str())])
-    };
-    assert_eq!(send(request().bearer_auth(&token)).await.status, 204);
-    assert_eq!(send(request().bearer_auth(&token)).await.status, 404);
-    assert_eq!(browser.visit(&link).await.status, 410);
-    // Nobody answers in time.
-    let (link, session) = question(&world.ask(&world.alice, json!({})).await);
-    world.app.advance(601);
-    assert_eq!(browser.visit(&link).await.status, 410);
-    assert_eq!(world.session(&world.alice, &session).await.body["status"], "cancelled");
 }
