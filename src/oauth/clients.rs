@@ -463,6 +463,11 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
         "the client credentials grant needs a client that can prove who it is",
     );
     check(
+        !has(GrantType::TokenExchange) || has(GrantType::ClientCredentials),
+        "grant_types",
+        "the token exchange grant needs the client credentials grant",
+    );
+    check(
         settings
             .access_token_lifetime
             .is_none_or(|lifetime| (10..=MAX_TOKEN_LIFETIME).contains(&lifetime)),

@@ -3,7 +3,7 @@
 mod federation;
 mod problem;
 
-pub use federation::RelayError;
+pub use federation::{RelayError, consent_required};
 pub use problem::PROBLEMS;
 
 use actix_web::HttpResponse;

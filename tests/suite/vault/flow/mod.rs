@@ -4,6 +4,7 @@ mod agents;
 mod bent;
 mod completion;
 mod endings;
+mod exchange;
 
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::federation::workloads::{self, NewWorkload};
