@@ -182,6 +182,7 @@ impl Seeded {
             account: user.id.clone(),
             account_label: format!("{}@mail.example", user.settings.username),
             scope: scope()?,
+            resource: Vec::new(),
             tokens: Tokens {
                 access_token: access_token.clone(),
                 token_type: "Bearer".to_owned(),

@@ -61,7 +61,7 @@ on_every_database! {
         for body in [
             json!({ "provider": "mail", "scope": "write" }),
             json!({ "provider": "nowhere" }),
-            json!({ "provider": "No Where\u{0}" }),
+            json!({ "provider": "No Where" }),
         ] {
             let (status, body, statements) = ask(body).await;
             assert_eq!((status, statements), (403, 1), "{body}");
