@@ -175,7 +175,12 @@ impl Seeded {
     /// What a person gives the agent; the access token.
     async fn connect(&self, user: &User) -> Outcome<String> {
         // As long as those of the big providers.
-        let access_token = format!("ya29.{}{}{}", self.app.random.secret(), self.app.random.secret(), self.app.random.secret());
+        let access_token = format!(
+            "ya29.{}{}{}",
+            self.app.random.secret(),
+            self.app.random.secret(),
+            self.app.random.secret()
+        );
         let new = NewConnection {
             user_id: user.id.clone(),
             provider_id: "mail".to_owned(),

@@ -64,16 +64,15 @@ impl Connection {
             .await
     }
 
-    /// Which of these sessions, [`SESSIONS_AT_ONCE`] at most, nobody waits for any more: the person has answered, or it was
-    /// taken back.
+    /// Which of these sessions, [`SESSIONS_AT_ONCE`] at most, are over: something has come of it, or it was taken back.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sessions_answered(&mut self, ids: &[String]) -> Result<Vec<String>, Fault> {
+    pub async fn sessions_over(&mut self, ids: &[String]) -> Result<Vec<String>, Fault> {
         let mut statement = self.query(sql!(
             "SELECT id FROM connection_sessions WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
              $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) \
-             AND status NOT IN ('pending', 'away', 'completing')"
+             AND status IN ('completed', 'failed', 'cancelled')"
         ));
         for at in 0..SESSIONS_AT_ONCE {
             statement = statement.text(ids.get(at).map_or("", String::as_str));

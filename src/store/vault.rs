@@ -4,11 +4,11 @@ use crate::base::fault::Fault;
 use crate::model::connection::Connection as Kept;
 use crate::model::provider::Provider;
 
+use super::Connection;
 use super::connections::{self, kept};
 use super::providers::{self, provider};
 use super::sql::sql;
 use super::workloads::{self, STATE_COLUMNS, WorkloadState, state, state_columns};
-use super::Connection;
 
 /// What there is at a provider for an agent and its person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -275,14 +275,14 @@ pub async fn wait(
     }
 }
 
-/// Wakes whoever waits here for a person who has answered at another node. The node asks for all of them together.
+/// Wakes whoever waits here for a session that is over because of what happened at another node. The node asks for all of them together.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn wake(app: &App) -> Result<(), Fault> {
     for some in app.waiting.asked_for().chunks(SESSIONS_AT_ONCE) {
-        let answered = app.store.read().await?.sessions_answered(some).await?;
-        for id in answered {
+        let over = app.store.read().await?.sessions_over(some).await?;
+        for id in over {
             app.waiting.wake(&id);
         }
     }

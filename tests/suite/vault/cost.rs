@@ -147,7 +147,9 @@ async fn everybody_who_waits_is_asked_for() {
         of_all: 100,
     };
     let app = &world.app.app;
-    let waiting: Vec<_> = (0..70).map(|at| app.waiting.join_and_ask(&format!("session {at}"), "x", room)).collect();
+    let waiting: Vec<_> = (0..70)
+        .map(|at| app.waiting.join_and_ask(&format!("session {at}"), "x", room))
+        .collect();
     assert!(waiting.iter().all(Result::is_ok));
     let before = app.store.statements();
     sessions::wake(app).await.unwrap();

@@ -70,7 +70,9 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let memory = Memory::default();
-        let router = Router::new().route("/token", axum::routing::post(refresh)).with_state(Arc::clone(&memory));
+        let router = Router::new()
+            .route("/token", axum::routing::post(refresh))
+            .with_state(Arc::clone(&memory));
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
@@ -244,7 +246,9 @@ async fn seed(app: &App, provider: &Provider) -> (String, String) {
     };
     let connection = kept(app, &agent, &new).await;
     let program = Program::Client(Box::new(owner));
-    let issuance = workloads::issue(app, &program, "mail-agent", ActsFor::User(&alice.id)).await.unwrap();
+    let issuance = workloads::issue(app, &program, "mail-agent", ActsFor::User(&alice.id))
+        .await
+        .unwrap();
     let Issuance::Issued(token, _) = issuance else {
         panic!("{issuance:?}");
     };
@@ -285,7 +289,9 @@ async fn a_node_that_dies_while_it_refreshes_holds_up_nobody_for_ever(kind: Kind
     let waiting = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(world.provider.look(|known| known.asked), 1, "the lease keeps others away");
-        world.ahead.store(u64::try_from(held.refreshing_until - world.app.now()).unwrap(), Ordering::SeqCst);
+        world
+            .ahead
+            .store(u64::try_from(held.refreshing_until - world.app.now()).unwrap(), Ordering::SeqCst);
     };
     let (given, ()) = tokio::join!(world.ask(), waiting);
     let Given::Token(token) = given else {

@@ -92,7 +92,9 @@ async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
 }
 
 async fn add_agent_with(app: &TestApp, name: &str, owner: &TestClient, ceilings: &[(&str, &str)]) -> Workload {
-    let ceilings = ceilings.iter().map(|(provider, scope)| ((*provider).to_owned(), Scope::parse(scope).unwrap()));
+    let ceilings = ceilings
+        .iter()
+        .map(|(provider, scope)| ((*provider).to_owned(), Scope::parse(scope).unwrap()));
     let settings = WorkloadSettings {
         display_name: "The Agent".to_owned(),
         return_uris: vec![RETURN.to_owned()],
