@@ -95,7 +95,7 @@ impl Seeded {
                 userinfo_endpoint: None,
             }),
             client_id: "gatehouse".to_owned(),
-            scope: scope()?,
+            scope: scope(SCOPE)?,
             ..ProviderSettings::default()
         };
         let secret = Credential::ClientSecret(SecretString::from("the secret of a client"));
@@ -105,7 +105,7 @@ impl Seeded {
             name: "mail-agent".to_owned(),
             client_id: owner.id.clone(),
             settings: WorkloadSettings {
-                ceilings: [("mail".to_owned(), scope()?)].into(),
+                ceilings: [("mail".to_owned(), scope(SCOPE)?)].into(),
                 may_name_users: true,
                 ..WorkloadSettings::default()
             },
@@ -123,7 +123,7 @@ impl Seeded {
     /// Adds so many people with a connection each, and makes the requests for what they have.
     pub async fn requests(&self, people: usize) -> Outcome<Requests> {
         let (mut given, mut opaque, mut jwt) = (Vec::new(), Vec::new(), Vec::new());
-        let catalog = ScopeCatalog(self.app.store.read().await?.scopes().await?);
+        let catalog = self.app.store.read().await?.scopes().await?;
         for _ in 0..people {
             let user = self.person().await?;
             let access_token = self.connect(&user).await?;
@@ -186,7 +186,7 @@ impl Seeded {
             provider_id: "mail".to_owned(),
             account: user.id.clone(),
             account_label: format!("{}@mail.example", user.settings.username),
-            scope: scope()?,
+            scope: scope(SCOPE)?,
             resource: Vec::new(),
             tokens: Tokens {
                 access_token: access_token.clone(),
@@ -211,7 +211,7 @@ impl Seeded {
             client_id: self.front.id.clone(),
             user_id: user.id.clone(),
             session_id: new_id(&self.app.clock, &self.app.random),
-            scope: Scope::parse("read")?,
+            scope: scope("read")?,
             resource: Vec::new(),
             claims: gatehouse::protocol::claims_request::ClaimsRequest::default(),
             redirect_uri: "https://app.example/callback".to_owned(),
@@ -241,7 +241,7 @@ impl Seeded {
     fn access_token(&self, user: &User, grant: &Grant, catalog: &ScopeCatalog, format: AccessTokenFormat) -> Outcome<String> {
         let audience = Audience {
             identifiers: vec![self.app.issuer.as_str().to_owned()],
-            scope: Scope::parse("read")?,
+            scope: scope("read")?,
             format,
             lifetime: LIFETIME,
         };
@@ -298,8 +298,8 @@ impl Seeded {
     }
 }
 
-fn scope() -> Outcome<Scope> {
-    Ok(Scope::parse(SCOPE)?)
+fn scope(text: &str) -> Outcome<Scope> {
+    Ok(Scope::parse(text).map_err(|refusal| refusal.description)?)
 }
 
 async fn register(app: &App, name: &str, change: impl FnOnce(&mut NewClient)) -> Outcome<Registered> {
