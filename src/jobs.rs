@@ -7,6 +7,7 @@ use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
+use crate::federation::vault::sessions;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 
@@ -24,6 +25,9 @@ const SEALING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time between two writings of what was counted: a crash loses what was counted since.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// People are not as quick as redirects: for them it is looked every other time.
+const EVERY_OTHER: u32 = 2;
+
 /// Time after a failure of what happens several times a second, so that the log stays readable.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -38,13 +42,17 @@ pub async fn run(app: App) {
     );
 }
 
-/// Wakes whoever waits here for a redirect that another node has received.
+/// Wakes whoever waits here for a redirect that another node has received, or for a person who has answered there.
 async fn keep_awake(app: &App) {
     let mut ticks = tokio::time::interval(wait::INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for times in (0..u32::MAX).cycle() {
         ticks.tick().await;
-        if let Err(fault) = wait::wake(app, times).await {
+        let woken = match wait::wake(app, times).await {
+            Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
+            redirects => redirects,
+        };
+        if let Err(fault) = woken {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
         }

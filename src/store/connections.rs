@@ -19,8 +19,9 @@ macro_rules! columns {
          needs_consent, refresher, refreshing_until, retry_at, failures, created_at, updated_at, version, resource"
     };
 }
+pub(super) use columns;
 
-fn kept(row: Row<'_>) -> Result<Kept, Fault> {
+pub(super) fn kept(row: Row<'_>) -> Result<Kept, Fault> {
     Ok(Kept {
         id: row.text(0)?,
         workload: row.text(1)?,

@@ -12,8 +12,12 @@ macro_rules! columns {
         "id, settings, sealed_secret, updated_at, created_at, version"
     };
 }
+pub(super) use columns;
 
-fn provider(row: Row<'_>) -> Result<Provider, Fault> {
+/// How many columns that are.
+pub(super) const COLUMNS: usize = 6;
+
+pub(super) fn provider(row: Row<'_>) -> Result<Provider, Fault> {
     Ok(Provider {
         id: row.text(0)?,
         settings: row.json(1)?,

@@ -29,6 +29,18 @@ pub(super) fn workload(row: &Row<'_>) -> Result<Workload, Fault> {
     })
 }
 
+/// What can end a workload access token, behind the columns of the workload. The first parameter is the person's id.
+macro_rules! state_columns {
+    () => {
+        "clients.scope, clients.grant_types, clients.is_disabled, clients.tokens_valid_from, \
+         (SELECT COUNT(*) FROM users WHERE users.id = $1 AND users.is_disabled = 0)"
+    };
+}
+pub(super) use state_columns;
+
+/// How many columns there are with those of the workload.
+pub(super) const STATE_COLUMNS: usize = 12;
+
 /// Everything that can end a workload access token before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadState {
@@ -40,6 +52,17 @@ pub struct WorkloadState {
     pub token_generation: i64,
     /// The person is there and enabled, if there is one
     pub is_user_alive: bool,
+}
+
+pub(super) fn state(row: &Row<'_>, user_id: Option<&str>) -> Result<WorkloadState, Fault> {
+    let grant_types: Vec<String> = row.json(8)?;
+    let grant_types: Vec<GrantType> = grant_types.iter().filter_map(|name| GrantType::parse(name)).collect();
+    Ok(WorkloadState {
+        workload: workload(row)?,
+        may_client: !row.flag(9)? && may_use(VAULT, &row.scope(7)?, &grant_types),
+        token_generation: row.integer(10)?,
+        is_user_alive: user_id.is_none() || row.integer(11)? == 1,
+    })
 }
 
 impl Connection {
@@ -88,22 +111,13 @@ impl Connection {
             .query(sql!(
                 "SELECT ",
                 columns!(),
-                ", clients.scope, clients.grant_types, clients.is_disabled, clients.tokens_valid_from, \
-                 (SELECT COUNT(*) FROM users WHERE users.id = $1 AND users.is_disabled = 0) \
-                 FROM workloads JOIN clients ON clients.id = workloads.client_id WHERE workloads.name = $2"
+                ", ",
+                state_columns!(),
+                " FROM workloads JOIN clients ON clients.id = workloads.client_id WHERE workloads.name = $2"
             ))
             .text(user_id.unwrap_or_default())
             .text(name)
-            .optional(|row| {
-                let grant_types: Vec<String> = row.json(8)?;
-                let grant_types: Vec<GrantType> = grant_types.iter().filter_map(|name| GrantType::parse(name)).collect();
-                Ok(WorkloadState {
-                    workload: workload(&row)?,
-                    may_client: !row.flag(9)? && may_use(VAULT, &row.scope(7)?, &grant_types),
-                    token_generation: row.integer(10)?,
-                    is_user_alive: user_id.is_none() || row.integer(11)? == 1,
-                })
-            })
+            .optional(|row| state(&row, user_id))
             .await?;
         Ok(state.filter(|state| state.workload.name == name))
     }

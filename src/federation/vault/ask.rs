@@ -15,6 +15,7 @@ use crate::model::event::EventKind;
 use crate::model::provider::ProviderKind;
 use crate::protocol::resource::is_same;
 use crate::protocol::scope::Scope;
+use crate::store::AtProvider;
 
 use super::refresh::{Refreshed, refresh};
 use super::sessions::{self, Asked, NewSession};
@@ -49,8 +50,8 @@ pub enum Given {
     Question(Asked),
     /// Nothing: it may not, or there is no such thing
     Refused(Denial),
-    /// There are too many questions that wait for this person
-    TooMany,
+    /// There are too many questions for this person; so many seconds until there may be another one
+    TooMany(Seconds),
     /// Nothing now
     Trouble(Trouble),
 }
@@ -133,20 +134,29 @@ const NO_KEY: Denial = Denial::new(
 /// # Errors
 /// When the database fails.
 pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fault> {
+    let mut there = AtProvider::default();
+    if let (Some(user_id), Ok(())) = (&agent.user_id, providers::check_id(&wanted.provider)) {
+        let mut connection = app.store.read().await?;
+        there.provider = connection.provider(&wanted.provider).await?;
+        there.connections = connection.connections_at(user_id, &agent.workload.name, &wanted.provider).await?;
+    }
+    token_of(app, agent, there, wanted).await
+}
+
+/// As [`token`], with what is there at the provider: [`workloads::verify_at`](crate::federation::workloads::verify_at) has read
+/// it. Nothing more is read for a token that is still good.
+///
+/// # Errors
+/// When the database fails.
+pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wanted) -> Result<Given, Fault> {
     let Some(user_id) = &agent.user_id else {
         return Ok(Given::Refused(NO_PERSON));
     };
     let Some(ceiling) = agent.workload.ceiling(&wanted.provider) else {
         return Ok(Given::Refused(NOT_ALLOWED));
     };
-    let (provider, connections) = {
-        let mut connection = app.store.read().await?;
-        (
-            connection.provider(&wanted.provider).await?,
-            connection.connections_at(user_id, &agent.workload.name, &wanted.provider).await?,
-        )
-    };
-    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+    let AtProvider { provider, connections } = there;
+    let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
         return Ok(Given::Refused(NOT_ALLOWED));
     };
     if provider.kind == ProviderKind::ApiKey {

@@ -55,7 +55,7 @@ fn answer(given: Given) -> Result<HttpResponse, Error> {
             };
             Err(Refusal::new(code, denial.text).into())
         }
-        Given::TooMany => Err(RelayError::SlowDown(60).into()),
+        Given::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
         Given::Trouble(trouble) => Err(troubled(&trouble)),
     }
 }

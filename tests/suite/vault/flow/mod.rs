@@ -90,13 +90,19 @@ async fn add_provider(app: &TestApp, id: &str, provider: &TestApp, client: &Test
 }
 
 async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
+    add_agent_with(app, name, owner, &[("there", CEILING)]).await
+}
+
+async fn add_agent_with(app: &TestApp, name: &str, owner: &TestClient, ceilings: &[(&str, &str)]) -> Workload {
+    let ceilings = ceilings
+        .iter()
+        .map(|(provider, scope)| ((*provider).to_owned(), Scope::parse(scope).unwrap()));
     let settings = WorkloadSettings {
         display_name: "The Agent".to_owned(),
         return_uris: vec![RETURN.to_owned()],
-        ceilings: [("there".to_owned(), Scope::parse(CEILING).unwrap())].into(),
-        has_no_ceilings: false,
+        ceilings: ceilings.collect(),
         may_name_users: true,
-        is_disabled: false,
+        ..WorkloadSettings::default()
     };
     let new = NewWorkload {
         name: name.to_owned(),
@@ -107,7 +113,12 @@ async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
 }
 
 impl World {
-    async fn workload_token(&self, agent: &str, user: &User) -> String {
+    /// Another agent of the same client.
+    pub async fn agent_with(&self, name: &str, ceilings: &[(&str, &str)]) -> Workload {
+        add_agent_with(&self.app, name, &self.owner, ceilings).await
+    }
+
+    pub async fn workload_token(&self, agent: &str, user: &User) -> String {
         let request = http().post(self.app.url("/api/vault/workload-token"));
         let body = json!({ "workload": agent, "user_id": user.id });
         let answer = send(request.basic_auth(self.owner.id(), self.owner.secret.as_ref()).json(&body)).await;
