@@ -4,6 +4,8 @@ mod connections;
 mod envelope;
 pub mod flow;
 mod keys;
+mod private_keys;
+mod revocations;
 mod rewrap;
 mod upstream;
 mod workload_tokens;
