@@ -1,16 +1,18 @@
 //! Networks of the operator's that providers may be in: these and no others, for providers and nobody else.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gatehouse::federation::providers::{ProviderError, register};
 use gatehouse::model::provider::{Endpoints, ProviderSettings};
 use gatehouse::outside::address::{is_named, nameable, special_use};
 use gatehouse::outside::{FetchError, Resolver};
 use ipnet::IpNet;
+use tokio::net::TcpListener;
 
 use super::settings;
 use crate::support::app::Options;
-use crate::support::elsewhere::Elsewhere;
 use crate::support::{Database, TestApp};
 
 fn networks(text: &str) -> Vec<IpNet> {
@@ -188,9 +190,23 @@ async fn providers_may_be_in_a_network_that_was_named() {
     }
 }
 
+/// Somebody on this machine who hangs up on everybody: the port, and how many came.
+async fn counter() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, count) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+    let own = Arc::clone(&count);
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            own.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (port, count)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_reaches_what_was_named_for_providers() {
-    let there = Elsewhere::start().await;
+    let (port, count) = counter().await;
+    let connections = || count.load(Ordering::SeqCst);
     let resolver = Resolver::from_fn(|host| {
         Ok(match host {
             "named.example" => vec!["127.0.0.1".parse().unwrap()],
@@ -199,24 +215,24 @@ async fn nobody_else_reaches_what_was_named_for_providers() {
         })
     });
     let app = app("127.0.0.1", Some(resolver)).await;
-    let url = |host: &str| format!("https://{host}:{}/jwks", there.port());
+    let url = |host: &str| format!("https://{host}:{port}/jwks");
     for (name, fetch) in [("provider", &app.app.provider_fetch), ("documents", &app.app.provider_documents)] {
-        let before = there.connections();
+        let before = connections();
         for host in ["named.example", "127.0.0.1"] {
             let outcome = fetch.json(&url(host), 1000).await;
             assert!(matches!(outcome, Err(FetchError::Connection(_))), "{name} {host}: {outcome:?}");
         }
-        assert!(there.connections() > before, "{name}: somebody came, who spoke TLS");
-        let before = there.connections();
+        assert!(connections() > before, "{name}: somebody came, who spoke TLS");
+        let before = connections();
         for host in ["both.example", "other.example", "127.0.0.2", "[::1]"] {
             let outcome = fetch.json(&url(host), 1000).await;
             assert!(matches!(outcome, Err(FetchError::Special(..))), "{name} {host}: {outcome:?}");
         }
-        let plain = format!("http://127.0.0.1:{}/jwks", there.port());
+        let plain = format!("http://127.0.0.1:{port}/jwks");
         assert!(matches!(fetch.json(&plain, 1000).await, Err(FetchError::Url(_))), "{name}");
-        assert_eq!(there.connections(), before, "{name}");
+        assert_eq!(connections(), before, "{name}");
     }
-    let before = there.connections();
+    let before = connections();
     for (name, fetch) in [
         ("strangers", &app.app.fetch),
         ("known clients", &app.app.known_fetch),
@@ -228,5 +244,5 @@ async fn nobody_else_reaches_what_was_named_for_providers() {
             assert!(matches!(outcome, Err(FetchError::Special(..))), "{name} {host}: {outcome:?}");
         }
     }
-    assert_eq!(there.connections(), before);
+    assert_eq!(connections(), before);
 }

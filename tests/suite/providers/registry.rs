@@ -105,14 +105,15 @@ on_every_database! {
             userinfo_endpoint: None,
         };
         let base = settings("github", &[]);
+        // A secret is no key.
+        let key = ProviderSettings { client_auth: Some(ClientAuth::PrivateKeyJwt), ..base.clone() };
+        assert_eq!(opened(&app, &with(&one, key)), Err(ProviderProblem::SealedSecret));
         for other in [
             settings("github", &[("host", "evil.example")]),
             settings("github_app", &[]),
             ProviderSettings { issuer: Some("https://evil.example".to_owned()), ..base.clone() },
             ProviderSettings { endpoints: Some(endpoints), preset: "oauth2".to_owned(), ..base.clone() },
             ProviderSettings { kind: ProviderKind::ApiKey, ..base.clone() },
-            // A secret is no key, and a client that had one is not a public one.
-            ProviderSettings { client_auth: Some(ClientAuth::PrivateKeyJwt), ..base.clone() },
         ] {
             assert_eq!(opened(&app, &with(&one, other.clone())), Err(ProviderProblem::SealedSecret), "{other:?}");
             let public = with(&public, ProviderSettings { client_auth: Some(ClientAuth::None), ..other });
