@@ -137,6 +137,15 @@ impl Connection {
         .await
     }
 
+    /// Whether there are providers as they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_former_providers(&mut self) -> Result<bool, Fault> {
+        let found = self.query(sql!("SELECT COUNT(*) FROM former_providers"));
+        Ok(found.optional(|row| row.integer(0)).await?.unwrap_or_default() > 0)
+    }
+
     /// Up to `limit` of what is to be taken back, after the one with this id, whose data key is wrapped by a key of another
     /// id.
     ///

@@ -112,8 +112,9 @@ pub async fn work(app: &App) -> Result<u64, Fault> {
             break;
         }
     }
-    let mut tx = app.store.begin().await?;
-    if tx.forget_former_providers().await? > 0 {
+    if app.store.read().await?.has_former_providers().await? {
+        let mut tx = app.store.begin().await?;
+        tx.forget_former_providers().await?;
         tx.commit().await?;
     }
     Ok(done)
@@ -238,10 +239,20 @@ async fn alive(app: &App, line: &Line, revocation: &UpstreamRevocation, tokens: 
         scope: granted.scope,
         token_expires_at: granted.expires_at,
     };
-    let mut tx = app.store.begin().await?;
-    tx.store_revocation_tokens(revocation.id(), &new).await?;
-    tx.commit().await?;
+    replace_tokens(app, revocation.id(), &new).await?;
     Ok(Ok(granted.tokens))
+}
+
+/// These are the tokens that are to be taken back, if anything still is.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn replace_tokens(app: &App, id: &str, new: &NewTokens) -> Result<(), Fault> {
+    let mut tx = app.store.begin().await?;
+    if tx.store_revocation_tokens(id, new).await? {
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Notes what an attempt came to, if it was the last one; whether it was.

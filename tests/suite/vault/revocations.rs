@@ -159,11 +159,18 @@ on_every_database! {
         app.advance(61);
         assert_eq!(work(&app.app).await.unwrap(), 0);
         assert!(shown(&there).len() > asked && left(&app).await == 7 && ended(&app).await.is_empty());
-        // Another node does it when it is back, although the first has gone.
+        // Another node does it when it is back, although the first has gone in the midst of it.
         answers(&there, 200);
         app.advance(6 * 3600);
-        let node = app.second_node().await;
-        assert_eq!((work(&node).await.unwrap(), left(&app).await, ended(&app).await.len()), (7, 0, 7));
+        let (node, now) = (app.second_node().await, app.app.now());
+        let held = app.app.store.read().await.unwrap().due_revocations(now, 1).await.unwrap().remove(0);
+        let mut tx = app.app.store.begin().await.unwrap();
+        assert!(tx.hold_revocation(held.id(), "whoever dies", now, now + 120).await.unwrap());
+        assert!(!tx.hold_revocation(held.id(), "another", now, now + 120).await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!((work(&node).await.unwrap(), left(&app).await), (6, 1));
+        app.advance(120);
+        assert_eq!((work(&node).await.unwrap(), left(&app).await, ended(&app).await.len()), (1, 0, 7));
         let tokens: BTreeSet<String> = shown(&there).into_iter().collect();
         assert_eq!(tokens, (0..7).map(|number| format!("refresh {number}")).collect());
         assert!(there.requests().iter().all(|request| request.contains("client_secret=the+secret+of+the+client")));
