@@ -237,6 +237,7 @@ async fn alive(app: &App, line: &Line, revocation: &UpstreamRevocation, tokens: 
     let new = NewTokens {
         tokens: app.envelope.seal(&app.random, &revocation.binding, &granted.tokens)?,
         scope: granted.scope,
+        resource: None,
         token_expires_at: granted.expires_at,
     };
     replace_tokens(app, revocation.id(), &new).await?;
