@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
 use crate::federation::providers::presets::{self, Preset, Source};
 use crate::federation::providers::{self, ProviderProblem, SecretChange, callback_url};
 use crate::model::provider::{Provider, ProviderSettings};
@@ -41,9 +42,9 @@ impl ProviderView {
     pub fn new(app: &App, provider: Provider) -> Self {
         Self {
             callback_url: callback_url(app, &provider.id),
+            has_secret: provider.has_secret(),
             id: provider.id,
             settings: provider.settings,
-            has_secret: provider.sealed_secret.is_some(),
             version: provider.version,
             created_at: provider.created_at,
             updated_at: provider.updated_at,
@@ -228,7 +229,8 @@ pub async fn change(
 ) -> Result<Provider, AdminError> {
     let provider = find(app, id).await?;
     let settings = change(provider.settings.clone())?;
-    let is_without = matches!(secret, SecretChange::Remove) && provider.sealed_secret.is_none();
+    // Saying that there is none is how an operator stands for addresses that nothing shows to be theirs.
+    let is_without = matches!(secret, SecretChange::Remove) && !provider.has_secret() && providers::is_sound(app, &provider);
     let secret = if is_without { SecretChange::Keep } else { secret };
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         // It is already so: asking twice is asking once.
@@ -248,6 +250,16 @@ pub async fn delete(app: &App, id: &str, expected: &Expected, with_connections: 
     Ok(providers::delete(app, &provider, with_connections).await?)
 }
 
+/// The providers, by id, whose secret must be entered again, or whose addresses nobody stands for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unsound(app: &App) -> Result<Vec<String>, Fault> {
+    let providers = app.store.read().await?.providers().await?;
+    let unsound = providers.into_iter().filter(|provider| !providers::is_sound(app, provider));
+    Ok(unsound.map(|provider| provider.id).collect())
+}
+
 /// Looks at a provider as it is at this moment: its settings, its metadata, its secret. Nobody signs in there for it.
 ///
 /// # Errors
@@ -263,7 +275,7 @@ pub async fn check(app: &App, id: &str) -> Result<ProviderCheck, AdminError> {
             None
         }
     };
-    if let Err(problem) = providers::credential(app, &provider) {
+    if let Err(problem) = providers::proof(app, &provider) {
         problems.push(problem.to_string());
     }
     if provider.is_disabled {

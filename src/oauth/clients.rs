@@ -326,7 +326,7 @@ pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete_in(app: &App, tx: &mut Tx, client: &Client) -> Result<(), ClientError> {
-    if !tx.update_client(client).await? || !tx.delete_client(&client.id).await? {
+    if !tx.update_client(client).await? || !tx.delete_client(&client.id, app.now()).await? {
         return Err(ClientError::Changed);
     }
     tx.record(

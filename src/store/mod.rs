@@ -35,6 +35,7 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod upstream_revocations;
 mod user_bindings;
 mod users;
 mod vault;

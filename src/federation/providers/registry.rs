@@ -7,13 +7,15 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::base::id::new_id;
 use crate::base::invalid::Invalid;
 use crate::model::event::EventKind;
-use crate::model::provider::{Endpoints, Provider, ProviderKind, ProviderSettings};
+use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::ClientAuth;
 
-use super::credentials::{Credential, CredentialKind};
+use super::addresses::Addresses;
+use super::credentials::{Credential, CredentialKind, is_sound, sealed};
 use super::parameters::{check_issuer, check_url};
 use super::presets::{self, Source};
 use super::{Draft, unknown_preset};
@@ -111,8 +113,8 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
     let now = app.now();
     let provider = Provider {
         id: id.to_owned(),
+        sealed_secret: sealed(app, id, &settings, credential.as_ref())?,
         settings,
-        sealed_secret: credential.map(|credential| credential.sealed(app, id)).transpose()?,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -123,7 +125,7 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
     }
     let event = app.event(EventKind::ProviderCreated).target(id);
     let event = event.detail("after", json!(provider.settings));
-    tx.record(event.detail("has_secret", provider.sealed_secret.is_some())).await?;
+    tx.record(event.detail("has_secret", provider.has_secret())).await?;
     tx.commit().await?;
     Ok(provider)
 }
@@ -143,20 +145,22 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         return Ok(provider);
     }
-    let leads_elsewhere = addresses(&settings) != addresses(&provider.settings);
-    if provider.sealed_secret.is_some() && matches!(secret, SecretChange::Keep) {
-        check_kept(&provider.settings, &settings, leads_elsewhere)?;
-    }
+    let leads_elsewhere = Addresses::of(&settings) != Addresses::of(&provider.settings);
+    let sealed_secret = match &secret {
+        SecretChange::Keep if provider.has_secret() => {
+            check_kept(&provider.settings, &settings, leads_elsewhere)?;
+            provider.sealed_secret.clone()
+        }
+        // What was changed in the database is not sealed anew because somebody changes the name.
+        SecretChange::Keep if !is_sound(app, &provider) => provider.sealed_secret.clone(),
+        SecretChange::Keep | SecretChange::Remove | SecretChange::Set(_) => sealed(app, &provider.id, &settings, credential)?,
+    };
     let mut changed = Provider {
         settings,
+        sealed_secret,
         updated_at: app.now(),
         ..provider.clone()
     };
-    match &secret {
-        SecretChange::Keep => {}
-        SecretChange::Remove => changed.sealed_secret = None,
-        SecretChange::Set(credential) => changed.sealed_secret = Some(credential.sealed(app, &provider.id)?),
-    }
     let mut tx = app.store.begin().await?;
     if !tx.update_provider(&changed).await? {
         return Err(ProviderError::Changed);
@@ -167,6 +171,9 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
             let advice = "their tokens are for the addresses that it has; add another provider for the new ones";
             return Err(ProviderError::InUse(count, advice));
         }
+        // What is still to be taken back goes to the addresses that it was of. Nobody adds to it: there are no connections.
+        tx.keep_former_provider(&new_id(&app.clock, &app.random), &provider, app.now())
+            .await?;
     }
     changed.version += 1;
     tx.record(
@@ -175,14 +182,15 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
             .detail("before", json!(provider.settings))
             .detail("after", json!(changed.settings))
             .detail("has_new_secret", credential.is_some())
-            .detail("has_secret", changed.sealed_secret.is_some()),
+            .detail("has_secret", changed.has_secret()),
     )
     .await?;
     tx.commit().await?;
     Ok(changed)
 }
 
-/// Removes a provider, if it is still of this version; with what people have connected there if that is said.
+/// Removes a provider, if it is still of this version; with what people have connected there if that is said, which is
+/// taken back there later, where the provider was.
 ///
 /// # Errors
 /// See [`ProviderError`].
@@ -194,10 +202,12 @@ pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> R
     }
     let count = tx.count_connections_at(&provider.id).await?;
     if count > 0 && !with_connections {
-        let advice = "disable it instead, or say force=true to delete them with it, which takes nothing back at the provider";
+        let advice = "disable it instead, or say force=true to delete them with it; they are taken back at the provider then";
         return Err(ProviderError::InUse(count, advice));
     }
-    let connections = tx.delete_connections_at(&provider.id).await?;
+    let now = app.now();
+    let connections = tx.delete_connections_at(&provider.id, now).await?;
+    tx.keep_former_provider(&new_id(&app.clock, &app.random), provider, now).await?;
     if !tx.delete_provider(&provider.id).await? {
         return Err(ProviderError::Changed);
     }
@@ -259,31 +269,6 @@ fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhe
         return Ok(());
     };
     Err(ProviderError::Invalid(Invalid::new(field, message)))
-}
-
-/// What decides where secrets and tokens go.
-type Addresses<'a> = (
-    ProviderKind,
-    &'a str,
-    BTreeMap<&'a str, &'a str>,
-    Option<&'a str>,
-    Option<&'a Endpoints>,
-);
-
-fn addresses(settings: &ProviderSettings) -> Addresses<'_> {
-    let preset = presets::find(&settings.preset);
-    let parameters = preset.map_or(&[][..], |preset| preset.parameters).iter();
-    let values = parameters.filter(|parameter| parameter.is_address).filter_map(|parameter| {
-        let set = settings.parameters.get(parameter.name).map(String::as_str);
-        Some((parameter.name, set.or(parameter.default)?))
-    });
-    (
-        settings.kind,
-        &settings.preset,
-        values.collect(),
-        settings.issuer.as_deref(),
-        settings.endpoints.as_ref(),
-    )
 }
 
 /// Everything that is wrong with settings.

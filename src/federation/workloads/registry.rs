@@ -154,7 +154,7 @@ pub async fn delete(app: &App, workload: &Workload) -> Result<(), WorkloadError>
 /// # Errors
 /// See [`WorkloadError`].
 pub async fn delete_in(app: &App, tx: &mut Tx, workload: &Workload) -> Result<(), WorkloadError> {
-    let Some(connections) = tx.delete_workload(workload).await? else {
+    let Some(connections) = tx.delete_workload(workload, app.now()).await? else {
         return Err(WorkloadError::Changed);
     };
     let event = about(app, EventKind::WorkloadDeleted, workload);
