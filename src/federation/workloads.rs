@@ -25,7 +25,7 @@ use crate::protocol::tokens::WORKLOAD_TOKEN_PREFIX;
 use super::program::Program;
 use super::user_tokens::{self, Named};
 
-pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, problems};
+pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, normalized, problems};
 
 /// How long a workload access token lives, in seconds.
 pub const LIFETIME: Seconds = 900;

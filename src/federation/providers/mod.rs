@@ -5,8 +5,10 @@
 //! - `parameters`: what a preset asks for, checked
 //! - `registry`: adding, changing and removing providers
 //! - `credentials`: what proves to them that we are their client
+//! - `destination`: what decides where that goes
 
 mod credentials;
+mod destination;
 mod parameters;
 pub mod presets;
 mod registry;
@@ -27,7 +29,10 @@ use self::parameters::{Values, fill};
 use self::presets::{Known, Preset, Quirks, Revoked, Said, Source};
 
 pub use credentials::{Credential, CredentialKind, credential};
-pub use registry::{ProviderError, SecretChange, change, check_id, delete, problems, register};
+pub use destination::leads_elsewhere;
+pub use registry::{
+    ProviderError, STAYS, SecretChange, change, change_in, check_id, delete, delete_in, normalized, problems, register, register_in,
+};
 
 /// Why nobody can talk to a provider. Its text says what to do, to operators.
 #[derive(Clone, Debug, PartialEq, Eq)]

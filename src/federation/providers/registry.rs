@@ -9,11 +9,13 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::model::event::EventKind;
-use crate::model::provider::{Endpoints, Provider, ProviderKind, ProviderSettings};
+use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::ClientAuth;
+use crate::store::Tx;
 
 use super::credentials::{Credential, CredentialKind};
+use super::destination::leads_elsewhere;
 use super::parameters::{check_issuer, check_url};
 use super::presets::{self, Source};
 use super::{Draft, unknown_preset};
@@ -50,6 +52,8 @@ const STANDARD: [&str; 22] = [
     "state",
     "user_scope",
 ];
+/// Why addresses stay while people have connections.
+pub const STAYS: &str = "their tokens are for the addresses that it has; add another provider for the new ones";
 /// Ids that are taken by addresses of the API.
 const RESERVED: [&str; 1] = ["presets"];
 
@@ -106,6 +110,23 @@ pub enum SecretChange {
 /// # Errors
 /// See [`ProviderError`].
 pub async fn register(app: &App, id: &str, settings: ProviderSettings, credential: Option<Credential>) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let provider = register_in(app, &mut tx, id, settings, credential).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// As [`register`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn register_in(
+    app: &App,
+    tx: &mut Tx,
+    id: &str,
+    settings: ProviderSettings,
+    credential: Option<Credential>,
+) -> Result<Provider, ProviderError> {
     check_id(id).map_err(ProviderError::Invalid)?;
     let settings = checked(app, settings, credential.as_ref())?;
     let now = app.now();
@@ -117,14 +138,12 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_provider(&provider).await? {
         return Err(ProviderError::Taken(id.to_owned()));
     }
     let event = app.event(EventKind::ProviderCreated).target(id);
     let event = event.detail("after", json!(provider.settings));
     tx.record(event.detail("has_secret", provider.sealed_secret.is_some())).await?;
-    tx.commit().await?;
     Ok(provider)
 }
 
@@ -135,6 +154,23 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
 /// # Errors
 /// See [`ProviderError`].
 pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, secret: SecretChange) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let changed = change_in(app, &mut tx, provider, settings, secret).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// As [`change`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn change_in(
+    app: &App,
+    tx: &mut Tx,
+    provider: Provider,
+    settings: ProviderSettings,
+    secret: SecretChange,
+) -> Result<Provider, ProviderError> {
     let credential = match &secret {
         SecretChange::Set(credential) => Some(credential),
         SecretChange::Keep | SecretChange::Remove => None,
@@ -143,7 +179,7 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         return Ok(provider);
     }
-    let leads_elsewhere = addresses(&settings) != addresses(&provider.settings);
+    let leads_elsewhere = leads_elsewhere(&provider.settings, &settings);
     if provider.sealed_secret.is_some() && matches!(secret, SecretChange::Keep) {
         check_kept(&provider.settings, &settings, leads_elsewhere)?;
     }
@@ -157,15 +193,13 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
         SecretChange::Remove => changed.sealed_secret = None,
         SecretChange::Set(credential) => changed.sealed_secret = Some(credential.sealed(app, &provider.id)?),
     }
-    let mut tx = app.store.begin().await?;
     if !tx.update_provider(&changed).await? {
         return Err(ProviderError::Changed);
     }
     if leads_elsewhere {
         let count = tx.count_connections_at(&provider.id).await?;
         if count > 0 {
-            let advice = "their tokens are for the addresses that it has; add another provider for the new ones";
-            return Err(ProviderError::InUse(count, advice));
+            return Err(ProviderError::InUse(count, STAYS));
         }
     }
     changed.version += 1;
@@ -178,7 +212,6 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
             .detail("has_secret", changed.sealed_secret.is_some()),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
 }
 
@@ -188,6 +221,16 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
 /// See [`ProviderError`].
 pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     let mut tx = app.store.begin().await?;
+    delete_in(app, &mut tx, provider, with_connections).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn delete_in(app: &App, tx: &mut Tx, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     // From here on nobody makes a connection: whoever does holds this row, too.
     if !tx.update_provider(provider).await? {
         return Err(ProviderError::Changed);
@@ -204,7 +247,6 @@ pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> R
     let event = app.event(EventKind::ProviderDeleted).target(&provider.id);
     let event = event.detail("before", json!(provider.settings));
     tx.record(event.detail("connections", connections)).await?;
-    tx.commit().await?;
     Ok(())
 }
 
@@ -227,7 +269,9 @@ pub fn check_id(id: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+/// Settings in the form in which they are kept.
+#[must_use]
+pub fn normalized(settings: ProviderSettings, credential: Option<&Credential>) -> ProviderSettings {
     let mut settings = ProviderSettings {
         name: settings.name.trim().to_owned(),
         ..settings
@@ -236,6 +280,11 @@ fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential
         // There is one thing that it is for.
         settings.client_auth.get_or_insert(ClientAuth::PrivateKeyJwt);
     }
+    settings
+}
+
+fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+    let settings = normalized(settings, credential);
     let wrong = problems(app, &settings).into_iter().next();
     match wrong.or_else(|| credential.and_then(|credential| credential.check(&settings).err())) {
         None => Ok(settings),
@@ -259,31 +308,6 @@ fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhe
         return Ok(());
     };
     Err(ProviderError::Invalid(Invalid::new(field, message)))
-}
-
-/// What decides where secrets and tokens go.
-type Addresses<'a> = (
-    ProviderKind,
-    &'a str,
-    BTreeMap<&'a str, &'a str>,
-    Option<&'a str>,
-    Option<&'a Endpoints>,
-);
-
-fn addresses(settings: &ProviderSettings) -> Addresses<'_> {
-    let preset = presets::find(&settings.preset);
-    let parameters = preset.map_or(&[][..], |preset| preset.parameters).iter();
-    let values = parameters.filter(|parameter| parameter.is_address).filter_map(|parameter| {
-        let set = settings.parameters.get(parameter.name).map(String::as_str);
-        Some((parameter.name, set.or(parameter.default)?))
-    });
-    (
-        settings.kind,
-        &settings.preset,
-        values.collect(),
-        settings.issuer.as_deref(),
-        settings.endpoints.as_ref(),
-    )
 }
 
 /// Everything that is wrong with settings.
