@@ -1,5 +1,6 @@
 //! Declarations of settings, scopes, clients and users, on every database.
 
+mod federation;
 mod round_trip;
 mod wrong;
 
