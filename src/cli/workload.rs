@@ -69,9 +69,12 @@ pub struct Add {
         long = "ceiling",
         value_name = "PROVIDER=SCOPES",
         help = "A provider that it may have tokens of, and the most that it may ask for there, separated by spaces; repeat for several. \
-                Nothing is allowed at others"
+                Nothing is allowed at others, unless with --no-ceilings"
     )]
     ceilings: Vec<String>,
+    /// Let it ask for anything at the providers that have no ceiling
+    #[arg(long)]
+    no_ceilings: bool,
     /// Where people may be sent back to after they were asked; repeat for several
     #[arg(long = "return-uri", value_name = "URI")]
     return_uris: Vec<String>,
@@ -106,6 +109,7 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
             display_name: add.display_name,
             return_uris: add.return_uris,
             ceilings: ceilings(&add.ceilings)?,
+            has_no_ceilings: add.no_ceilings,
             may_name_users: add.may_name_users,
             ..WorkloadSettings::default()
         },
@@ -162,7 +166,10 @@ async fn list(app: &App, client_id: Option<&str>, json: bool) -> Result<(), Fail
     let rows: Vec<Vec<String>> = workloads
         .into_iter()
         .map(|workload| {
-            let ceilings: Vec<&str> = workload.ceilings.keys().map(String::as_str).collect();
+            let mut ceilings: Vec<&str> = workload.ceilings.keys().map(String::as_str).collect();
+            if workload.has_no_ceilings {
+                ceilings.push("and any other");
+            }
             vec![
                 workload.name.clone(),
                 workload.client_id.clone(),

@@ -36,15 +36,26 @@ fn providers_are_added_looked_at_and_removed() {
     ];
     let added = sandbox.run(&add).done();
     let redirect = format!("{}/connect/callback/google", sandbox.issuer());
-    assert!(added.contains(&redirect) && added.contains("gatehouse provider secret google"), "{added}");
+    assert!(
+        added.contains(&redirect) && added.contains("gatehouse provider secret google"),
+        "{added}"
+    );
     assert!(failed(&sandbox, &["provider", "check", "google"]).contains("the secret is missing"));
-    let said = sandbox.run(&["provider", "secret", "google", "--secret-env", "GOOGLE_SECRET"]).done();
+    let said = sandbox
+        .run(&["provider", "secret", "google", "--secret-env", "GOOGLE_SECRET"])
+        .done();
     assert_eq!(said, "google has a new secret.\n");
     let listed = sandbox.run(&["provider", "list", "--json"]).json();
-    assert_eq!((&listed[0]["has_secret"], &listed[0]["callback_url"]), (&json!(true), &json!(redirect)));
+    assert_eq!(
+        (&listed[0]["has_secret"], &listed[0]["callback_url"]),
+        (&json!(true), &json!(redirect))
+    );
     assert!(!listed.to_string().contains(SECRET));
     let table = sandbox.run(&["provider", "list"]).done();
-    assert!(table.starts_with("ID") && table.contains("123.apps.example") && table.contains("set"), "{table}");
+    assert!(
+        table.starts_with("ID") && table.contains("123.apps.example") && table.contains("set"),
+        "{table}"
+    );
 
     // Secrets by the three ways, one of each kind.
     sandbox.write("weather.key", "the key of the weather\n");
@@ -85,14 +96,20 @@ fn providers_are_added_looked_at_and_removed() {
     let presets = sandbox.run(&["provider", "presets", "--json"]).json();
     assert!(presets.as_array().unwrap().iter().any(|preset| preset["preset"] == "google"));
     let table = sandbox.run(&["provider", "presets"]).done();
-    assert!(table.contains("[--parameter tenant=common]") && table.contains("--provider-issuer"), "{table}");
+    assert!(
+        table.contains("[--parameter tenant=common]") && table.contains("--provider-issuer"),
+        "{table}"
+    );
 
     sandbox.run(&["provider", "disable", "hand"]).done();
     let checked: Value = serde_json::from_str(&failed(&sandbox, &["provider", "check", "hand", "--json"])).unwrap();
     assert!(checked["problems"][0].as_str().unwrap().contains("is disabled"), "{checked}");
     sandbox.run(&["provider", "enable", "hand"]).done();
     let checked = sandbox.run(&["provider", "check", "hand"]).done();
-    assert!(checked.contains("can be used") && checked.contains("https://hand.example/token"), "{checked}");
+    assert!(
+        checked.contains("can be used") && checked.contains("https://hand.example/token"),
+        "{checked}"
+    );
     assert_eq!(sandbox.run(&["provider", "remove", "hand"]).done(), "hand is removed.\n");
     sandbox.run(&["provider", "delete", "weather"]).done();
     assert_eq!(sandbox.run(&["provider", "list", "--json"]).json().as_array().unwrap().len(), 1);
@@ -101,24 +118,80 @@ fn providers_are_added_looked_at_and_removed() {
 
     for (arguments, named) in [
         (&add[..], "there is a provider google already"),
-        (&["provider", "add", "A", "--name", "A", "--preset", "google", "--client-id", "x"], "ID: an id has"),
-        (&["provider", "add", "a", "--name", "A", "--preset", "gogle", "--client-id", "x"], "--preset: there is no such preset"),
-        (&["provider", "add", "a", "--name", "A", "--preset", "google"], "--client-id: "),
-        (&["provider", "add", "a", "--name", "A", "--preset", "oidc", "--client-id", "x"], "--provider-issuer: set the issuer"),
         (
-            &["provider", "add", "a", "--name", "A", "--preset", "microsoft", "--client-id", "x", "--parameter", "tenant"],
+            &["provider", "add", "A", "--name", "A", "--preset", "google", "--client-id", "x"],
+            "ID: an id has",
+        ),
+        (
+            &["provider", "add", "a", "--name", "A", "--preset", "gogle", "--client-id", "x"],
+            "--preset: there is no such preset",
+        ),
+        (&["provider", "add", "a", "--name", "A", "--preset", "google"], "--client-id: "),
+        (
+            &["provider", "add", "a", "--name", "A", "--preset", "oidc", "--client-id", "x"],
+            "--provider-issuer: set the issuer",
+        ),
+        (
+            &[
+                "provider",
+                "add",
+                "a",
+                "--name",
+                "A",
+                "--preset",
+                "microsoft",
+                "--client-id",
+                "x",
+                "--parameter",
+                "tenant",
+            ],
             "write NAME=VALUE",
         ),
         (
-            &["provider", "add", "a", "--name", "A", "--preset", "google", "--client-id", "x", "--client-auth", "magic"],
+            &[
+                "provider",
+                "add",
+                "a",
+                "--name",
+                "A",
+                "--preset",
+                "google",
+                "--client-id",
+                "x",
+                "--client-auth",
+                "magic",
+            ],
             "--client-auth must be",
         ),
         (
-            &["provider", "add", "a", "--name", "A", "--preset", "google", "--client-id", "x", "--secret-env", "NOPE"],
+            &[
+                "provider",
+                "add",
+                "a",
+                "--name",
+                "A",
+                "--preset",
+                "google",
+                "--client-id",
+                "x",
+                "--secret-env",
+                "NOPE",
+            ],
             "NOPE is not set",
         ),
         (
-            &["provider", "add", "a", "--name", "A", "--preset", "google", "--client-id", "x", "--secret-stdin"],
+            &[
+                "provider",
+                "add",
+                "a",
+                "--name",
+                "A",
+                "--preset",
+                "google",
+                "--client-id",
+                "x",
+                "--secret-stdin",
+            ],
             "standard input is empty",
         ),
         (&["provider", "secret", "google"], "--secret-stdin"),
@@ -137,7 +210,19 @@ fn the_metadata_of_a_provider_is_read() {
     let sandbox = Sandbox::new();
     let mut server = sandbox.serve();
     let issuer = sandbox.issuer();
-    let add = ["provider", "add", "other", "--name", "Other", "--preset", "gatehouse", "--client-id", "us", "--client-auth", "none"];
+    let add = [
+        "provider",
+        "add",
+        "other",
+        "--name",
+        "Other",
+        "--preset",
+        "gatehouse",
+        "--client-id",
+        "us",
+        "--client-auth",
+        "none",
+    ];
     sandbox.run(&[&add[..], &["--provider-issuer", &issuer]].concat()).done();
     let checked = sandbox.run(&["provider", "check", "other"]).done();
     assert!(checked.contains(&format!("token endpoint:         {issuer}/token\n")), "{checked}");
@@ -153,7 +238,17 @@ fn the_metadata_of_a_provider_is_read() {
 fn workloads_are_added_and_removed() {
     let sandbox = Sandbox::new();
     sandbox
-        .run(&["client", "add", "Assistant", "--id", "assistant", "--kind", "service", "--scope", "vault"])
+        .run(&[
+            "client",
+            "add",
+            "Assistant",
+            "--id",
+            "assistant",
+            "--kind",
+            "service",
+            "--scope",
+            "vault",
+        ])
         .done();
     let add = [
         "workload",
@@ -171,14 +266,32 @@ fn workloads_are_added_and_removed() {
         "https://assistant.example/connected",
     ];
     let said = sandbox.run(&add).done();
-    assert!(said.starts_with("calendar-agent is added.\n") && said.contains("there is no provider google yet"), "{said}");
-    let made = sandbox.run(&["workload", "add", "other", "--client", "assistant", "--may-name-users", "--json"]).json();
+    assert!(
+        said.starts_with("calendar-agent is added.\n") && said.contains("there is no provider google yet"),
+        "{said}"
+    );
+    let made = sandbox
+        .run(&[
+            "workload",
+            "add",
+            "other",
+            "--client",
+            "assistant",
+            "--may-name-users",
+            "--no-ceilings",
+            "--json",
+        ])
+        .json();
     assert_eq!((&made["client_id"], &made["may_name_users"]), (&json!("assistant"), &json!(true)));
+    assert_eq!(made["has_no_ceilings"], true);
     let listed = sandbox.run(&["workload", "list", "--client", "assistant", "--json"]).json();
     assert_eq!(listed[0]["ceilings"], json!({ "google": "openid calendar", "weather": "" }));
     assert_eq!(sandbox.run(&["workload", "list", "--client", "nobody", "--json"]).json(), json!([]));
     let table = sandbox.run(&["workload", "list"]).done();
-    assert!(table.starts_with("NAME") && table.contains("google weather") && table.contains("tokens and ids"), "{table}");
+    assert!(
+        table.starts_with("NAME") && table.contains("google weather") && table.contains("and any other  tokens and ids"),
+        "{table}"
+    );
     sandbox.run(&["workload", "disable", "other"]).done();
     assert_eq!(sandbox.run(&["workload", "list", "--json"]).json()[1]["disabled"], true);
     sandbox.run(&["workload", "enable", "other"]).done();
@@ -188,9 +301,22 @@ fn workloads_are_added_and_removed() {
         (&add[..], "there is a workload calendar-agent already"),
         (&["workload", "add", "xy", "--client", "assistant"], "a name has 3 to 255"),
         (&["workload", "add", "next", "--client", "nobody"], "there is no client nobody"),
-        (&["workload", "add", "next", "--client", "assistant", "--ceiling", "google"], "write NAME=VALUE"),
         (
-            &["workload", "add", "next", "--client", "assistant", "--ceiling", "a=x", "--ceiling", "a=y"],
+            &["workload", "add", "next", "--client", "assistant", "--ceiling", "google"],
+            "write NAME=VALUE",
+        ),
+        (
+            &[
+                "workload",
+                "add",
+                "next",
+                "--client",
+                "assistant",
+                "--ceiling",
+                "a=x",
+                "--ceiling",
+                "a=y",
+            ],
             "--ceiling a is there twice",
         ),
         (&["workload", "remove", "nobody"], "there is no workload nobody"),
@@ -228,7 +354,18 @@ async fn a_connection_is_taken_back_on(kind: support::Database) {
     let id = connection["id"].as_str().unwrap();
     for table in [
         sandbox.run(&["connection", "list"]).done(),
-        sandbox.run(&["connection", "list", "--user", &world.alice.id, "--provider", "there", "--workload", "agent"]).done(),
+        sandbox
+            .run(&[
+                "connection",
+                "list",
+                "--user",
+                &world.alice.id,
+                "--provider",
+                "there",
+                "--workload",
+                "agent",
+            ])
+            .done(),
     ] {
         assert!(table.starts_with("ID") && table.contains(id) && !table.contains(&token), "{table}");
     }
@@ -236,14 +373,22 @@ async fn a_connection_is_taken_back_on(kind: support::Database) {
     assert!(!sandbox.run(&["connection", "list", "--provider", "elsewhere"]).done().contains(id));
     // A provider that people use is not removed by mistake.
     let said = sandbox.run(&["provider", "remove", "there"]).refused();
-    assert!(said.contains("there is 1 connection to this provider") && said.contains("--with-connections"), "{said}");
+    assert!(
+        said.contains("there is 1 connection to this provider") && said.contains("--with-connections"),
+        "{said}"
+    );
     sandbox.write("less.yaml", "providers: {}\n");
     let said = sandbox.run(&["apply", "-f", "less.yaml", "--prune", "--yes"]).refused();
     assert!(said.starts_with("gatehouse: providers.there: there is 1 connection"), "{said}");
 
     let said = sandbox.run(&["connection", "remove", id]).done();
     assert_eq!(said, format!("{id} is removed, here and at the provider.\n"));
-    let there = crate::support::client::send(crate::support::browser::http().get(world.provider.url("/userinfo")).bearer_auth(&token)).await;
+    let there = crate::support::client::send(
+        crate::support::browser::http()
+            .get(world.provider.url("/userinfo"))
+            .bearer_auth(&token),
+    )
+    .await;
     assert_eq!(there.status, 401, "the provider was told");
     assert_eq!(sandbox.run(&["connection", "list", "--json"]).json(), json!([]));
 
@@ -255,8 +400,13 @@ async fn a_connection_is_taken_back_on(kind: support::Database) {
     assert!(removed.status.success(), "{}", removed.stderr);
     let removed: Value = serde_json::from_str(&removed.stdout).unwrap();
     assert_eq!(removed, json!({ "id": id, "at_provider": "not_revoked", "account_page": null }));
-    let report = sandbox.run(&["apply", "-f", "less.yaml", "--prune", "--yes", "--with-connections", "--json"]).json();
-    assert_eq!(report["changes"][0], json!({ "section": "providers", "key": "there", "action": "delete", "fields": [] }));
+    let report = sandbox
+        .run(&["apply", "-f", "less.yaml", "--prune", "--yes", "--with-connections", "--json"])
+        .json();
+    assert_eq!(
+        report["changes"][0],
+        json!({ "section": "providers", "key": "there", "action": "delete", "fields": [] })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -293,15 +443,24 @@ async fn a_file_with_agents_is_applied_and_exported(kind: Kind) {
     let code = |arguments: &[&str]| sandbox.run(arguments).status.code();
     assert_eq!(code(&["apply", "-f", "gatehouse.yaml", "--prune", "--detailed-exitcode"]), Some(0));
     let exported = sandbox.run(&["export"]).done();
-    assert!(exported.contains("\nworkloads:\n  calendar-agent:\n    client_id: assistant\n"), "{exported}");
+    assert!(
+        exported.contains("\nworkloads:\n  calendar-agent:\n    client_id: assistant\n"),
+        "{exported}"
+    );
     assert!(!exported.contains(SECRET) && !exported.contains("client_secret"), "{exported}");
     let again = sandbox.run_with_input(&["apply", "-f", "-", "--prune"], &exported).done();
     assert_eq!(again, "Nothing to do: 4 as declared.\n");
     let only = sandbox.run(&["export", "--only", "providers,workloads"]).done();
-    assert!(only.contains("\nproviders:\n") && only.contains("\nworkloads:\n") && !only.contains("clients:"), "{only}");
+    assert!(
+        only.contains("\nproviders:\n") && only.contains("\nworkloads:\n") && !only.contains("clients:"),
+        "{only}"
+    );
     // The secret alone.
     sandbox.write("google.secret", "GOCSPX-another");
-    assert_eq!(code(&["apply", "-f", "gatehouse.yaml", "--dry-run", "--detailed-exitcode"]), Some(2));
+    assert_eq!(
+        code(&["apply", "-f", "gatehouse.yaml", "--dry-run", "--detailed-exitcode"]),
+        Some(2)
+    );
     let dry = sandbox.run(&["apply", "-f", "gatehouse.yaml", "--dry-run"]).done();
     let expected = "~ providers.google\n    client_secret: \"another\" → \"from file google.secret\"\n0 to create, 1 to change, 0 to remove, 3 unchanged.\n";
     assert_eq!(dry, expected);

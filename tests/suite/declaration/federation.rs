@@ -46,7 +46,7 @@ workloads:
     display_name: \" Calendar agent \"
     ceilings: { google: openid calendar, weather: \"\" }
     return_uris: [https://assistant.example/connected]
-  other.agent: { client_id: assistant, may_name_users: true, disabled: true }
+  other.agent: { client_id: assistant, may_name_users: true, has_no_ceilings: true, disabled: true }
 ";
 
 const KEY: &str = r#"{ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A" }"#;
@@ -63,7 +63,11 @@ async fn opened(app: &App, id: &str) -> String {
 /// Providers and workloads with their versions: equal only when nothing was written.
 async fn everything(app: &App) -> String {
     let mut reader = app.store.read().await.unwrap();
-    format!("{:?}{:?}", reader.providers().await.unwrap(), reader.every_workload().await.unwrap())
+    format!(
+        "{:?}{:?}",
+        reader.providers().await.unwrap(),
+        reader.every_workload().await.unwrap()
+    )
 }
 
 async fn with_connections(app: &App, text: &str) -> gatehouse::admin::declaration::Plan {
@@ -409,6 +413,7 @@ workloads:
       weather: \"\"
   other.agent:
     client_id: assistant
+    has_no_ceilings: true
     may_name_users: true
     disabled: true
 ";
@@ -442,5 +447,8 @@ async fn names_of_sections_are_told_in_full() {
     assert!(declared.unwrap_err()[0].to_string().contains("must be a map by name"));
     let read = declaration::read(&app.app, &[source("providers:\nworkloads: {}")], &environment()).unwrap();
     assert!(read.providers.is_none() && read.workloads.is_some());
-    assert!(!matches!(declaration::plan(&app.app, read, Pruning::Nothing).await, Err(PlanError::Problems(_))));
+    assert!(!matches!(
+        declaration::plan(&app.app, read, Pruning::Nothing).await,
+        Err(PlanError::Problems(_))
+    ));
 }
