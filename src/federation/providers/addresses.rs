@@ -10,6 +10,12 @@ use crate::model::provider::{Endpoints, ProviderKind, ProviderSettings};
 
 use super::presets;
 
+/// Whether secrets and tokens would go elsewhere.
+#[must_use]
+pub fn leads_elsewhere(before: &ProviderSettings, after: &ProviderSettings) -> bool {
+    Addresses::of(before) != Addresses::of(after)
+}
+
 /// What decides where secrets and tokens go. As JSON it is a part of what secrets are sealed for: whoever changes how it is
 /// written makes operators enter them again.
 #[derive(PartialEq, Eq, Serialize)]

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::app::App;
+use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::keys::assertion::AssertionKey;
@@ -82,11 +83,38 @@ impl Credential {
         }
     }
 
+    /// Reads a secret of the kind that these settings want; a private key is a JWK in JSON. Nothing of it stands in an error.
+    ///
+    /// # Errors
+    /// When they want none, or it is no JWK.
+    pub fn read(settings: &ProviderSettings, text: SecretString) -> Result<Self, Invalid> {
+        match CredentialKind::of(settings) {
+            CredentialKind::ClientSecret => Ok(Self::ClientSecret(text)),
+            CredentialKind::ApiKey => Ok(Self::ApiKey(text)),
+            CredentialKind::PrivateKey => Self::read_key(&text),
+            CredentialKind::Nothing => Err(Invalid::new(
+                "client_auth",
+                "client_auth is none: a public client has no secret; change client_auth first",
+            )),
+        }
+    }
+
+    /// Reads a private key, a JWK in JSON.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read_key(text: &SecretString) -> Result<Self, Invalid> {
+        match serde_json::from_str(text.expose_secret()) {
+            Ok(Value::Object(key)) => Ok(Self::PrivateKey(key)),
+            Ok(_) | Err(_) => Err(Invalid::new("private_key", "a private key is a JWK, an object in JSON")),
+        }
+    }
+
     /// Whether it is what these settings want, and can be used.
     ///
     /// # Errors
     /// When it is not.
-    pub(super) fn check(&self, settings: &ProviderSettings) -> Result<(), Invalid> {
+    pub fn check(&self, settings: &ProviderSettings) -> Result<(), Invalid> {
         let wanted = CredentialKind::of(settings);
         if self.kind() != wanted {
             let message = match wanted {
@@ -113,6 +141,18 @@ impl Credential {
             Self::ClientSecret(secret) | Self::ApiKey(secret) => secret.clone(),
             Self::PrivateKey(members) => SecretString::from(serde_json::to_string(members).map_err(Fault::internal)?),
         })
+    }
+
+    /// Whether a provider has this very secret already. What does not open is another one.
+    #[must_use]
+    pub fn is_kept_by(&self, app: &App, provider: &Provider) -> bool {
+        let Ok(Some(kept)) = credential(app, provider) else { return false };
+        let kept = kept.expose_secret();
+        self.kind() == CredentialKind::of(provider)
+            && match self {
+                Self::ClientSecret(secret) | Self::ApiKey(secret) => equal(secret.expose_secret().as_bytes(), kept.as_bytes()),
+                Self::PrivateKey(key) => serde_json::from_str::<Map<String, Value>>(kept).is_ok_and(|kept| kept == *key),
+            }
     }
 }
 

@@ -28,8 +28,11 @@ use crate::protocol::server_metadata::ServerMetadata;
 use self::parameters::{Values, fill};
 use self::presets::{Known, Preset, Quirks, Revoked, Said, Source};
 
+pub use addresses::leads_elsewhere;
 pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, proof};
-pub use registry::{ProviderError, SecretChange, change, check_id, delete, problems, register};
+pub use registry::{
+    ProviderError, STAYS, SecretChange, change, change_in, check_id, delete, delete_in, normalized, problems, register, register_in,
+};
 
 /// Why nobody can talk to a provider. Its text says what to do, to operators.
 #[derive(Clone, Debug, PartialEq, Eq)]

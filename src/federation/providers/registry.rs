@@ -13,8 +13,9 @@ use crate::model::event::EventKind;
 use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::ClientAuth;
+use crate::store::Tx;
 
-use super::addresses::Addresses;
+use super::addresses::leads_elsewhere;
 use super::credentials::{Credential, CredentialKind, is_sound, sealed};
 use super::parameters::{check_issuer, check_url};
 use super::presets::{self, Source};
@@ -52,6 +53,8 @@ const STANDARD: [&str; 22] = [
     "state",
     "user_scope",
 ];
+/// Why addresses stay while people have connections.
+pub const STAYS: &str = "their tokens are for the addresses that it has; add another provider for the new ones";
 /// Ids that are taken by addresses of the API.
 const RESERVED: [&str; 1] = ["presets"];
 
@@ -108,6 +111,23 @@ pub enum SecretChange {
 /// # Errors
 /// See [`ProviderError`].
 pub async fn register(app: &App, id: &str, settings: ProviderSettings, credential: Option<Credential>) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let provider = register_in(app, &mut tx, id, settings, credential).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// As [`register`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn register_in(
+    app: &App,
+    tx: &mut Tx,
+    id: &str,
+    settings: ProviderSettings,
+    credential: Option<Credential>,
+) -> Result<Provider, ProviderError> {
     check_id(id).map_err(ProviderError::Invalid)?;
     let settings = checked(app, settings, credential.as_ref())?;
     let now = app.now();
@@ -119,14 +139,12 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_provider(&provider).await? {
         return Err(ProviderError::Taken(id.to_owned()));
     }
     let event = app.event(EventKind::ProviderCreated).target(id);
     let event = event.detail("after", json!(provider.settings));
     tx.record(event.detail("has_secret", provider.has_secret())).await?;
-    tx.commit().await?;
     Ok(provider)
 }
 
@@ -137,6 +155,23 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
 /// # Errors
 /// See [`ProviderError`].
 pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, secret: SecretChange) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let changed = change_in(app, &mut tx, provider, settings, secret).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// As [`change`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn change_in(
+    app: &App,
+    tx: &mut Tx,
+    provider: Provider,
+    settings: ProviderSettings,
+    secret: SecretChange,
+) -> Result<Provider, ProviderError> {
     let credential = match &secret {
         SecretChange::Set(credential) => Some(credential),
         SecretChange::Keep | SecretChange::Remove => None,
@@ -145,7 +180,7 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         return Ok(provider);
     }
-    let leads_elsewhere = Addresses::of(&settings) != Addresses::of(&provider.settings);
+    let leads_elsewhere = leads_elsewhere(&provider.settings, &settings);
     let sealed_secret = match &secret {
         SecretChange::Keep if provider.has_secret() => {
             check_kept(&provider.settings, &settings, leads_elsewhere)?;
@@ -161,15 +196,13 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
         updated_at: app.now(),
         ..provider.clone()
     };
-    let mut tx = app.store.begin().await?;
     if !tx.update_provider(&changed).await? {
         return Err(ProviderError::Changed);
     }
     if leads_elsewhere {
         let count = tx.count_connections_at(&provider.id).await?;
         if count > 0 {
-            let advice = "their tokens are for the addresses that it has; add another provider for the new ones";
-            return Err(ProviderError::InUse(count, advice));
+            return Err(ProviderError::InUse(count, STAYS));
         }
         // What is still to be taken back goes to the addresses that it was of. Nobody adds to it: there are no connections.
         tx.keep_former_provider(&new_id(&app.clock, &app.random), &provider, app.now())
@@ -185,7 +218,6 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
             .detail("has_secret", changed.has_secret()),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
 }
 
@@ -196,6 +228,16 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
 /// See [`ProviderError`].
 pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     let mut tx = app.store.begin().await?;
+    delete_in(app, &mut tx, provider, with_connections).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn delete_in(app: &App, tx: &mut Tx, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     // From here on nobody makes a connection: whoever does holds this row, too.
     if !tx.update_provider(provider).await? {
         return Err(ProviderError::Changed);
@@ -214,7 +256,6 @@ pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> R
     let event = app.event(EventKind::ProviderDeleted).target(&provider.id);
     let event = event.detail("before", json!(provider.settings));
     tx.record(event.detail("connections", connections)).await?;
-    tx.commit().await?;
     Ok(())
 }
 
@@ -237,7 +278,9 @@ pub fn check_id(id: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+/// Settings in the form in which they are kept.
+#[must_use]
+pub fn normalized(settings: ProviderSettings, credential: Option<&Credential>) -> ProviderSettings {
     let mut settings = ProviderSettings {
         name: settings.name.trim().to_owned(),
         ..settings
@@ -246,6 +289,11 @@ fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential
         // There is one thing that it is for.
         settings.client_auth.get_or_insert(ClientAuth::PrivateKeyJwt);
     }
+    settings
+}
+
+fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+    let settings = normalized(settings, credential);
     let wrong = problems(app, &settings).into_iter().next();
     match wrong.or_else(|| credential.and_then(|credential| credential.check(&settings).err())) {
         None => Ok(settings),
