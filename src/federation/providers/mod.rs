@@ -50,9 +50,7 @@ impl fmt::Display for ProviderProblem {
             Self::ApiKey => f.write_str("this provider keeps an API key: nobody is sent to it"),
             Self::Settings(invalid) => write!(f, "{}: {invalid}", invalid.field),
             Self::Discovery(error) => error.fmt(f),
-            Self::NoSecret => {
-                f.write_str("the secret is missing: set client_secret, private_key or api_key, as the provider gave it to you")
-            }
+            Self::NoSecret => f.write_str("the secret is missing: set the one that belongs to our client there, or the API key"),
             Self::SealedSecret => {
                 f.write_str("the secret does not open: it was sealed for another provider or with another APP_SECRET; set it again")
             }
