@@ -46,12 +46,20 @@ async fn elsewhere(app: &App, client_id: &str, user_id: &str) -> String {
         name: EVIL.to_owned(),
         preset: "slack".to_owned(),
         client_id: EVIL.to_owned(),
-        parameters: [("team".to_owned(), EVIL.to_owned())].into(),
         authorization_parameters: [("evil".to_owned(), EVIL.to_owned())].into(),
         scope: Scope::parse("<script>alert(1)</script>").expect("a scope"),
         ..ProviderSettings::default()
     };
     providers::register(app, "evil", settings, None).await.expect("a provider");
+    let parameters = [("domain", "evil.example"), ("audience", EVIL)];
+    let settings = ProviderSettings {
+        name: EVIL.to_owned(),
+        preset: "auth0".to_owned(),
+        client_id: EVIL.to_owned(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..ProviderSettings::default()
+    };
+    providers::register(app, "evil-audience", settings, None).await.expect("a provider");
     let settings = ProviderSettings {
         name: EVIL.to_owned(),
         kind: ProviderKind::ApiKey,
@@ -166,6 +174,7 @@ impl Things {
             "/admin/connections?provider=%22%3E%3Cscript%3Ealert(1)".to_owned(),
             "/admin/workloads?client_id=service".to_owned(),
             "/admin/providers/evil-key".to_owned(),
+            "/admin/providers/evil-audience".to_owned(),
             "/admin/providers/evil-key/secret".to_owned(),
             "/admin/events?kind=session.refused&client_id=%22%3E%3Cscript%3Ealert(1)".to_owned(),
         ]);
