@@ -22,6 +22,8 @@ pub struct NewConnection {
     pub account_label: String,
     /// What the provider granted
     pub scope: Scope,
+    /// What the tokens are for (RFC 8707)
+    pub resource: Vec<String>,
     /// The tokens
     pub tokens: Tokens,
     /// When the access token ends; `None` when it does not
@@ -67,15 +69,20 @@ async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection)
     let stored = NewTokens {
         tokens: app.envelope.seal(&app.random, &there.binding(), &tokens)?,
         scope: new.scope.clone(),
+        resource: Some(new.resource.clone()),
         token_expires_at: new.token_expires_at,
     };
+    // It does not always say how people call the account.
+    let is_called = !new.account_label.is_empty();
+    let account_label = if is_called { &new.account_label } else { &there.account_label }.clone();
     let is_stored = tx.store_tokens(&there.id, there.version, &stored, now).await?;
-    if !is_stored || !tx.set_account_label(&there.id, &new.account_label).await? {
+    if !is_stored || !tx.set_account_label(&there.id, &account_label).await? {
         return Ok(None);
     }
     Ok(Some(Connection {
-        account_label: new.account_label.clone(),
+        account_label,
         scope: stored.scope,
+        resource: new.resource.clone(),
         tokens: stored.tokens,
         token_expires_at: stored.token_expires_at,
         needs_consent: false,
@@ -106,6 +113,7 @@ async fn add(app: &App, tx: &mut Tx, workload: &Workload, new: &NewConnection) -
         account: new.account.clone(),
         account_label: new.account_label.clone(),
         scope: new.scope.clone(),
+        resource: new.resource.clone(),
         tokens,
         token_expires_at: new.token_expires_at,
         needs_consent: false,

@@ -60,6 +60,9 @@ impl Upstream<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
+        for resource in &flow.resource {
+            request = request.add_extra_param("resource", resource.clone());
+        }
         let wire = TokenWire {
             upstream: *self,
             purpose: Purpose::Code,
@@ -73,7 +76,7 @@ impl Upstream<'_> {
             Err(problem) => return Ok(Err(problem)),
         };
         let account = match self.id_token(&answer, flow).await {
-            Ok(claims) => self.account(&answer, claims, &granted).await,
+            Ok(claims) => self.account(&answer, claims, &granted, !flow.resource.is_empty()).await,
             Err(problem) => Err(problem),
         };
         match account {

@@ -59,7 +59,7 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/api/callback/{state}/events", Open(&[401, 403])),
     // flows of agents: not there unless they lead somewhere
     ("POST", "/userIdentifier/token", Open(&[404])),
-    ("GET", "/oauth2/callback", Open(&[404])),
+    ("GET", "/oauth2/callback", Open(&[400])),
     // tokens of workloads: clients prove who they are to it
     ("POST", "/api/vault/workload-token", Open(&[401, 403])),
     // what agents do with them
@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("POST", "/api/vault/api-key", Open(&[401])),
     ("GET", "/api/vault/session", Open(&[401])),
     ("DELETE", "/api/vault/session", Open(&[401])),
+    ("POST", "/api/vault/session/complete", Open(&[401])),
     // people who are asked: a link of one's own is needed
     ("GET", "/connect/{session}", Open(&[410])),
     ("POST", "/connect/{session}", Open(&[410])),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bent;
+mod completion;
 mod endings;
 
 use gatehouse::federation::providers::{Credential, register};
@@ -92,6 +93,7 @@ async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
         display_name: "The Agent".to_owned(),
         return_uris: vec![RETURN.to_owned()],
         ceilings: [("there".to_owned(), Scope::parse(CEILING).unwrap())].into(),
+        has_no_ceilings: false,
         may_name_users: true,
         is_disabled: false,
     };
