@@ -91,7 +91,12 @@ async fn a_workload_is_added_changed_and_deleted() {
     let page = desk.get(path).await;
     desk.send(&page, path, &[]).await;
     assert_eq!(engine::find(&desk.app.app, "calendar-agent").await.unwrap().version, 1);
-    let values = [("ceilings", "other"), ("may_name_users", "on"), ("return_uris", "")];
+    let values = [
+        ("ceilings", "other"),
+        ("has_no_ceilings", "on"),
+        ("may_name_users", "on"),
+        ("return_uris", ""),
+    ];
     let page = desk.send(&page, path, &values).await;
     assert!(words(&page).contains("Saved."), "{}", words(&page));
     let changed = engine::find(&desk.app.app, "calendar-agent").await.unwrap();
@@ -100,8 +105,10 @@ async fn a_workload_is_added_changed_and_deleted() {
         [("other".to_owned(), Scope::default())].into(),
         "unticked is gone"
     );
-    assert!(changed.may_name_users && changed.return_uris.is_empty());
-    assert!(words(&desk.get("/admin/workloads").await).contains("Names people"));
+    assert!(changed.has_no_ceilings && changed.may_name_users && changed.return_uris.is_empty());
+    assert!(words(&desk.get("/admin/workloads").await).contains("Every provider State Enabled Names people"));
+    let said = words(&desk.get(&format!("{path}/connect")).await);
+    assert!(said.contains(r#"{"provider":"google"}"#), "the first of all: {said}");
 
     let page = desk.get(&format!("{path}/delete")).await;
     assert!(words(&page).contains("Nobody has given it anything."));

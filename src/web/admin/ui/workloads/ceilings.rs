@@ -18,7 +18,7 @@ pub const CEILINGS: &str = "ceilings";
 /// With more providers than this, they are typed, not ticked: a form has a limited number of fields.
 const MAX_ROWS: usize = 35;
 const LABEL: &str = "What it may ask for";
-const HINT: &str = "At a provider that is not ticked it gets nothing. Behind a ticked one: the most that it may ask for there, with spaces between scopes; empty is nothing but what is always asked for, which is enough for API keys.";
+const HINT: &str = "At a provider that is not ticked it gets nothing, unless the box below says otherwise. Behind a ticked one: the most that it may ask for there, with spaces between scopes; empty is nothing but what is always asked for, which is enough for API keys.";
 
 /// The providers there are, by id, with their names.
 pub async fn known(app: &App) -> Result<BTreeMap<String, String>, AdminError> {
@@ -37,7 +37,7 @@ pub fn field(ceilings: &BTreeMap<String, Scope>, known: &BTreeMap<String, String
     if known.len() + unknown.clone().count() > MAX_ROWS {
         let rows: Vec<String> = ceilings.iter().map(|(id, scope)| format!("{id}: {scope}")).collect();
         return Field::lines(CEILINGS, format!("{LABEL}, one provider per line"), &rows).hint(
-            "As id: scope scope. At a provider that is not named it gets nothing; without scopes, nothing but what is always asked for.",
+            "As id: scope scope. At a provider that is not named it gets nothing, unless the box below says otherwise; without scopes, nothing but what is always asked for.",
         );
     }
     let row = |id: &String, label: String| {

@@ -10,7 +10,7 @@ use super::super::clients::shell;
 use super::super::view::page::Ui;
 use super::super::view::parts::{Code, Note, Section};
 use super::super::view::table::{Cell, Facts};
-use super::{At, view};
+use super::{At, ceilings, view};
 use crate::admin::{AdminError, providers, workloads as engine};
 use crate::app::App;
 use crate::model::provider::ProviderKind;
@@ -55,7 +55,7 @@ pub async fn connect(call: Call) -> Result<HttpResponse, Error> {
         .fact("Tokens of people", Cell::code(call.app.issuer.endpoint("/api/vault/token")))
         .fact("API keys", Cell::code(call.app.issuer.endpoint("/api/vault/api-key")));
     let page = view(&ui, &workload, At::Connect, None).part(Section::new("What the agent needs").part(needed));
-    if workload.ceilings.is_empty() {
+    if workload.ceilings.is_empty() && !workload.has_no_ceilings {
         let note = Note::careful("It may not ask for anything yet").line("Tick a provider in its settings.");
         return page.part(note.link("Settings", ui.at(&["workloads", &workload.name]))).ok();
     }
@@ -70,7 +70,13 @@ pub async fn connect(call: Call) -> Result<HttpResponse, Error> {
 /// One for the first provider where people are asked, one for the first that keeps an API key.
 async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, String)>, Error> {
     let (mut person, mut key) = (None, None);
-    for (id, scope) in &workload.ceilings {
+    let mut may = workload.ceilings.clone();
+    if workload.has_no_ceilings {
+        for id in ceilings::known(app).await?.into_keys() {
+            may.entry(id).or_default();
+        }
+    }
+    for (id, scope) in &may {
         let kind = match providers::find(app, id).await {
             Ok(provider) => provider.kind,
             Err(AdminError::NotFound) => ProviderKind::Oauth2,

@@ -21,6 +21,11 @@ pub fn fields(form: Form, settings: &WorkloadSettings, known: &BTreeMap<String, 
     )
     .field(ceilings::field(&settings.ceilings, known))
     .field(
+        Field::check("has_no_ceilings", "It may ask for anything at all other providers", settings.has_no_ceilings).hint(
+            "Careful: then only the person who is asked stands between the agent and everything that they have there, and between it and every API key. Providers that are added later are among them.",
+        ),
+    )
+    .field(
         Field::lines("return_uris", "Return URIs, one per line", &settings.return_uris)
             .hint("Where people may be sent back to after they were asked, each exactly. None: they stay on a page here.")
             .optional(),
@@ -38,6 +43,7 @@ pub fn read(typed: &Parameters, settings: WorkloadSettings) -> Result<WorkloadSe
         display_name: text(typed, "display_name").to_owned(),
         return_uris: lines(typed, "return_uris"),
         ceilings: ceilings::read(typed, &settings.ceilings)?,
+        has_no_ceilings: !text(typed, "has_no_ceilings").is_empty(),
         may_name_users: !text(typed, "may_name_users").is_empty(),
         ..settings
     })
