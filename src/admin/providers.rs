@@ -1,5 +1,7 @@
 //! Providers as administrators see them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use url::Url;
 use utoipa::ToSchema;
@@ -159,7 +161,7 @@ pub struct FoundView {
     /// Scopes that are always asked for
     pub scope: Vec<&'static str>,
     /// What else stands in the address that people are sent to
-    pub authorization_parameters: std::collections::BTreeMap<String, String>,
+    pub authorization_parameters: BTreeMap<String, String>,
 }
 
 impl FoundView {
@@ -214,6 +216,23 @@ pub async fn list(app: &App, page: &Page) -> Result<Listed<ProviderView>, AdminE
 /// When there is none or the database fails.
 pub async fn find(app: &App, id: &str) -> Result<Provider, AdminError> {
     app.store.read().await?.provider(id).await?.ok_or(AdminError::NotFound)
+}
+
+/// How many connections people have at each provider, by id; a provider without any is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
+    let counted = app.store.read().await?.count_connections_by_provider().await?;
+    Ok(counted.into_iter().collect())
+}
+
+/// How many connections people have at one provider.
+///
+/// # Errors
+/// When the database fails.
+pub async fn connections_at(app: &App, id: &str) -> Result<i64, Fault> {
+    app.store.read().await?.count_connections_at(id).await
 }
 
 /// Changes a provider; `change` makes the new settings of those in force.
@@ -279,7 +298,7 @@ pub async fn check(app: &App, id: &str) -> Result<ProviderCheck, AdminError> {
         problems.push(problem.to_string());
     }
     if provider.is_disabled {
-        problems.push("the provider is disabled: nobody gets anything from it until is_disabled is false".to_owned());
+        problems.push("the provider is disabled: nobody gets anything from it until it is enabled again".to_owned());
     }
     Ok(ProviderCheck {
         is_usable: problems.is_empty(),

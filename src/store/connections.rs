@@ -213,6 +213,26 @@ impl Connection {
         .await
     }
 
+    /// How many connections an agent has, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_of(&mut self, workload: &str) -> Result<i64, Fault> {
+        let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE workload = $1"));
+        let count = found.text(workload).optional(|row| row.integer(0)).await?;
+        Ok(count.unwrap_or_default())
+    }
+
+    /// The providers at which people have connections, by id, and how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_by_provider(&mut self) -> Result<Vec<(String, i64)>, Fault> {
+        self.query(sql!("SELECT provider_id, COUNT(*) FROM connections GROUP BY provider_id"))
+            .all(|row| Ok((row.text(0)?, row.integer(1)?)))
+            .await
+    }
+
     /// The key-encryption keys that connections are wrapped by, by id, and how many each of them wraps.
     ///
     /// # Errors

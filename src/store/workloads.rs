@@ -112,16 +112,6 @@ impl Connection {
         found.all(|row| workload(&row)).await
     }
 
-    /// How many connections people have given to a workload.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_connections_of(&mut self, workload: &str) -> Result<i64, Fault> {
-        let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE workload = $1"));
-        let count = found.text(workload).optional(|row| row.integer(0)).await?;
-        Ok(count.unwrap_or_default())
-    }
-
     /// Asks everything that can end a workload access token before its time, in one round trip. `None` when the workload
     /// or its client is gone.
     ///

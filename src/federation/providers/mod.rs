@@ -59,9 +59,7 @@ impl fmt::Display for ProviderProblem {
             Self::ApiKey => f.write_str("this provider keeps an API key: nobody is sent to it"),
             Self::Settings(invalid) => write!(f, "{}: {invalid}", invalid.field),
             Self::Discovery(error) => error.fmt(f),
-            Self::NoSecret => {
-                f.write_str("the secret is missing: set client_secret, private_key or api_key, as the provider gave it to you")
-            }
+            Self::NoSecret => f.write_str("the secret is missing: set the one that belongs to our client there, or the API key"),
             Self::SealedSecret => {
                 f.write_str("the secret does not open: its row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether the addresses are right, and enter the secret again")
             }

@@ -310,9 +310,9 @@ fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhe
         CredentialKind::ClientSecret | CredentialKind::Nothing => "client_secret",
     };
     let message = if old != new {
-        "the provider now wants another kind of secret: send it with this change, or null to remove the old one"
+        "the provider now wants another kind of secret: send it with this change, or remove the old one first"
     } else if leads_elsewhere {
-        "the secret was given for the addresses that the provider had: send it again with this change, or null to remove it"
+        "the secret was given for the addresses that the provider had: send it again with this change, or remove it first"
     } else {
         return Ok(());
     };

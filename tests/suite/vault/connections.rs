@@ -36,6 +36,9 @@ on_every_database! {
         assert_eq!(reader.connections_of_workload("mail-agent", "", 10).await.unwrap(), expected);
         assert_eq!(reader.connections_of_user(user_id, &connection.id, 10).await.unwrap(), []);
         assert_eq!(reader.connections_at(user_id, "mail-agent", "files").await.unwrap(), []);
+        assert_eq!(reader.count_connections_of("mail-agent").await.unwrap(), 1);
+        assert_eq!(reader.count_connections_of("Mail-agent").await.unwrap(), 0);
+        assert_eq!(reader.count_connections_by_provider().await.unwrap(), [("mail".to_owned(), 1)]);
         assert_eq!(reader.count_connections_by_key().await.unwrap(), [(app.envelope.newest().to_owned(), 1)]);
         drop(reader);
 
