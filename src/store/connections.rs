@@ -419,13 +419,4 @@ impl Tx {
             .await?;
         Ok(rewrapped == 1)
     }
-
-    /// Removes a connection; false when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn delete_connection(&mut self, id: &str) -> Result<bool, Fault> {
-        let deleted = self.query(sql!("DELETE FROM connections WHERE id = $1"));
-        Ok(deleted.text(id).execute().await? == 1)
-    }
 }

@@ -60,8 +60,9 @@ on_every_database! {
 
         let mut tx = app.store.begin().await.unwrap();
         assert!(!tx.insert_connection(&gatehouse::model::connection::Connection { id: "x".repeat(32), ..second.clone() }).await.unwrap());
-        assert!(tx.delete_connection(&second.id).await.unwrap());
-        assert!(!tx.delete_connection(&second.id).await.unwrap());
+        let now = app.now();
+        assert!(tx.remove_connection(&second.id, now, now).await.unwrap());
+        assert!(!tx.remove_connection(&second.id, now, now).await.unwrap());
         tx.commit().await.unwrap();
     }
 
