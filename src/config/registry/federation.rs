@@ -1,5 +1,6 @@
 //! The settings of the relay and the vault.
 
+use crate::config::agentcore::AgentCore;
 use crate::config::relay::{self, CompletionUrl};
 use crate::config::values::{number, secret, secret_file, shown_path, shown_secret, vault_keys};
 use crate::protocol::issuer::Issuer;
@@ -80,5 +81,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Keys for the tokens of connections, a line each: a name, and 32 bytes in base64; the first one seals, all open. Unless set, a key that is derived from APP_SECRET",
         |config, text| (config.vault_keys, config.vault_keys_file) = (vault_keys(text)?, Some(text.into())),
         |config| shown_path(config.vault_keys_file.as_ref())
+    ),
+    setting!(
+        "agentcore",
+        "GATEHOUSE_AGENTCORE",
+        "SWITCH",
+        "on: answer programs written for AWS Bedrock AgentCore Identity, whose requests are signed with access keys; unsigned:CLIENT_ID, with a loopback issuer only: also without a signature, as that client; off: do not",
+        |config, text| config.agentcore = AgentCore::parse(text)?,
+        |config| config.agentcore.to_string()
     ),
 ];
