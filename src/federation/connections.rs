@@ -22,6 +22,8 @@ pub struct NewConnection {
     pub account_label: String,
     /// What the provider granted
     pub scope: Scope,
+    /// What the tokens are for (RFC 8707)
+    pub resource: Vec<String>,
     /// The tokens
     pub tokens: Tokens,
     /// When the access token ends; `None` when it does not
@@ -67,6 +69,7 @@ async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection)
     let stored = NewTokens {
         tokens: app.envelope.seal(&app.random, &there.binding(), &tokens)?,
         scope: new.scope.clone(),
+        resource: Some(new.resource.clone()),
         token_expires_at: new.token_expires_at,
     };
     let is_stored = tx.store_tokens(&there.id, there.version, &stored, now).await?;
@@ -76,6 +79,7 @@ async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection)
     Ok(Some(Connection {
         account_label: new.account_label.clone(),
         scope: stored.scope,
+        resource: new.resource.clone(),
         tokens: stored.tokens,
         token_expires_at: stored.token_expires_at,
         needs_consent: false,
@@ -106,6 +110,7 @@ async fn add(app: &App, tx: &mut Tx, workload: &Workload, new: &NewConnection) -
         account: new.account.clone(),
         account_label: new.account_label.clone(),
         scope: new.scope.clone(),
+        resource: new.resource.clone(),
         tokens,
         token_expires_at: new.token_expires_at,
         needs_consent: false,

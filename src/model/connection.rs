@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::{Seconds, Timestamp};
+use crate::protocol::resource::is_same;
 use crate::protocol::scope::Scope;
 
 /// What the data key of a connection is bound to: a row that is copied to another person, provider or agent does
@@ -68,6 +69,8 @@ pub struct Connection {
     pub account_label: String,
     /// What the provider granted
     pub scope: Scope,
+    /// What its tokens are for, where the agent has said (RFC 8707)
+    pub resource: Vec<String>,
     /// The tokens
     pub tokens: SealedTokens,
     /// When the access token ends; `None` when it does not
@@ -100,6 +103,13 @@ impl Connection {
             provider_id: self.provider_id.clone(),
             workload: self.workload.clone(),
         }
+    }
+
+    /// Whether its tokens are for all of these resources (RFC 8707); any token is for none.
+    #[must_use]
+    pub fn is_for(&self, resource: &[String]) -> bool {
+        let is_among = |wanted: &String| self.resource.iter().any(|own| is_same(own, wanted));
+        resource.iter().all(is_among)
     }
 
     /// Whether the access token lives for `margin` seconds more, at least.

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! pending ── the person goes to the provider ──▶ away ── and comes back ──▶ completing ──▶ completed
-//!    │                                            │  ▲ and goes again                 └──▶ failed
-//!    └──────────── cancelled, or over ────────────┴──┘
+//!    │                                            │  ▲ and goes again          ▲      └──▶ failed
+//!    │                                            │  │      or ──▶ returned ───┘ the agent completes it
+//!    └──────────── cancelled, or over ────────────┴──┘                │
+//!                       ▲─────────────────────────────────────────────┘
 //! ```
 
 use crate::base::clock::{Seconds, Timestamp};
@@ -21,7 +23,9 @@ pub enum Status {
     Pending,
     /// The person is at the provider
     Away,
-    /// They came back, and their code is being exchanged
+    /// They came back, and the agent has to say that it was its person
+    Returned,
+    /// Their code is being exchanged
     Completing,
     /// The agent has what it asked for
     Completed,
@@ -38,6 +42,7 @@ impl Status {
         match self {
             Self::Pending => "pending",
             Self::Away => "away",
+            Self::Returned => "returned",
             Self::Completing => "completing",
             Self::Completed => "completed",
             Self::Failed => "failed",
@@ -51,6 +56,7 @@ impl Status {
         [
             Self::Pending,
             Self::Away,
+            Self::Returned,
             Self::Completing,
             Self::Completed,
             Self::Failed,
@@ -98,16 +104,22 @@ pub struct ConnectionSession {
     pub provider_id: String,
     /// What is asked for
     pub scope: Scope,
+    /// What the tokens are for (RFC 8707)
+    pub resource: Vec<String>,
     /// What the agent adds to the address at the provider
     pub parameters: Vec<(String, String)>,
     /// Where the person goes afterwards
     pub return_uri: Option<String>,
     /// What goes there with them
     pub custom_state: Option<String>,
+    /// Whether the agent completes it, after the person has come back
+    pub needs_completion: bool,
     /// How far it has come
     pub status: Status,
     /// The way on which the person is, or was
     pub departure: Option<Departure>,
+    /// What the person came back with, sealed, until the agent completes it
+    pub sealed_return: Option<String>,
     /// Why it failed, in words for the agent
     pub failure: Option<String>,
     /// The connection that came of it

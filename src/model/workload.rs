@@ -21,6 +21,8 @@ pub struct WorkloadSettings {
     /// The providers that it may have tokens of, and the most that it may ask for there. Nothing is allowed at others.
     #[schema(value_type = BTreeMap<String, String>)]
     pub ceilings: BTreeMap<String, Scope>,
+    /// Whether it may ask for anything at the providers that have no ceiling
+    pub has_no_ceilings: bool,
     /// Whether it may name people by their ids, without a token of theirs
     pub may_name_users: bool,
     /// It gets nothing while this is set
@@ -65,9 +67,30 @@ impl Workload {
         }
     }
 
-    /// What it may ask for at a provider; `None` when it may ask for nothing there.
+    /// The most that it may ask for at a provider; `None` when it may ask for nothing there.
     #[must_use]
-    pub fn ceiling(&self, provider_id: &str) -> Option<&Scope> {
-        self.ceilings.get(provider_id)
+    pub fn ceiling(&self, provider_id: &str) -> Option<Ceiling<'_>> {
+        match self.ceilings.get(provider_id) {
+            Some(scope) => Some(Ceiling(Some(scope))),
+            None => self.has_no_ceilings.then_some(Ceiling(None)),
+        }
+    }
+}
+
+/// The most that an agent may ask for at a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling<'w>(Option<&'w Scope>);
+
+impl Ceiling<'_> {
+    /// Whether a scope is not above it.
+    #[must_use]
+    pub fn holds(self, scope: &Scope) -> bool {
+        self.0.is_none_or(|most| scope.is_subset(most))
+    }
+
+    /// What of a scope is not above it.
+    #[must_use]
+    pub fn cut(self, scope: &Scope) -> Scope {
+        self.0.map_or_else(|| scope.clone(), |most| scope.intersection(most))
     }
 }

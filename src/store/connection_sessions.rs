@@ -12,7 +12,8 @@ use super::{Connection, Tx};
 macro_rules! columns {
     () => {
         "id, secret_hash, workload, workload_id, user_id, provider_id, scope, parameters, return_uri, custom_state, status, \
-         state_hash, browser_hash, sealed_flow, failure, connection_id, created_at, expires_at"
+         state_hash, browser_hash, sealed_flow, failure, connection_id, created_at, expires_at, resource, needs_completion, \
+         sealed_return"
     };
 }
 
@@ -42,6 +43,9 @@ fn session(row: Row<'_>) -> Result<ConnectionSession, Fault> {
         connection_id: row.maybe_text(15)?,
         created_at: row.integer(16)?,
         expires_at: row.integer(17)?,
+        resource: row.maybe_json(18)?.unwrap_or_default(),
+        needs_completion: row.flag(19)?,
+        sealed_return: row.maybe_text(20)?,
     })
 }
 
@@ -64,7 +68,7 @@ impl Connection {
     pub async fn count_waiting_sessions(&mut self, user_id: &str, now: Timestamp) -> Result<i64, Fault> {
         let count = self
             .query(sql!(
-                "SELECT COUNT(*) FROM connection_sessions WHERE user_id = $1 AND expires_at > $2 AND status IN ('pending', 'away')"
+                "SELECT COUNT(*) FROM connection_sessions WHERE user_id = $1 AND expires_at > $2 AND status IN ('pending', 'away', 'returned')"
             ))
             .text(user_id)
             .bind(now)
@@ -84,7 +88,7 @@ impl Tx {
         self.query(insert_if_absent!(
             "INSERT INTO connection_sessions (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
         ))
         .text(&session.id)
         .text(&session.secret_hash)
@@ -104,6 +108,9 @@ impl Tx {
         .maybe_text(session.connection_id.as_deref())
         .bind(session.created_at)
         .bind(session.expires_at)
+        .bind(json(&session.resource)?)
+        .flag(session.needs_completion)
+        .maybe_text(session.sealed_return.as_deref())
         .insert_if_absent()
         .await
     }
@@ -128,23 +135,47 @@ impl Tx {
         Ok(departed == 1)
     }
 
-    /// The gate of coming back, through which each way leads once. False when it is another way, or was gone before, or
-    /// the time is over.
+    /// The gate of coming back, through which each way leads once; with `sealed_return`, the agent completes it. False when
+    /// it is another way, or was gone before, or the time is over.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn arrive(&mut self, id: &str, state_hash: &str, now: Timestamp) -> Result<bool, Fault> {
+    pub async fn arrive(&mut self, id: &str, state_hash: &str, sealed_return: Option<&str>, now: Timestamp) -> Result<bool, Fault> {
+        let status = if sealed_return.is_some() {
+            Status::Returned
+        } else {
+            Status::Completing
+        };
         let arrived = self
             .query(sql!(
-                "UPDATE connection_sessions SET status = 'completing', sealed_flow = NULL \
-                 WHERE id = $1 AND status = 'away' AND state_hash = $2 AND expires_at > $3"
+                "UPDATE connection_sessions SET status = $1, sealed_flow = NULL, sealed_return = $2 \
+                 WHERE id = $3 AND status = 'away' AND state_hash = $4 AND expires_at > $5"
             ))
+            .text(status.as_str())
+            .maybe_text(sealed_return)
             .text(id)
             .text(state_hash)
             .bind(now)
             .execute()
             .await?;
         Ok(arrived == 1)
+    }
+
+    /// The gate of completing: true for exactly one of those who want to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn complete_connection_session(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let completed = self
+            .query(sql!(
+                "UPDATE connection_sessions SET status = 'completing', sealed_return = NULL \
+                 WHERE id = $1 AND status = 'returned' AND expires_at > $2"
+            ))
+            .text(id)
+            .bind(now)
+            .execute()
+            .await?;
+        Ok(completed == 1)
     }
 
     /// Ends a session whose person has come back: with a connection, or with the reason why there is none.
@@ -168,15 +199,15 @@ impl Tx {
         Ok(ended == 1)
     }
 
-    /// Ends a session that nobody has come back to. False when it is over, or somebody has.
+    /// Ends a session before there is anything to exchange, or to be exchanged. False when it is over, or being completed.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn cancel_connection_session(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
         let cancelled = self
             .query(sql!(
-                "UPDATE connection_sessions SET status = 'cancelled', sealed_flow = NULL \
-                 WHERE id = $1 AND status IN ('pending', 'away') AND expires_at > $2"
+                "UPDATE connection_sessions SET status = 'cancelled', sealed_flow = NULL, sealed_return = NULL \
+                 WHERE id = $1 AND status IN ('pending', 'away', 'returned') AND expires_at > $2"
             ))
             .text(id)
             .bind(now)

@@ -9,14 +9,14 @@ use crate::base::fault::Fault;
 use crate::model::connection::{Connection as Kept, SealedTokens};
 use crate::protocol::scope::Scope;
 
-use super::row::Row;
+use super::row::{Row, json};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
 macro_rules! columns {
     () => {
         "id, workload, user_id, provider_id, account, account_label, scope, key_id, wrapped_key, sealed_tokens, token_expires_at, \
-         needs_consent, refresher, refreshing_until, retry_at, failures, created_at, updated_at, version"
+         needs_consent, refresher, refreshing_until, retry_at, failures, created_at, updated_at, version, resource"
     };
 }
 
@@ -43,6 +43,7 @@ fn kept(row: Row<'_>) -> Result<Kept, Fault> {
         created_at: row.integer(16)?,
         updated_at: row.integer(17)?,
         version: row.integer(18)?,
+        resource: row.maybe_json(19)?.unwrap_or_default(),
     })
 }
 
@@ -53,8 +54,15 @@ pub struct NewTokens {
     pub tokens: SealedTokens,
     /// What the provider granted
     pub scope: Scope,
+    /// What they are for; `None` when that stays as it is
+    pub resource: Option<Vec<String>>,
     /// When the access token ends; `None` when it does not
     pub token_expires_at: Option<Timestamp>,
+}
+
+/// How resources stand in a row.
+fn resource(resource: &[String]) -> Result<Option<String>, Fault> {
+    (!resource.is_empty()).then(|| json(&resource)).transpose()
 }
 
 /// Which connections a list is about.
@@ -224,7 +232,7 @@ impl Tx {
         self.query(insert_if_absent!(
             "INSERT INTO connections (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
         ))
         .text(&connection.id)
         .text(&connection.workload)
@@ -245,6 +253,7 @@ impl Tx {
         .bind(connection.created_at)
         .bind(connection.updated_at)
         .bind(connection.version)
+        .maybe_text(resource(&connection.resource)?.as_deref())
         .insert_if_absent()
         .await
     }
@@ -259,7 +268,7 @@ impl Tx {
             .query(sql!(
                 "UPDATE connections SET scope = $1, key_id = $2, wrapped_key = $3, sealed_tokens = $4, token_expires_at = $5, \
                  needs_consent = 0, refresher = NULL, refreshing_until = 0, retry_at = 0, failures = 0, updated_at = $6, \
-                 version = version + 1 WHERE id = $7 AND version = $8"
+                 resource = COALESCE($7, resource), version = version + 1 WHERE id = $8 AND version = $9"
             ))
             .bind(new.scope.to_string())
             .text(&new.tokens.key_id)
@@ -267,6 +276,7 @@ impl Tx {
             .text(&new.tokens.sealed)
             .bind(new.token_expires_at)
             .bind(now)
+            .maybe_text(new.resource.as_ref().map(json).transpose()?.as_deref())
             .text(id)
             .bind(version)
             .execute()

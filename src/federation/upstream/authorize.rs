@@ -17,6 +17,8 @@ pub struct Flow {
     pub nonce: Option<String>,
     /// The verifier (RFC 7636 §4.1)
     pub verifier: Option<String>,
+    /// What the tokens are for (RFC 8707 §2.2)
+    pub resource: Vec<String>,
 }
 
 impl std::fmt::Debug for Flow {
@@ -34,7 +36,7 @@ impl Upstream<'_> {
     ///
     /// # Errors
     /// When the profile makes no addresses.
-    pub fn authorize(&self, scope: &Scope, state: &str, more: &[(String, String)]) -> Result<(Url, Flow), Fault> {
+    pub fn authorize(&self, scope: &Scope, resource: &[String], state: &str, more: &[(String, String)]) -> Result<(Url, Flow), Fault> {
         let profile = self.profile;
         let is_openid = profile.jwks_uri.is_some() && (scope.contains(OPENID) || profile.whoami.scope.contains(&OPENID));
         let nonce = Nonce::new(self.app.random.secret());
@@ -73,12 +75,14 @@ impl Upstream<'_> {
                 pairs.push((name, value));
             }
         }
+        pairs.extend(resource.iter().map(|resource| ("resource".to_owned(), resource.clone())));
         let mut url = profile.authorization_endpoint.clone();
         // The endpoint may have parameters of its own (RFC 6749 §3.1), which the library has kept among the others.
         url.query_pairs_mut().clear().extend_pairs(pairs);
         let flow = Flow {
             nonce: is_openid.then(|| nonce.secret().clone()),
             verifier,
+            resource: resource.to_vec(),
         };
         Ok((url, flow))
     }

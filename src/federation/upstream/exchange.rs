@@ -60,6 +60,9 @@ impl Upstream<'_> {
         for (name, value) in self.proof()? {
             request = request.add_extra_param(name, value);
         }
+        for resource in &flow.resource {
+            request = request.add_extra_param("resource", resource.clone());
+        }
         let wire = TokenWire {
             upstream: *self,
             purpose: Purpose::Code,

@@ -13,6 +13,7 @@ use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
 use crate::model::provider::ProviderKind;
+use crate::protocol::resource::is_same;
 use crate::protocol::scope::Scope;
 
 use super::refresh::{Refreshed, refresh};
@@ -29,6 +30,8 @@ pub struct Wanted {
     pub provider: String,
     /// What the token must be good for; what the operator has set for the provider when it is empty
     pub scope: Scope,
+    /// What it must be for, where the provider has several resources (RFC 8707)
+    pub resource: Vec<String>,
     /// The connection or account, where the person has several
     pub account: Option<String>,
     /// Whether the person is asked although there is a connection
@@ -111,16 +114,19 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
         return Ok(Given::Refused(NO_TOKENS));
     }
     let scope = if wanted.scope.is_empty() {
-        provider.scope.filter(|token| ceiling.contains(token))
+        ceiling.cut(&provider.scope)
     } else {
         wanted.scope.clone()
     };
-    if !scope.is_subset(ceiling) {
+    if !ceiling.holds(&scope) {
         return Ok(Given::Refused(TOO_MUCH));
     }
     // Whether it can be used now is asked of the one that is meant only: nobody gets another account than before.
     let meant = meant(&connections, wanted.account.as_deref());
-    let is_good = |connection: &&Connection| !connection.needs_consent && scope.is_subset(&connection.scope) && !wanted.is_forced;
+    let is_good = |connection: &&Connection| {
+        let has_all = scope.is_subset(&connection.scope) && connection.is_for(&wanted.resource);
+        !connection.needs_consent && has_all && !wanted.is_forced
+    };
     if let Some(connection) = meant.filter(is_good) {
         if connection.is_fresh(app.now(), MARGIN)
             && let Some(token) = given(app, connection)
@@ -146,8 +152,14 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
     }
     // Who consents to more keeps what they consented to before; who is asked for another account does not.
     let before = meant.filter(|_| !wanted.is_forced || wanted.account.is_some());
-    let scope = before.map_or_else(|| scope.clone(), |before| scope.union(&before.scope.intersection(ceiling)));
-    sessions::ask(app, agent, user_id, &provider, scope, wanted.session).await
+    let (mut scope, mut resource) = (scope, wanted.resource);
+    if let Some(before) = before {
+        scope = scope.union(&ceiling.cut(&before.scope));
+        let is_new = |known: &&String| !resource.iter().any(|wanted| is_same(wanted, known));
+        let kept: Vec<String> = before.resource.iter().filter(is_new).cloned().collect();
+        resource.extend(kept);
+    }
+    sessions::ask(app, agent, user_id, &provider, scope, resource, wanted.session).await
 }
 
 /// What asking for an API key came to.

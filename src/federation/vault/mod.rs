@@ -9,14 +9,18 @@
 //! - `ask`: a token, or the link to the question
 //! - `refresh`: a connection whose token has ended
 //! - `sessions`: what becomes of a question
+//! - `question`: what a person is asked
 //! - `consent`: the way of the person
+//! - `completion`: what they bring becomes a connection
 //! - `connections`: taking back what there is
 //! - `given`: what there is, in words
 
 pub mod ask;
+pub mod completion;
 pub mod connections;
 pub mod consent;
 pub mod given;
+pub mod question;
 mod refresh;
 pub mod sessions;
 

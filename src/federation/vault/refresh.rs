@@ -118,6 +118,7 @@ async fn with_lease(app: &App, provider: &Provider, connection: Connection, refr
             let new = NewTokens {
                 tokens: app.envelope.seal(&app.random, &connection.binding(), &granted.tokens)?,
                 scope: granted.scope,
+                resource: None,
                 token_expires_at: granted.expires_at,
             };
             let stored = store(app, connection, &new).await?;

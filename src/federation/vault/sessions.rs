@@ -41,6 +41,8 @@ pub struct NewSession {
     pub custom_state: Option<String>,
     /// What is added to the address at the provider
     pub parameters: Vec<(String, String)>,
+    /// Whether the agent completes the session itself, after the person has come back
+    pub needs_completion: bool,
 }
 
 /// A question that was asked.
@@ -133,6 +135,7 @@ pub(super) async fn ask(
     user_id: &str,
     provider: &Provider,
     scope: Scope,
+    resource: Vec<String>,
     new: NewSession,
 ) -> Result<Given, Fault> {
     if !new.return_uri.as_ref().is_none_or(|uri| agent.workload.return_uris.contains(uri)) {
@@ -165,11 +168,14 @@ pub(super) async fn ask(
         user_id: user_id.to_owned(),
         provider_id: provider.id.clone(),
         scope,
+        resource,
         parameters: new.parameters,
         return_uri: new.return_uri,
         custom_state: new.custom_state,
+        needs_completion: new.needs_completion,
         status: Status::Pending,
         departure: None,
+        sealed_return: None,
         failure: None,
         connection_id: None,
         created_at: now,

@@ -6,7 +6,8 @@ use actix_web::http::header::LOCATION;
 use askama::Template;
 
 use crate::federation::vault::Trouble;
-use crate::federation::vault::consent::{self, Arrived, Departed, Opened, Question};
+use crate::federation::vault::consent::{self, Arrived, Departed, Opened};
+use crate::federation::vault::question::Question;
 use crate::federation::vault::sessions::{SESSION_PREFIX, SessionName};
 use crate::identity::form_token::Form;
 use crate::identity::session::SignedIn;
@@ -38,6 +39,8 @@ struct ConnectPage {
 struct ConnectedPage {
     page: Page,
     is_done: bool,
+    /// The agent has the last word
+    is_returned: bool,
     problem: &'static str,
     agent: String,
     provider: String,
@@ -128,7 +131,8 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.visitor().await?;
     let browser = call.known_browser();
     match consent::arrive(&call.app, &provider, &query, visitor.as_ref(), browser.as_ref()).await? {
-        Arrived::Done(question, account) => connected(&call, &question, Ok(&account.label)),
+        Arrived::Done(question, account) => connected(&call, &question, Ok(End::Connected(&account.label))),
+        Arrived::Returned(question) => connected(&call, &question, Ok(End::Returned)),
         Arrived::Failed(question, problem) => connected(&call, &question, Err(problem)),
         // Whoever is not signed in any more begins again: the code must stand in no other address.
         Arrived::Gone | Arrived::SignInNeeded => Err(RelayError::Gone.into()),
@@ -136,14 +140,28 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
     }
 }
 
-fn connected(call: &Call, question: &Question, outcome: Result<&str, &'static str>) -> Result<HttpResponse, Error> {
+/// What becomes of a way that led somewhere.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    /// With this account
+    Connected(&'a str),
+    /// The agent has to say that it was its person
+    Returned,
+}
+
+fn connected(call: &Call, question: &Question, outcome: Result<End<'_>, &'static str>) -> Result<HttpResponse, Error> {
+    let account = match outcome {
+        Ok(End::Connected(account)) => account,
+        Ok(End::Returned) | Err(_) => "",
+    };
     let page = ConnectedPage {
         page: Page::new(&call.app),
-        is_done: outcome.is_ok(),
+        is_done: matches!(outcome, Ok(End::Connected(_))),
+        is_returned: matches!(outcome, Ok(End::Returned)),
         problem: outcome.err().unwrap_or_default(),
         agent: question.workload.label().to_owned(),
         provider: question.provider.name.clone(),
-        account: outcome.unwrap_or_default().to_owned(),
+        account: account.to_owned(),
         return_uri: back(question),
     };
     pages::ok(&page, None)

@@ -8,12 +8,18 @@ use serde_json::json;
 
 use crate::config::relay::CompletionUrl;
 use crate::federation::flows::{self, Binding, Completion};
+use crate::federation::vault::completion;
+use crate::federation::vault::sessions::SessionName;
+use crate::identity::session::SignedIn;
 use crate::protocol::claims::RELAY;
 use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
 use crate::web::pages::{self, Page};
 
 use super::{program, read};
+
+/// Where people come back to.
+const PATH: &str = "/oauth2/callback";
 
 #[derive(Deserialize)]
 struct UserIdentifier {
@@ -42,7 +48,6 @@ pub async fn bind(call: Call) -> Result<HttpResponse, Error> {
 
 /// `GET /oauth2/callback?session_id=…`
 pub async fn complete(call: Call) -> Result<HttpResponse, Error> {
-    let url = completion_url(&call)?;
     let query = call.query().map_err(RelayError::Rejected)?;
     let session = query.require("session_id").map_err(RelayError::Rejected)?;
     if session.len() > flows::MAX_SESSION {
@@ -53,17 +58,34 @@ pub async fn complete(call: Call) -> Result<HttpResponse, Error> {
         let session = utf8_percent_encode(session, NON_ALPHANUMERIC);
         return Err(Error::SignInNeeded(format!("/oauth2/callback?session_id={session}")));
     };
+    if let Some(name) = SessionName::parse(session) {
+        return complete_here(&call, &name, &visitor).await;
+    }
+    let url = completion_url(&call)?;
     match flows::complete(&call.app, &url, session, &visitor).await? {
-        Completion::Done => {
-            let page = CompletedPage {
-                page: Page::new(&call.app),
-            };
-            pages::ok(&page, None)
-        }
+        Completion::Done => completed(&call),
         Completion::Unknown => Err(RelayError::Gone.into()),
         Completion::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
         Completion::Failed => Err(RelayError::FlowFailed.into()),
     }
+}
+
+/// Completes a session of the vault whose agent lets its people come back here.
+async fn complete_here(call: &Call, name: &SessionName, visitor: &SignedIn) -> Result<HttpResponse, Error> {
+    let page = call.app.issuer.endpoint(PATH);
+    match completion::complete_at(&call.app, &page, name, visitor).await? {
+        completion::Completion::Done(_) => completed(call),
+        completion::Completion::Failed(_) => Err(RelayError::FlowFailed.into()),
+        completion::Completion::Unknown => Err(RelayError::Gone.into()),
+        completion::Completion::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
+    }
+}
+
+fn completed(call: &Call) -> Result<HttpResponse, Error> {
+    let page = CompletedPage {
+        page: Page::new(&call.app),
+    };
+    pages::ok(&page, None)
 }
 
 /// Where flows are completed. Without it these paths do not exist.

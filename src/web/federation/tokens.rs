@@ -9,11 +9,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::federation::vault::ask::{self, Given, KeyGiven, Wanted};
+use crate::federation::vault::completion::{self, Completion};
 use crate::federation::vault::sessions::{self, NewSession, SessionName};
 use crate::federation::workloads::{self, Agent};
 use crate::model::connection_session::{ConnectionSession, Status};
 use crate::model::event::Actor;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_request};
+use crate::protocol::resource;
 use crate::protocol::scope::Scope;
 use crate::web::call::Call;
 use crate::web::error::{Error, RelayError};
@@ -30,6 +32,8 @@ struct TokenRequest {
     provider: String,
     #[serde(default)]
     scope: String,
+    #[serde(default)]
+    resource: Resources,
     account: Option<String>,
     #[serde(default)]
     force: bool,
@@ -37,6 +41,28 @@ struct TokenRequest {
     state: Option<String>,
     #[serde(default)]
     parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    needs_completion: bool,
+}
+
+/// One, or a list.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Resources {
+    #[default]
+    None,
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Resources {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(resource) => vec![resource],
+            Self::Several(resources) => resources,
+        }
+    }
 }
 
 /// `POST /api/vault/token`
@@ -48,15 +74,19 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
     } else {
         Scope::parse(&body.scope)?
     };
+    let resource = body.resource.list();
+    resource::check(&resource)?;
     let wanted = Wanted {
         provider: body.provider,
         scope,
+        resource,
         account: body.account,
         is_forced: body.force,
         session: NewSession {
             return_uri: body.return_uri,
             custom_state: body.state,
             parameters: body.parameters.into_iter().collect(),
+            needs_completion: body.needs_completion,
         },
     };
     match ask::token(&call.app, &agent, wanted).await? {
@@ -106,6 +136,24 @@ pub async fn cancel(mut call: Call) -> Result<HttpResponse, Error> {
         Ok(HttpResponse::NoContent().finish())
     } else {
         Err(RelayError::NoSession.into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompletionRequest {
+    uri: String,
+}
+
+/// `POST /api/vault/session/complete`: the person has come back to the agent, too.
+pub async fn complete(mut call: Call) -> Result<HttpResponse, Error> {
+    let agent = agent(&mut call).await?;
+    let body: CompletionRequest = read(&call)?;
+    let name = SessionName::parse(&body.uri).ok_or(RelayError::NoSession)?;
+    match completion::complete_by(&call.app, &agent, &name).await? {
+        Completion::Done(id) => Ok(HttpResponse::Ok().json(json!({ "status": "completed", "connection_id": id }))),
+        Completion::Failed(failure) => Ok(HttpResponse::Ok().json(json!({ "status": "failed", "failure": failure }))),
+        Completion::Unknown | Completion::SomebodyElse => Err(RelayError::NoSession.into()),
     }
 }
 

@@ -100,6 +100,13 @@ pub(super) static ROUTES: &[Route] = &[
         ..API
     },
     Route {
+        path: "/api/vault/session/complete",
+        methods: POST,
+        cors: Cors::Closed,
+        handler: handler!(tokens::complete),
+        ..API
+    },
+    Route {
         path: "/connect/{session}",
         methods: BOTH,
         handler: handler!(connect::connect),

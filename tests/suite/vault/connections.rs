@@ -87,6 +87,7 @@ on_every_database! {
 
         // The first one was slow, but has the tokens: they count, and nobody else can take them for lost.
         let new = NewTokens {
+            resource: None,
             tokens: app.app.envelope.seal(&app.app.random, &connection.binding(), &tokens(2)).unwrap(),
             scope: connection.scope.clone(),
             token_expires_at: Some(now + 3600),

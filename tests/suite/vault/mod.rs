@@ -37,6 +37,7 @@ pub fn given(user_id: &str, account: &str, number: usize) -> NewConnection {
         account: account.to_owned(),
         account_label: format!("{account}@mail.example"),
         scope: Scope::parse("read send").unwrap(),
+        resource: Vec::new(),
         tokens: tokens(number),
         token_expires_at: Some(1_800_003_600),
     }

@@ -27,6 +27,7 @@ async fn refresh(node: &App, id: &str, new: &Tokens) -> Connection {
     let there = read(node, id).await.unwrap();
     node.envelope.open(&there.binding(), &there.tokens).unwrap();
     let stored = NewTokens {
+        resource: None,
         tokens: node.envelope.seal(&node.random, &there.binding(), new).unwrap(),
         scope: there.scope.clone(),
         token_expires_at: there.token_expires_at,

@@ -92,6 +92,7 @@ async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
         display_name: "The Agent".to_owned(),
         return_uris: vec![RETURN.to_owned()],
         ceilings: [("there".to_owned(), Scope::parse(CEILING).unwrap())].into(),
+        has_no_ceilings: false,
         may_name_users: true,
         is_disabled: false,
     };

@@ -27,7 +27,7 @@ async fn nobody_overrides_what_we_say() {
     let mut profile = profile("https://provider.example");
     profile.authorization_endpoint = url("https://provider.example/authorize?tenant=1");
     profile.authorization_parameters = [("access_type".to_owned(), "offline".to_owned())].into();
-    let (address, flow) = asker.at(&profile).authorize(&scope("openid a"), "ours", &added).unwrap();
+    let (address, flow) = asker.at(&profile).authorize(&scope("openid a"), &[], "ours", &added).unwrap();
     let pairs: Vec<(String, String)> = address.query_pairs().into_owned().collect();
     let of = |name: &str| {
         let values: Vec<_> = pairs
@@ -66,7 +66,7 @@ async fn an_address_as_the_provider_wants_it() {
         scope_separator: ',',
         ..plain("https://provider.example")
     };
-    let (address, flow) = asker.at(&profile).authorize(&scope("a b"), "s", &[]).unwrap();
+    let (address, flow) = asker.at(&profile).authorize(&scope("a b"), &[], "s", &[]).unwrap();
     let pairs: BTreeMap<String, String> = address.query_pairs().into_owned().collect();
     assert_eq!(pairs.get("user_scope").map(String::as_str), Some("a,b"));
     for name in ["scope", "nonce", "code_challenge"] {

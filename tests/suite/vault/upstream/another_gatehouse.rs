@@ -51,7 +51,7 @@ async fn whole_life(auth_method: AuthMethod, client_auth: ClientAuth) {
         ..asker.at(&profile)
     };
     let asked = scope("openid profile email");
-    let (address, flow) = upstream.authorize(&asked, "a state", &[]).unwrap();
+    let (address, flow) = upstream.authorize(&asked, &[], "a state", &[]).unwrap();
     let code = visit(&address, "a state").await;
     let (granted, account) = upstream.exchange(&code, &flow, &asked).await.unwrap().unwrap();
     assert_eq!(account.id, alice.id);
@@ -63,7 +63,7 @@ async fn whole_life(auth_method: AuthMethod, client_auth: ClientAuth) {
     let again = upstream.exchange(&code, &flow, &asked).await.unwrap();
     assert!(matches!(again, Err(UpstreamError::Dead(_))), "{again:?}");
     // A code that comes twice ends what it gave (RFC 6749 §4.1.2), so the rest needs another one.
-    let (address, flow) = upstream.authorize(&asked, "another state", &[]).unwrap();
+    let (address, flow) = upstream.authorize(&asked, &[], "another state", &[]).unwrap();
     let code = visit(&address, "another state").await;
     let (granted, _) = upstream.exchange(&code, &flow, &asked).await.unwrap().unwrap();
 
@@ -122,7 +122,7 @@ async fn what_is_of_another_flow_is_refused() {
             secret: secret.as_ref(),
             ..asker.at(profile)
         };
-        let (address, mut flow) = upstream.authorize(&asked, "s", &[]).unwrap();
+        let (address, mut flow) = upstream.authorize(&asked, &[], "s", &[]).unwrap();
         change(&mut flow);
         let code = visit(&address, "s").await;
         let outcome = upstream.exchange(&code, &flow, &asked).await.unwrap();

@@ -10,6 +10,7 @@ use crate::support::elsewhere::{Elsewhere, Served};
 const NO_FLOW: Flow = Flow {
     nonce: None,
     verifier: None,
+    resource: Vec::new(),
 };
 
 async fn exchanged(asker: &Asker, profile: &Profile) -> Result<(Granted, Account), UpstreamError> {
