@@ -73,7 +73,7 @@ pub struct Signature {
     service: String,
     /// In their order
     signed_headers: Vec<String>,
-    signature: [u8; 32],
+    digest: [u8; 32],
 }
 
 impl Signature {
@@ -155,7 +155,7 @@ impl Signature {
             region: (*region).to_owned(),
             service: service.to_owned(),
             signed_headers,
-            signature,
+            digest: signature,
         })
     }
 
@@ -170,7 +170,7 @@ impl Signature {
         for part in [&self.region, &self.service, TERMINATOR] {
             key = hmac_sha256(&key, part.as_bytes());
         }
-        equal(&hmac_sha256(&key, to_sign.as_bytes()), &self.signature)
+        equal(&hmac_sha256(&key, to_sign.as_bytes()), &self.digest)
     }
 
     fn canonical_request(&self, request: &Received<'_>, host: &str) -> String {

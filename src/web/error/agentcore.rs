@@ -79,14 +79,13 @@ pub(super) fn answer(error: &AgentCoreError) -> Answer {
         AgentCoreError::Unproved(unproved) => match unproved {
             Unproved::Problem(Problem::Missing) => answer(forbidden, "the request is not signed"),
             Unproved::Problem(Problem::Incomplete(why)) => answer(wrong, why),
-            Unproved::Problem(Problem::Mismatch(why)) => answer(forbidden, why),
+            Unproved::Problem(Problem::Mismatch(why)) | Unproved::Dead(why) => answer(forbidden, why),
             Unproved::Problem(Problem::SessionToken) => answer(forbidden, "temporary credentials are unknown here: use an access key"),
             Unproved::Unknown => answer(forbidden, "there is no such access key"),
             Unproved::Wrong => answer(
                 forbidden,
                 "the signature does not match: is the secret right, and did anything change the request on its way?",
             ),
-            Unproved::Dead(why) => answer(forbidden, why),
         },
         AgentCoreError::NotOnThisMachine => answer(forbidden, "without a signature only programs on this machine are answered"),
         AgentCoreError::NoLocalClient => answer(
