@@ -67,7 +67,7 @@ on_every_database_with_agentcore! {
             let events = operator.get(&format!("/events?kind={kind}")).await;
             let events = events.body["items"].as_array().unwrap().clone();
             assert_eq!(events.len(), count, "{kind}");
-            assert!(events.iter().all(|event| event["client"] == owner.id() && event["actor"] == "admin_token"), "{events:?}");
+            assert!(events.iter().all(|event| event["client_id"] == owner.id() && event["actor"] == "admin_token"), "{events:?}");
         }
     }
 }

@@ -115,7 +115,9 @@ on_every_database_with_agentcore! {
         let given = program.done(200, "GetWorkloadAccessTokenForJWT", body(&id_token)).await;
         let agent = workloads::verify(&app.app, given["workloadAccessToken"].as_str().unwrap()).await.unwrap().unwrap();
         assert_eq!(agent.user_id.as_deref(), Some(bob.id.as_str()));
-        for wrong in ["x.y.z", &format!("{}A", &id_token[..id_token.len() - 1]), ""] {
+        let at = id_token.len() - 40;
+        let bent = format!("{}{}{}", &id_token[..at], if id_token.as_bytes()[at] == b'A' { "B" } else { "A" }, &id_token[at + 1..]);
+        for wrong in ["x.y.z", &bent, ""] {
             program.refused(UNAUTHORIZED, "GetWorkloadAccessTokenForJWT", body(wrong)).await;
         }
         for nobody in ["carol", "Alice", "", "0123456789abcdef0123456789abcdef"] {
