@@ -59,7 +59,7 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/api/callback/{state}/events", Open(&[401, 403])),
     // flows of agents: not there unless they lead somewhere
     ("POST", "/userIdentifier/token", Open(&[404])),
-    ("GET", "/oauth2/callback", Open(&[404])),
+    ("GET", "/oauth2/callback", Open(&[400])),
     // tokens of workloads: clients prove who they are to it
     ("POST", "/api/vault/workload-token", Open(&[401, 403])),
     // what agents do with them
@@ -67,6 +67,7 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("POST", "/api/vault/api-key", Open(&[401])),
     ("GET", "/api/vault/session", Open(&[401])),
     ("DELETE", "/api/vault/session", Open(&[401])),
+    ("POST", "/api/vault/session/complete", Open(&[401])),
     // programs of AgentCore: nothing that is not signed with an access key
     ("POST", "/identities/GetWorkloadAccessToken", Open(&[400, 403])),
     ("POST", "/identities/GetWorkloadAccessTokenForJWT", Open(&[400, 403])),

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bent;
+mod completion;
 mod endings;
 
 use gatehouse::federation::providers::{Credential, register};
