@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
+mod access_key;
 mod admin_token;
 mod apply;
 mod audit;
@@ -115,6 +116,9 @@ enum Command {
     /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
     #[command(subcommand)]
     Vault(vault::Command),
+    /// Make, list, disable and remove access keys, with which programs sign requests as those of AWS do
+    #[command(subcommand)]
+    AccessKey(access_key::Command),
     /// Fill the database with demo users and clients; never in production
     Seed(seed::Args),
     /// Replace the admin token
@@ -243,6 +247,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Connection(command) => connection::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
         Command::Vault(command) => vault::run(&app, command).await,
+        Command::AccessKey(command) => access_key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
         Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
         Command::Audit(command) => audit::run(&app, command).await,

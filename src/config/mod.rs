@@ -5,6 +5,7 @@
 //! is stronger than what is stored in the database (`live`), which only some settings can be.
 //! [`Config::check`] checks what concerns several settings at once.
 
+pub mod agentcore;
 pub mod live;
 pub mod registry;
 pub mod relay;
@@ -28,6 +29,7 @@ use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
+use agentcore::AgentCore;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -156,6 +158,8 @@ pub struct Config {
     tls_key: Option<PathBuf>,
     /// The callback relay.
     pub relay: Box<Relay>,
+    /// The interface of AgentCore Identity.
+    pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
     /// Addresses whose `X-Forwarded-For` is believed.
@@ -214,6 +218,7 @@ impl Default for Config {
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),
+            agentcore: AgentCore::default(),
             serves: Serves::default(),
             trusted_proxies: Vec::new(),
             sources: BTreeMap::new(),
@@ -338,6 +343,10 @@ impl Config {
                 &["completion_token", "completion_url"],
                 "completion_token: it is for completion_url, which is not set".to_owned(),
             );
+        }
+        if matches!(self.agentcore, AgentCore::Unsigned(_)) && !issuer.is_loopback() {
+            let text = format!("agentcore: requests without a signature and the issuer {issuer} do not go together: say on");
+            return problem(&["agentcore", "issuer"], text);
         }
         if self.enable_dev_endpoints && !issuer.is_loopback() {
             let text = format!(

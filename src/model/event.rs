@@ -154,6 +154,10 @@ kinds! {
     WorkloadDeleted = "workload.deleted": "Agent deleted",
     WorkloadUserNamed = "workload.user_named": "Agent named a person by their id",
     WorkloadTokenRefused = "workload.token_refused": "Agent got no token for a person",
+    AccessKeyCreated = "access_key.created": "Access key made",
+    AccessKeyChanged = "access_key.changed": "Access key changed",
+    AccessKeyDeleted = "access_key.deleted": "Access key deleted",
+    AccessKeyRefused = "access_key.refused": "Signed request refused",
     VaultRewrapped = "vault.rewrapped": "Connections encrypted with another key",
 }
 

@@ -3,6 +3,7 @@
 //! A record here is what a row says, in types that cannot hold nonsense. Methods answer questions
 //! about one record; nothing here reads or writes anything.
 
+pub mod access_key;
 pub mod callback;
 pub mod chain;
 pub mod client;

@@ -279,7 +279,7 @@ impl Tx {
         Ok(held.text(id).execute().await? == 1)
     }
 
-    /// Removes a client with its grants, consents and workloads; false when there is none.
+    /// Removes a client with its grants, consents, workloads and access keys; false when there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -295,6 +295,7 @@ impl Tx {
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;
         // Whoever adds one holds the client's row until it is written.
         self.delete_workloads_of(id, now).await?;
+        self.delete_access_keys_of(id).await?;
         Ok(deleted == 1)
     }
 }

@@ -1,5 +1,6 @@
 //! The settings of the relay and the vault.
 
+use crate::config::agentcore::AgentCore;
 use crate::config::relay::{self, CompletionUrl};
 use crate::config::values::{number, provider_networks, secret, secret_file, shown_networks, shown_path, shown_secret, vault_keys};
 use crate::protocol::issuer::Issuer;
@@ -88,5 +89,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Networks and addresses of your own that providers of the vault may be in, separated by commas; unless set, providers are on the public internet",
         |config, text| config.provider_networks = provider_networks(text)?,
         |config| shown_networks(&config.provider_networks)
+    ),
+    setting!(
+        "agentcore",
+        "GATEHOUSE_AGENTCORE",
+        "SWITCH",
+        "on: answer programs written for AWS Bedrock AgentCore Identity, whose requests are signed with access keys; unsigned:CLIENT_ID, with a loopback issuer only: also without a signature, as that client; off: do not",
+        |config, text| config.agentcore = AgentCore::parse(text)?,
+        |config| config.agentcore.to_string()
     ),
 ];

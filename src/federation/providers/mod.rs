@@ -114,6 +114,39 @@ async fn resolve(app: &App, settings: &ProviderSettings, is_read_now: bool) -> R
     draft.discovered(&metadata).map_err(ProviderProblem::Settings)
 }
 
+/// Where the addresses of a provider are said, as far as that is known without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// In the metadata of this issuer
+    Metadata(String),
+    /// Here
+    Addresses {
+        /// Who answers, where that is known
+        issuer: Option<String>,
+        /// Where people are sent to
+        authorization_endpoint: Url,
+        /// Where codes become tokens
+        token_endpoint: Url,
+    },
+}
+
+/// Where the addresses of a provider are said.
+///
+/// # Errors
+/// When what is set cannot be.
+pub fn described(app: &App, settings: &ProviderSettings) -> Result<Described, Invalid> {
+    let draft = Draft::of(app, settings)?;
+    if let Some(issuer) = draft.discovered_issuer() {
+        return issuer.map(Described::Metadata);
+    }
+    let profile = draft.profile()?;
+    Ok(Described::Addresses {
+        issuer: profile.issuer,
+        authorization_endpoint: profile.authorization_endpoint,
+        token_endpoint: profile.token_endpoint,
+    })
+}
+
 /// A profile in the making.
 struct Draft<'a> {
     preset: &'static Preset,

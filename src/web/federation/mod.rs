@@ -1,5 +1,6 @@
 //! The callback relay, flows of agents and tokens of workloads: parse, call `crate::federation`, render.
 
+pub mod agentcore;
 pub mod callback;
 pub mod callbacks;
 pub mod connect;

@@ -68,6 +68,28 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("GET", "/api/vault/session", Open(&[401])),
     ("DELETE", "/api/vault/session", Open(&[401])),
     ("POST", "/api/vault/session/complete", Open(&[401])),
+    // programs of AgentCore: nothing that is not signed with an access key
+    ("POST", "/identities/GetWorkloadAccessToken", Open(&[400, 403])),
+    ("POST", "/identities/GetWorkloadAccessTokenForJWT", Open(&[400, 403])),
+    ("POST", "/identities/GetWorkloadAccessTokenForUserId", Open(&[400, 403])),
+    ("POST", "/identities/oauth2/token", Open(&[400, 403])),
+    ("POST", "/identities/CompleteResourceTokenAuth", Open(&[400, 403])),
+    ("POST", "/identities/api-key", Open(&[400, 403])),
+    ("POST", "/identities/CreateWorkloadIdentity", Open(&[400, 403])),
+    ("POST", "/identities/GetWorkloadIdentity", Open(&[400, 403])),
+    ("POST", "/identities/UpdateWorkloadIdentity", Open(&[400, 403])),
+    ("POST", "/identities/ListWorkloadIdentities", Open(&[400, 403])),
+    ("POST", "/identities/DeleteWorkloadIdentity", Open(&[400, 403])),
+    ("POST", "/identities/CreateOauth2CredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/GetOauth2CredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/UpdateOauth2CredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/ListOauth2CredentialProviders", Open(&[400, 403])),
+    ("POST", "/identities/DeleteOauth2CredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/CreateApiKeyCredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/GetApiKeyCredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/UpdateApiKeyCredentialProvider", Open(&[400, 403])),
+    ("POST", "/identities/ListApiKeyCredentialProviders", Open(&[400, 403])),
+    ("POST", "/identities/DeleteApiKeyCredentialProvider", Open(&[400, 403])),
     // people who are asked: a link of one's own is needed
     ("GET", "/connect/{session}", Open(&[410])),
     ("POST", "/connect/{session}", Open(&[410])),
@@ -158,6 +180,11 @@ const TABLE: &[(&str, &str, Class)] = &[
     ("PUT", "/api/admin/v1/scopes/{name}", AdminWrite),
     ("PATCH", "/api/admin/v1/scopes/{name}", AdminWrite),
     ("DELETE", "/api/admin/v1/scopes/{name}", AdminWrite),
+    ("GET", "/api/admin/v1/access-keys", AdminRead),
+    ("POST", "/api/admin/v1/access-keys", AdminWrite),
+    ("GET", "/api/admin/v1/access-keys/{id}", AdminRead),
+    ("PATCH", "/api/admin/v1/access-keys/{id}", AdminWrite),
+    ("DELETE", "/api/admin/v1/access-keys/{id}", AdminWrite),
     ("GET", "/api/admin/v1/workloads", AdminRead),
     ("POST", "/api/admin/v1/workloads", AdminWrite),
     ("GET", "/api/admin/v1/workloads/{name}", AdminRead),
@@ -403,7 +430,7 @@ fn every_route_has_its_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_is_let_in_where_they_may_and_nowhere_else() {
-    let settings = vec![("enable_dev_endpoints", "true".to_owned())];
+    let settings = vec![("enable_dev_endpoints", "true".to_owned()), ("agentcore", "on".to_owned())];
     let options = Options {
         settings,
         ..Options::default()

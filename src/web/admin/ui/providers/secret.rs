@@ -60,11 +60,7 @@ fn page(ui: &Ui, provider: &Provider, form: Form) -> View {
     if CredentialKind::of(provider) == CredentialKind::Nothing {
         return page.part(Note::info("This server is a public client there").line("PKCE alone speaks for it: it has no secret."));
     }
-    let now = if provider.has_secret() {
-        "set, not shown"
-    } else {
-        "none"
-    };
+    let now = if provider.has_secret() { "set, not shown" } else { "none" };
     let section = Section::new("Set or replace the secret")
         .line("It is sealed, and nobody can look at it here. The old one is not used any more from this moment on; if the provider takes both for a while, set the new one here first.")
         .part(Facts::default().fact("Now", Cell::text(now)));

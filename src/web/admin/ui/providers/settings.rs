@@ -67,11 +67,7 @@ fn form(ui: &Ui, provider: &Provider) -> Form {
 
 fn page(ui: &Ui, provider: &Provider, form: Form) -> View {
     let now = ui.now();
-    let secret = if provider.has_secret() {
-        "set, not shown"
-    } else {
-        "none"
-    };
+    let secret = if provider.has_secret() { "set, not shown" } else { "none" };
     let facts = Facts::default()
         .fact("Id", Cell::code(&provider.id))
         .fact("Preset", Cell::text(preset_name(provider)))
