@@ -73,7 +73,11 @@ impl Gatehouse {
             )),
             _ => Err(Problem::new(
                 Kind::Configuration,
-                format!("the client {} does not get the scope {scope} for itself: {}", client.id, reason(&body)),
+                format!(
+                    "the client {} does not get the scope {scope} for itself: {}",
+                    client.id,
+                    reason(&body)
+                ),
             )),
         }
     }
@@ -87,7 +91,11 @@ impl Gatehouse {
         let request = |http: &Client| {
             let request = http.request(method.clone(), &url).bearer_auth(token.expose_secret());
             // What is deleted is deleted whatever its version is.
-            let request = if method == Method::DELETE { request.header("If-Match", "*") } else { request };
+            let request = if method == Method::DELETE {
+                request.header("If-Match", "*")
+            } else {
+                request
+            };
             match body {
                 Some(body) => request.json(body),
                 None => request,
@@ -113,7 +121,10 @@ impl Gatehouse {
             let status = answer.status();
             let wants_a_pause = matches!(status.as_u16(), 429 | 503);
             if wants_a_pause && attempt < ATTEMPTS {
-                let said = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let said = answer
+                    .headers()
+                    .get(RETRY_AFTER)
+                    .and_then(|value| value.to_str().ok()?.parse().ok());
                 let pause: u64 = said.unwrap_or(1);
                 if pause <= LONGEST_PAUSE {
                     tokio::time::sleep(Duration::from_secs(pause)).await;
@@ -122,7 +133,10 @@ impl Gatehouse {
                 }
             }
             if wants_a_pause {
-                return Err(Problem::new(Kind::Gateway, format!("Gatehouse has too much to do ({status}): try again later")));
+                return Err(Problem::new(
+                    Kind::Gateway,
+                    format!("Gatehouse has too much to do ({status}): try again later"),
+                ));
             }
             return Ok((status, answer.json().await.unwrap_or_default()));
         }

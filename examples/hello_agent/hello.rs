@@ -124,7 +124,10 @@ impl Agent {
         let mut responses = BTreeMap::new();
         for (key, request) in asked.input_requests.unwrap_or_default() {
             let InputRequest::Elicitation(request) = request else {
-                return Err(Problem::new(Kind::Gateway, "the gateway asks for something that this agent cannot do"));
+                return Err(Problem::new(
+                    Kind::Gateway,
+                    "the gateway asks for something that this agent cannot do",
+                ));
             };
             self.show(&request.params)?;
             responses.insert(key, json!({ "action": "accept" }));
@@ -139,13 +142,21 @@ impl Agent {
     /// Shows the person a page, once. It is not opened for them: they look at the address first, and decide.
     fn show(&mut self, elicitation: &ElicitRequestParams) -> Result<(), Problem> {
         let ElicitRequestParams::UrlElicitationParams { message, url, .. } = elicitation else {
-            return Err(Problem::new(Kind::Gateway, "the gateway asks for a form, which this agent cannot do"));
+            return Err(Problem::new(
+                Kind::Gateway,
+                "the gateway asks for a form, which this agent cannot do",
+            ));
         };
         if self.shown.as_ref() == Some(url) {
             return Ok(());
         }
         let page = Url::parse(url).ok().filter(|page| page.origin() == self.gatehouse.origin());
-        let page = page.ok_or_else(|| Problem::new(Kind::Gateway, "the gateway names a page that is not of Gatehouse, so it is not shown"))?;
+        let page = page.ok_or_else(|| {
+            Problem::new(
+                Kind::Gateway,
+                "the gateway names a page that is not of Gatehouse, so it is not shown",
+            )
+        })?;
         println!("\n{}", printable(message));
         println!("Open this page, at {}:\n  {page}", self.gatehouse.origin().ascii_serialization());
         self.shown = Some(url.clone());
@@ -179,5 +190,8 @@ fn failed(error: &ServiceError) -> Problem {
 }
 
 fn silent() -> Problem {
-    Problem::new(Kind::Gateway, format!("the gateway does not answer within {} seconds", PATIENCE.as_secs()))
+    Problem::new(
+        Kind::Gateway,
+        format!("the gateway does not answer within {} seconds", PATIENCE.as_secs()),
+    )
 }

@@ -51,7 +51,9 @@ impl Identity {
             }),
             409 => Err(Problem::new(
                 Kind::Identity,
-                format!("there is a workload {name} already: of another run, or left behind by one that was killed. --replace removes it first"),
+                format!(
+                    "there is a workload {name} already: of another run, or left behind by one that was killed. --replace removes it first"
+                ),
             )),
             _ => Err(Problem::new(
                 Kind::Identity,
@@ -66,7 +68,9 @@ impl Identity {
     /// When it cannot be removed.
     pub async fn remove_left_behind(gatehouse: &Gatehouse, setup: &Credentials, name: &str, owner: &str) -> Result<(), Problem> {
         let token = gatehouse.token(setup, "admin:write").await?;
-        let (status, answer) = gatehouse.administer(&token, Method::GET, &format!("workloads/{name}"), None).await?;
+        let (status, answer) = gatehouse
+            .administer(&token, Method::GET, &format!("workloads/{name}"), None)
+            .await?;
         if status == 404 {
             return Ok(());
         }
@@ -90,7 +94,10 @@ impl Identity {
     /// When it is still there.
     pub async fn remove(self) -> Result<(), Problem> {
         let still_there = |problem: Problem| {
-            let message = format!("the workload {} is still there: {}. Run again with --replace", self.name, problem.message);
+            let message = format!(
+                "the workload {} is still there: {}. Run again with --replace",
+                self.name, problem.message
+            );
             Problem::new(Kind::Identity, message)
         };
         // A new token: the one of the beginning may have ended.
@@ -100,11 +107,18 @@ impl Identity {
             let ids = connections["items"].as_array().into_iter().flatten();
             for id in ids.filter_map(|connection| connection["id"].as_str()) {
                 // The removal of the workload takes what is left.
-                let _ = self.gatehouse.administer(&token, Method::DELETE, &format!("connections/{id}"), None).await;
+                let _ = self
+                    .gatehouse
+                    .administer(&token, Method::DELETE, &format!("connections/{id}"), None)
+                    .await;
             }
         }
         let path = format!("workloads/{}", self.name);
-        let (status, answer) = self.gatehouse.administer(&token, Method::DELETE, &path, None).await.map_err(still_there)?;
+        let (status, answer) = self
+            .gatehouse
+            .administer(&token, Method::DELETE, &path, None)
+            .await
+            .map_err(still_there)?;
         match status.as_u16() {
             204 | 404 => Ok(()),
             _ => Err(still_there(Problem::new(Kind::Identity, reason(&answer)))),

@@ -102,7 +102,9 @@ pub fn load() -> Result<Settings, Problem> {
     let line = CommandLine::parse();
     let is_a_name = |name: &str| name.len() <= 255 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if !is_a_name(&line.workload) {
-        return Err(configuration("the name of a workload has letters, digits, dots, dashes and underscores only"));
+        return Err(configuration(
+            "the name of a workload has letters, digits, dots, dashes and underscores only",
+        ));
     }
     Ok(Settings {
         agent: Credentials {

@@ -52,19 +52,24 @@ async fn main() -> ExitCode {
 async fn run(flags: Flags) -> Result<(), String> {
     let issuer = Issuer::discover(&flags.issuer).await?;
     let metadata = format!("{}/.well-known/openid-configuration", issuer.name().trim_end_matches('/'));
-    let answer = issuer.http().get(&metadata).send().await.and_then(reqwest::Response::error_for_status);
+    let answer = issuer
+        .http()
+        .get(&metadata)
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status);
     let metadata: Value = match answer {
         Ok(answer) => answer.json().await.map_err(|error| told(&error))?,
         Err(error) => return Err(told(&error)),
     };
-    let userinfo = metadata["userinfo_endpoint"].as_str().ok_or("the issuer does not tell who people are")?;
+    let userinfo = metadata["userinfo_endpoint"]
+        .as_str()
+        .ok_or("the issuer does not tell who people are")?;
     let accounts = Accounts {
         http: issuer.http().clone(),
         userinfo: userinfo.to_owned(),
     };
-    let app = Router::new()
-        .route("/people/me", get(me))
-        .with_state(Arc::new(accounts));
+    let app = Router::new().route("/people/me", get(me)).with_state(Arc::new(accounts));
     let listener = tokio::net::TcpListener::bind(&flags.listen).await;
     let listener = listener.map_err(|error| format!("{} cannot be listened at: {error}", flags.listen))?;
     eprintln!("People API: {}/people/me   (accounts are at {})", flags.base(), flags.issuer);
@@ -106,7 +111,11 @@ impl Accounts {
         let answer = self.http.get(&self.userinfo).bearer_auth(token).send().await.map_err(away)?;
         match answer.status().as_u16() {
             200 => answer.json().await.map_err(away),
-            403 => Err((StatusCode::FORBIDDEN, "PERMISSION_DENIED", "The scope of the token does not cover that.")),
+            403 => Err((
+                StatusCode::FORBIDDEN,
+                "PERMISSION_DENIED",
+                "The scope of the token does not cover that.",
+            )),
             400 | 401 => Err((StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "The token is worth nothing here.")),
             _ => Err((StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "Accounts cannot be asked now.")),
         }

@@ -87,9 +87,7 @@ impl Guard {
     fn recall(&self, asker: &Asker, headers: &HeaderMap) -> Result<bool, Refusal> {
         let Some(ticket) = headers.get(SESSION) else { return Ok(false) };
         let ticket = ticket.to_str().ok();
-        ticket
-            .and_then(|ticket| self.tickets.open(asker, ticket))
-            .ok_or(Refusal::NoSession)
+        ticket.and_then(|ticket| self.tickets.open(asker, ticket)).ok_or(Refusal::NoSession)
     }
 }
 
@@ -110,6 +108,8 @@ pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next
 
 /// Whether the first message of a session says that links can be opened (`elicitation.url`).
 fn says_it_opens_links(message: &Map<String, Value>) -> bool {
-    let said = message.get("params").and_then(|params| params.pointer("/capabilities/elicitation/url"));
+    let said = message
+        .get("params")
+        .and_then(|params| params.pointer("/capabilities/elicitation/url"));
     said.is_some_and(Value::is_object)
 }

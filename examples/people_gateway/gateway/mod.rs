@@ -83,7 +83,9 @@ impl Gateway {
         let people = People::at(&settings.people_api).map_err(configuration)?;
         let issuer = Issuer::discover(&settings.issuer).await.map_err(configuration)?;
         let metadata = issuer.resource_metadata(resource.identifier()).await.map_err(configuration)?;
-        let verifier = Verifier::discover(issuer.name(), resource.identifier()).await.map_err(configuration)?;
+        let verifier = Verifier::discover(issuer.name(), resource.identifier())
+            .await
+            .map_err(configuration)?;
         let guard = Arc::new(Guard {
             verifier,
             tickets: Tickets::new().map_err(|problem| Problem::new(Kind::Gateway, problem))?,

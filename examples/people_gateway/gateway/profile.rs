@@ -106,11 +106,18 @@ impl Profiles {
 
     fn ask(&self, caller: &Caller, given: Given, is_after_refusal: bool) -> Result<Outcome, Problem> {
         match given {
-            Given::Question { link, session_uri, expires_in } => {
+            Given::Question {
+                link,
+                session_uri,
+                expires_in,
+            } => {
                 let question = Question::new(link, session_uri, expires_in, is_after_refusal);
                 Ok(Outcome::Ask(self.questions.keep(&caller.asker, question)))
             }
-            Given::Token(_) => Err(Problem::new(Kind::Gateway, "the vault gives a token where it was to ask the person")),
+            Given::Token(_) => Err(Problem::new(
+                Kind::Gateway,
+                "the vault gives a token where it was to ask the person",
+            )),
         }
     }
 

@@ -127,7 +127,10 @@ fn way(caller: &Caller, context: &RequestContext<RoleServer>) -> Way {
 
 /// What the client says about the question that it was sent before; about another one it says nothing.
 fn reply(request: &CallToolRequestParams) -> Reply {
-    let action = request.input_responses.as_ref().and_then(|responses| responses.get(ACCESS)?.get("action"));
+    let action = request
+        .input_responses
+        .as_ref()
+        .and_then(|responses| responses.get(ACCESS)?.get("action"));
     match (action.and_then(Value::as_str), &request.request_state) {
         (Some("decline" | "cancel"), Some(id)) => Reply::No(id.clone()),
         _ => Reply::GoOn,

@@ -46,7 +46,11 @@ pub enum Given {
     /// The person's token at the provider
     Token(SecretString),
     /// A question for the person
-    Question { link: String, session_uri: String, expires_in: u64 },
+    Question {
+        link: String,
+        session_uri: String,
+        expires_in: u64,
+    },
 }
 
 /// How a question stands.
@@ -177,9 +181,16 @@ impl Vault {
 
     async fn send(&self, request: RequestBuilder, patience: Duration) -> Result<Answer, Problem> {
         let silent = |problem: String| Problem::for_now(format!("{} does not answer ({problem})", self.issuer), SOON);
-        let mut answer = request.timeout(patience).send().await.map_err(|error| silent(told(&error.without_url())))?;
+        let mut answer = request
+            .timeout(patience)
+            .send()
+            .await
+            .map_err(|error| silent(told(&error.without_url())))?;
         let status = answer.status();
-        let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|error| silent(told(&error.without_url())))? {
             body.extend_from_slice(&part);
@@ -208,7 +219,10 @@ impl Vault {
             (401, _) => Problem::for_now("the workload token has ended", 1),
             (403, "insufficient_scope") => Problem::new(
                 Kind::Configuration,
-                format!("the client {} needs the scope vault and the grant client_credentials", self.client_id),
+                format!(
+                    "the client {} needs the scope vault and the grant client_credentials",
+                    self.client_id
+                ),
             ),
             (403, _) => Problem::new(Kind::Configuration, said(format!("the workload {} may not do that", self.workload))),
             (404, _) => Problem::new(

@@ -68,13 +68,21 @@ async fn it_reads_a_file_of_settings() {
         SECRETS[1].1, SECRETS[2].1
     );
     places.here.write(".env", &file);
-    places.here = places.here.without("AGENT_SECRET").without("SETUP_SECRET").with("PROVIDER", "people");
+    places.here = places
+        .here
+        .without("AGENT_SECRET")
+        .without("SETUP_SECRET")
+        .with("PROVIDER", "people");
     let mut agent = places.agent(&[]);
     places.sign_in(&agent, "alice").await;
     consent(&agent.await_line("/connect/"), "alice").await;
     agent.await_line("Hello, Alice There!");
     assert_eq!(agent.await_exit().code(), Some(0));
-    assert!(agent.output().contains("others can read .env: chmod 600 .env"), "{}", agent.output());
+    assert!(
+        agent.output().contains("others can read .env: chmod 600 .env"),
+        "{}",
+        agent.output()
+    );
     let created = places.here.run(&["audit", "list", "--kind", "workload.created", "--json"]).done();
     assert!(created.contains("of-the-file"), "{created}");
 }

@@ -48,11 +48,23 @@ async fn it_says_which_setting_or_secret_is_wrong() {
     let run = async |places: &Places, flags: &[&str]| end(places, places.agent(flags), &[]).await;
     // What is not declared is looked at before anybody has to do something.
     for (flags, code, told) in [
-        (&["--agent-id", "nobody"][..], 3, "credentials: Gatehouse refuses the id or the secret of the client nobody"),
+        (
+            &["--agent-id", "nobody"][..],
+            3,
+            "credentials: Gatehouse refuses the id or the secret of the client nobody",
+        ),
         (&["--setup-id", "nobody"], 3, "credentials: Gatehouse refuses"),
         (&["--setup-id", "hello-agent"], 3, "credentials: Gatehouse refuses"),
-        (&["--issuer", "http://127.0.0.1:9"], 2, "configuration: Gatehouse at http://127.0.0.1:9 does not answer"),
-        (&["--people-api", "http://people.example"], 2, "configuration: http://people.example is neither"),
+        (
+            &["--issuer", "http://127.0.0.1:9"],
+            2,
+            "configuration: Gatehouse at http://127.0.0.1:9 does not answer",
+        ),
+        (
+            &["--people-api", "http://people.example"],
+            2,
+            "configuration: http://people.example is neither",
+        ),
         (&["--workload", "../clients"], 2, "configuration: the name of a workload"),
         (&["--workload", "x"], 6, "identity: the workload x cannot be made"),
         (&["--no-such-flag"], 2, "unexpected argument"),
@@ -70,7 +82,10 @@ async fn it_says_which_setting_or_secret_is_wrong() {
     // A line of the file that is none is not quoted.
     places.here.write(".env", "AGENT SECRET which-is-a-secret\n");
     let (status, output) = run(&places, &[]).await;
-    assert!(status == 2 && output.contains(".env has a line") && !output.contains("which-is"), "{status} {output}");
+    assert!(
+        status == 2 && output.contains(".env has a line") && !output.contains("which-is"),
+        "{status} {output}"
+    );
     places.here.write(".env", "");
     places.here = places.here.without("SETUP_SECRET");
     let (status, output) = run(&places, &[]).await;
@@ -90,10 +105,10 @@ async fn it_says_that_somebody_did_not_consent() {
         let (status, output) = end(&places, agent, &[]).await;
         assert!(status == 4 && output.contains("Access was not given"), "{status} {output}");
     }
-    // No at the sign-in.
+    // No at the sign-in, of somebody who was not asked before.
     let agent = places.agent(&[]);
     let browser = Browser::new();
-    let page = open(&browser, agent.await_line("/authorize?").trim(), "alice").await;
+    let page = open(&browser, agent.await_line("/authorize?").trim(), "bob").await;
     let answer = browser.submit(&page, &[("decision", "deny")]).await;
     Browser::new().get(&answer.location().expect("a way back")).await;
     let (status, output) = end(&places, agent, &[]).await;
@@ -109,7 +124,7 @@ async fn it_says_that_somebody_did_not_consent() {
 async fn it_says_that_the_api_fails() {
     let places = Places::open(Sandbox::new(), "hello_agent").await;
     let api = Elsewhere::start().await;
-    let path = "/people/me?personFields=names,emailAddresses";
+    let path = super::PEOPLE;
     let at = api.url("");
     let unlikely = Served::json(&json!({})).with("retry-after", "86400");
     for (served, code, told) in [
@@ -118,7 +133,11 @@ async fn it_says_that_the_api_fails() {
         (Served::json(&json!([])), 5, "something else than a person"),
         (Served::json(&json!({})), 5, "has no name"),
         (unlikely.status(429), 5, "wants to be asked later, in 86400 seconds"),
-        (Served::json(&json!({ "names": [{ "displayName": "\u{1b}[2JEve\u{202e}" }] })), 0, "Hello, [2JEve!"),
+        (
+            Served::json(&json!({ "names": [{ "displayName": "\u{1b}[2JEve\u{202e}" }] })),
+            0,
+            "Hello, [2JEve!",
+        ),
     ] {
         api.serve(path, served);
         // A connection of an earlier run went with its workload, so everybody is asked each time.
@@ -133,7 +152,10 @@ async fn it_says_that_the_api_fails() {
     places.sign_in(&agent, "alice").await;
     consent(&agent.await_line("/connect/"), "alice").await;
     let (status, output) = end(&places, agent, &[]).await;
-    assert!(status == 5 && output.contains("the People API does not answer"), "{status} {output}");
+    assert!(
+        status == 5 && output.contains("the People API does not answer"),
+        "{status} {output}"
+    );
     let theirs = api.requests();
     assert!(theirs.iter().all(|request| request.starts_with("GET /people/me?")), "{theirs:?}");
 }

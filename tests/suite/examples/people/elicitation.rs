@@ -131,7 +131,9 @@ fn call() -> CallToolRequestParams {
 
 fn name(result: &CallToolResult) -> &str {
     let fields = result.structured_content.as_ref();
-    fields.and_then(|fields| fields["name"].as_str()).unwrap_or_else(|| panic!("no name: {result:?}"))
+    fields
+        .and_then(|fields| fields["name"].as_str())
+        .unwrap_or_else(|| panic!("no name: {result:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +180,11 @@ fn link_of_error(result: Result<CallToolResult, ServiceError>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_opens_no_links_is_told_in_words() {
     let stage = Stage::open().await;
-    for version in [ProtocolVersion::V_2026_07_28, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18] {
+    for version in [
+        ProtocolVersion::V_2026_07_28,
+        ProtocolVersion::V_2025_11_25,
+        ProtocolVersion::V_2025_06_18,
+    ] {
         let client = Client {
             opens_links: false,
             ..Client::of("alice", version.clone())
@@ -193,7 +199,10 @@ async fn who_opens_no_links_is_told_in_words() {
         let result = connection.call_tool(call()).await.expect("a result");
         assert_eq!(name(&result), "Alice There");
         // For the next one.
-        let list = stage.places.administer(Method::GET, "connections?workload=people-gateway", &Value::Null).await;
+        let list = stage
+            .places
+            .administer(Method::GET, "connections?workload=people-gateway", &Value::Null)
+            .await;
         let id = list.body["items"][0]["id"].as_str().expect("a connection").to_owned();
         let path = format!("connections/{id}");
         stage.places.administer(Method::DELETE, &path, &Value::Null).await;
@@ -224,8 +233,9 @@ async fn a_token_that_is_refused_has_the_person_asked_once() {
     use crate::support::elsewhere::{Elsewhere, Served};
     let mut stage = Stage::open().await;
     let api = Elsewhere::start().await;
-    let path = "/people/me?personFields=names,emailAddresses";
-    let profile = Served::json(&json!({ "names": [{ "displayName": "Second" }, { "displayName": "First", "metadata": { "primary": true } }] }));
+    let path = super::PEOPLE;
+    let profile =
+        Served::json(&json!({ "names": [{ "displayName": "Second" }, { "displayName": "First", "metadata": { "primary": true } }] }));
     drop(stage.gateway);
     stage.gateway = start(&stage.places, &api.url(""));
     let alice = Client::of("alice", ProtocolVersion::V_2026_07_28);
@@ -251,5 +261,8 @@ async fn a_token_that_is_refused_has_the_person_asked_once() {
     assert_eq!(api.hits(path) - before, 2, "once more");
     api.serve(path, Served::json(&json!({})).status(500));
     let result = connection.call_tool(call()).await.expect("a result");
-    assert!(json!(result.content).to_string().contains("the People API answers 500"), "{result:?}");
+    assert!(
+        json!(result.content).to_string().contains("the People API answers 500"),
+        "{result:?}"
+    );
 }

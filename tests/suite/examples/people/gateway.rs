@@ -50,7 +50,10 @@ impl Scene {
         let port = free_port();
         let resource = format!("http://localhost:{port}/mcp");
         let about = format!("/.well-known/oauth-protected-resource?resource=http%3A%2F%2Flocalhost%3A{port}%2Fmcp");
-        issuer.serve(&about, Served::json(&json!({ "resource": resource, "authorization_servers": [issuer.url("")] })));
+        issuer.serve(
+            &about,
+            Served::json(&json!({ "resource": resource, "authorization_servers": [issuer.url("")] })),
+        );
         let sandbox = Sandbox::bare().with("GATEWAY_SECRET", SECRETS[3].1);
         let mut command = sandbox.program(&binary("people_gateway").display().to_string());
         let listen = format!("localhost:{port}");
@@ -64,7 +67,10 @@ impl Scene {
             gateway,
             _sandbox: sandbox,
         };
-        scene.issuer.serve(WORKLOAD_TOKEN, Served::json(&json!({ "workload_access_token": "ghw_x", "expires_in": 900 })));
+        scene.issuer.serve(
+            WORKLOAD_TOKEN,
+            Served::json(&json!({ "workload_access_token": "ghw_x", "expires_in": 900 })),
+        );
         let question = json!({ "status": "consent_required", "authorization_url": LINK, "session_uri": "urn:question", "expires_in": 600 });
         scene.issuer.serve(TOKEN, Served::json(&question).status(202));
         scene.issuer.serve(SESSION, Served::json(&json!({ "status": "pending" })));
@@ -103,7 +109,11 @@ impl Scene {
         });
         let more = more.as_object().expect("an object").clone();
         params.as_object_mut().expect("an object").extend(more);
-        let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "get_profile")];
+        let headers = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "get_profile"),
+        ];
         let body = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params });
         self.post(token, &headers, &body).await
     }
@@ -130,7 +140,10 @@ impl Scene {
     /// How often the vault was asked for a token.
     fn questions(&self) -> usize {
         let requests = self.issuer.requests();
-        requests.iter().filter(|request| request.starts_with("POST /api/vault/token ")).count()
+        requests
+            .iter()
+            .filter(|request| request.starts_with("POST /api/vault/token "))
+            .count()
     }
 }
 
@@ -159,7 +172,10 @@ async fn only_a_token_for_it_comes_through() {
         let answer = scene.call(&scene.token(&changes), links(), &json!({})).await;
         assert_eq!(answer.status, 401, "{name}: {}", answer.body);
         let challenge = answer.header("www-authenticate");
-        assert!(challenge.starts_with("Bearer error=\"invalid_token\", resource_metadata="), "{name}: {challenge}");
+        assert!(
+            challenge.starts_with("Bearer error=\"invalid_token\", resource_metadata="),
+            "{name}: {challenge}"
+        );
     }
     let answer = scene.call("not-a-token", links(), &json!({})).await;
     assert_eq!(answer.status, 401);
@@ -213,21 +229,35 @@ async fn a_question_as_a_result_of_the_newest_revision() {
     scene.call(&bob, links(), &no).await;
     assert_eq!(without_meta(&scene.call(&token, links(), &json!({})).await.body), expected);
     // Done.
-    scene.issuer.serve(SESSION, Served::json(&json!({ "status": "completed", "connection_id": "c-1" })));
-    scene.issuer.serve(TOKEN, Served::json(&json!({ "access_token": "at", "token_type": "Bearer" })));
-    let path = "/people/me?personFields=names,emailAddresses";
+    scene
+        .issuer
+        .serve(SESSION, Served::json(&json!({ "status": "completed", "connection_id": "c-1" })));
+    scene
+        .issuer
+        .serve(TOKEN, Served::json(&json!({ "access_token": "at", "token_type": "Bearer" })));
+    let path = super::PEOPLE;
     let person = json!({ "names": [{ "displayName": "Alice" }], "emailAddresses": [{ "value": "a@example.com" }] });
     scene.issuer.serve(path, Served::json(&person));
     let done = scene.call(&token, links(), &retry).await;
     let result = &done.body["result"];
     assert_eq!(
         (&result["resultType"], &result["isError"], &result["structuredContent"]),
-        (&json!("complete"), &json!(false), &json!({ "name": "Alice", "email": "a@example.com" }))
+        (
+            &json!("complete"),
+            &json!(false),
+            &json!({ "name": "Alice", "email": "a@example.com" })
+        )
     );
     let requests = scene.issuer.requests();
-    let to_people = requests.iter().find(|request| request.starts_with("GET /people/me")).expect("a request");
+    let to_people = requests
+        .iter()
+        .find(|request| request.starts_with("GET /people/me"))
+        .expect("a request");
     assert!(to_people.to_lowercase().contains("authorization: bearer at\r\n"), "{to_people}");
-    assert!(requests.iter().any(|request| request.contains("\"account\":\"c-1\"")), "{requests:?}");
+    assert!(
+        requests.iter().any(|request| request.contains("\"account\":\"c-1\"")),
+        "{requests:?}"
+    );
     super::agent::tells_no_secret(&scene.gateway.output());
 }
 
@@ -306,7 +336,9 @@ async fn what_the_vault_refuses_is_told_plainly() {
         assert_eq!(asked().await, (json!(problem), Value::Null), "{status}");
     }
     for status in [429, 503] {
-        scene.issuer.serve(WORKLOAD_TOKEN, refusal(status, "temporarily_unavailable").with("retry-after", "33"));
+        scene
+            .issuer
+            .serve(WORKLOAD_TOKEN, refusal(status, "temporarily_unavailable").with("retry-after", "33"));
         assert_eq!(asked().await, (json!("gateway"), json!(33)));
     }
     scene.issuer.serve(WORKLOAD_TOKEN, good);
@@ -314,10 +346,14 @@ async fn what_the_vault_refuses_is_told_plainly() {
         scene.issuer.serve(TOKEN, refusal(status, error));
         assert_eq!(asked().await, (json!(problem), Value::Null), "{status}");
     }
-    scene.issuer.serve(TOKEN, refusal(429, "temporarily_unavailable").with("retry-after", "60"));
+    scene
+        .issuer
+        .serve(TOKEN, refusal(429, "temporarily_unavailable").with("retry-after", "60"));
     assert_eq!(asked().await, (json!("gateway"), json!(60)));
     // An answer that is none, and one without end.
-    scene.issuer.serve(TOKEN, Served::json(&json!({ "access": "a-secret-of-the-person" })));
+    scene
+        .issuer
+        .serve(TOKEN, Served::json(&json!({ "access": "a-secret-of-the-person" })));
     assert_eq!(asked().await.0, json!("gateway"));
     let mut endless = Served::json(&json!("more and more"));
     endless.is_endless = true;

@@ -5,6 +5,7 @@ mod agent;
 mod agent_ends;
 mod elicitation;
 mod gateway;
+mod outside;
 
 use std::net::SocketAddr;
 
@@ -25,6 +26,9 @@ const SECRETS: [(&str, &str); 4] = [
     ("SETUP_SECRET", "the-secret-of-the-set-up-client-of-the-tests"),
     ("GATEWAY_SECRET", "the-secret-of-the-people-gateway-of-the-tests"),
 ];
+
+/// What the People API is asked for.
+const PEOPLE: &str = "/people/me?personFields=names%2CemailAddresses";
 
 /// Two servers, and an API at the second one.
 pub struct Places {
@@ -171,6 +175,8 @@ pub async fn consent(link: &str, username: &str) -> Page {
     } else {
         page
     };
-    let back = page.location().unwrap_or_else(|| panic!("no way back: {} {}", page.status, page.body));
+    let back = page
+        .location()
+        .unwrap_or_else(|| panic!("no way back: {} {}", page.status, page.body));
     here.get(&back).await
 }
