@@ -106,6 +106,8 @@ impl Agent {
                 Ok(_) => return Err(Problem::new(Kind::Gateway, "the gateway answers in a way that nobody asked for")),
             }
             if Instant::now() >= deadline {
+                // Nobody is on their way back.
+                self.shown = None;
                 return Err(Problem::new(Kind::Oauth, "nobody allowed it in time"));
             }
             // A gateway that waited for the person itself is asked again at once.
@@ -113,9 +115,10 @@ impl Agent {
         }
     }
 
-    /// Ends the connection.
-    pub async fn leave(self) {
+    /// Ends the connection; whether somebody was shown a page, and may be on their way back from it.
+    pub async fn leave(self) -> bool {
         let _ = tokio::time::timeout(PAUSES.0, self.service.cancel()).await;
+        self.shown.is_some()
     }
 
     /// Shows what a call was answered with, and gives the call to come back with: the person has been shown it, and the

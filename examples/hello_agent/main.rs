@@ -27,6 +27,7 @@ mod sign_in;
 mod tokens;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
@@ -39,6 +40,12 @@ use identity::{Ceiling, Identity};
 use problem::{End, Signal};
 use settings::Settings;
 use shared::error::printable;
+
+/// How long those who have just consented have to get back to a page of this program: Gatehouse says for five seconds
+/// that it is done, and sends them on then.
+const WAY_BACK: Duration = Duration::from_secs(10);
+/// How long that page may take.
+const LAST_PAGE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     // Before there is a second thread that could read the environment meanwhile.
@@ -90,6 +97,7 @@ async fn run(settings: &Settings) -> Result<(), End> {
     if let Some(gateway) = gateway {
         gateway.stop().await;
     }
+    callback.close(LAST_PAGE).await;
     match (greeted, identity.remove().await) {
         (greeted, Ok(())) => greeted,
         (Ok(()), Err(problem)) => Err(End::Problem(problem)),
@@ -108,9 +116,12 @@ async fn greet(settings: &Settings, callback: &Browser, gateway: &mut Option<Gat
         let client = sign_in::sign_in(&address, &settings.agent, callback).await?;
         let mut agent = Agent::connect(&address, client, &settings.issuer, settings.is_old).await?;
         let name = agent.name(settings.patience).await;
-        agent.leave().await;
-        println!("\nHello, {}!", name?);
-        Ok(())
+        let name = name.map(|name| println!("\nHello, {name}!"));
+        if agent.leave().await {
+            println!("Your browser comes back in a moment. What you gave the agent is taken back then.");
+            callback.await_anybody(WAY_BACK).await;
+        }
+        name
     };
     tokio::select! {
         talked = talk => talked,

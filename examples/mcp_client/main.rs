@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, reason = "what it prints is for the person who started it")]
 
 mod access;
+#[allow(dead_code, reason = "other examples use the rest")]
 mod browser;
 #[path = "../shared/error.rs"]
 #[allow(dead_code, reason = "other examples use the rest")]

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::agent::tells_no_secret;
-use super::{Places, consent, open};
+use super::{Places, consent, go_on, open};
 use crate::support::Browser;
 use crate::support::elsewhere::{Elsewhere, Served};
 use crate::support::process::{Sandbox, Server};
@@ -101,7 +101,8 @@ async fn it_says_that_somebody_did_not_consent() {
         places.sign_in(&agent, "alice").await;
         let browser = Browser::new();
         let page = open(&browser, agent.await_line("/connect/").trim(), "alice").await;
-        browser.submit(&page, &[("decision", "deny")]).await;
+        let page = browser.submit(&page, &[("decision", "deny")]).await;
+        go_on(&browser, &page).await;
         let (status, output) = end(&places, agent, &[]).await;
         assert!(status == 4 && output.contains("Access was not given"), "{status} {output}");
     }
@@ -130,7 +131,7 @@ async fn it_says_that_the_api_fails() {
     for (served, code, told) in [
         (Served::json(&json!({})).status(500), 5, "the People API answers 500"),
         (Served::json(&json!({})).status(403), 2, "the People API forbids that"),
-        (Served::json(&json!([])), 5, "something else than a person"),
+        (Served::json(&json!("x")), 5, "something else than a person"),
         (Served::json(&json!({})), 5, "has no name"),
         (unlikely.status(429), 5, "wants to be asked later, in 86400 seconds"),
         (

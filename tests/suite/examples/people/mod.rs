@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{binary, example};
 use crate::cli::person::{PASSWORD, Person};
-use crate::support::browser::http;
+use crate::support::browser::{http, unescape};
 use crate::support::client::{Answer, send};
 use crate::support::process::{Sandbox, Server, free_port};
 use crate::support::{Browser, Page};
@@ -178,5 +178,16 @@ pub async fn consent(link: &str, username: &str) -> Page {
     let back = page
         .location()
         .unwrap_or_else(|| panic!("no way back: {} {}", page.status, page.body));
-    here.get(&back).await
+    let done = here.get(&back).await;
+    go_on(&here, &done).await;
+    done
+}
+
+/// Goes on to the program that asked, if it has a page.
+async fn go_on(browser: &Browser, page: &Page) {
+    let next = page.body.split("url=").nth(1).and_then(|rest| rest.split('"').next());
+    if let Some(next) = next.map(unescape) {
+        let shown = browser.get(&next).await;
+        assert!(shown.body.contains("Go back to the terminal"), "{}", shown.body);
+    }
 }
