@@ -88,7 +88,7 @@ impl Gateway {
             .map_err(configuration)?;
         let guard = Arc::new(Guard {
             verifier,
-            tickets: Tickets::new().map_err(|problem| Problem::new(Kind::Gateway, problem))?,
+            tickets: Tickets::new(),
             resource: resource.clone(),
         });
         let provider = settings.provider.clone();

@@ -119,9 +119,10 @@ fn way(caller: &Caller, context: &RequestContext<RoleServer>) -> Way {
             None => Way::Text,
         };
     }
-    match caller.can_open_links && version >= ProtocolVersion::V_2025_11_25 {
-        true => Way::Error,
-        false => Way::Text,
+    if caller.can_open_links && version >= ProtocolVersion::V_2025_11_25 {
+        Way::Error
+    } else {
+        Way::Text
     }
 }
 

@@ -4,9 +4,9 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign, verify};
-use aws_lc_rs::rand::SystemRandom;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use openidconnect::CsrfToken;
 
 use super::questions::Asker;
 
@@ -18,12 +18,9 @@ pub struct Tickets(Key);
 
 impl Tickets {
     /// With a new key, so a client begins anew when the server does.
-    ///
-    /// # Errors
-    /// When the machine has no randomness.
-    pub fn new() -> Result<Self, String> {
-        let key = Key::generate(HMAC_SHA256, &SystemRandom::new());
-        Ok(Self(key.map_err(|_| "this machine has no randomness")?))
+    pub fn new() -> Self {
+        let secret = CsrfToken::new_random_len(32).into_secret();
+        Self(Key::new(HMAC_SHA256, secret.as_bytes()))
     }
 
     /// A ticket of a client that can have people open links, or cannot.

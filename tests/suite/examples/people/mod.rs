@@ -5,7 +5,7 @@ mod agent;
 mod agent_ends;
 mod elicitation;
 mod gateway;
-mod outside;
+mod third_parties;
 
 use std::net::SocketAddr;
 
