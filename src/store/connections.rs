@@ -66,6 +66,11 @@ fn resource(resource: &[String]) -> Result<Option<String>, Fault> {
     (!resource.is_empty()).then(|| json(&resource)).transpose()
 }
 
+/// The oldest first. SQLite would walk through all that the agent has, which is in that order, to save itself sorting.
+pub(super) fn in_order(connections: &mut [Kept]) {
+    connections.sort_by(|one, other| one.id.cmp(&other.id));
+}
+
 /// Which connections a list is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionsWith<'a> {
@@ -133,16 +138,14 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn connections_at(&mut self, user_id: &str, workload: &str, provider_id: &str) -> Result<Vec<Kept>, Fault> {
-        self.query(sql!(
+        let found = self.query(sql!(
             "SELECT ",
             columns!(),
-            " FROM connections WHERE user_id = $1 AND workload = $2 AND provider_id = $3 ORDER BY id"
-        ))
-        .text(user_id)
-        .text(workload)
-        .text(provider_id)
-        .all(kept)
-        .await
+            " FROM connections WHERE user_id = $1 AND workload = $2 AND provider_id = $3"
+        ));
+        let mut found = found.text(user_id).text(workload).text(provider_id).all(kept).await?;
+        in_order(&mut found);
+        Ok(found)
     }
 
     /// Up to `limit` connections of a person after the one with this id.

@@ -5,7 +5,7 @@ use crate::model::connection::Connection as Kept;
 use crate::model::provider::Provider;
 
 use super::Connection;
-use super::connections::{self, kept};
+use super::connections::{self, in_order, kept};
 use super::providers::{self, provider};
 use super::sql::sql;
 use super::workloads::{self, STATE_COLUMNS, WorkloadState, state, state_columns};
@@ -44,7 +44,7 @@ impl Connection {
                 connections::columns!(),
                 " FROM connections) AS held \
                  ON held.user_id = $3 AND held.workload = workloads.name AND held.provider_id = provider.id \
-                 WHERE workloads.name = $4 ORDER BY held.id"
+                 WHERE workloads.name = $4"
             ))
             .text(user_id.unwrap_or_default())
             .text(provider_id)
@@ -75,7 +75,8 @@ impl Connection {
         }
         // Some databases find `Google` when asked for `google`, and take `name` and `name ` for the same text.
         let is_asked_for = |provider: &Provider| provider.id == provider_id;
-        Ok(found.filter(|(state, _)| state.workload.name == name).map(|(state, there)| {
+        Ok(found.filter(|(state, _)| state.workload.name == name).map(|(state, mut there)| {
+            in_order(&mut there.connections);
             let is_right = there.provider.as_ref().is_some_and(is_asked_for);
             (state, if is_right { there } else { AtProvider::default() })
         }))
