@@ -145,6 +145,8 @@ impl Gatehouse {
 
 /// Why Gatehouse says no, in its words.
 pub fn reason(body: &Value) -> &str {
-    let described = body["error_description"].as_str().or_else(|| body["message"].as_str());
-    described.or_else(|| body["error"].as_str()).unwrap_or("no reason is given")
+    // RFC 9457 for the admin API, RFC 6749 §5.2 elsewhere.
+    let members = ["detail", "error_description", "error", "title"];
+    let mut said = members.iter().filter_map(|member| body[*member].as_str());
+    said.next().unwrap_or("no reason is given")
 }
