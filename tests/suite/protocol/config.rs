@@ -386,7 +386,10 @@ fn settings_that_do_not_go_together() {
             "ENABLE_DEV_ENDPOINTS:",
         ),
         (
-            vec![("GATEHOUSE_AGENTCORE", "unsigned:agents"), ("GATEHOUSE_ISSUER", "https://id.example")],
+            vec![
+                ("GATEHOUSE_AGENTCORE", "unsigned:agents"),
+                ("GATEHOUSE_ISSUER", "https://id.example"),
+            ],
             "agentcore: requests without a signature",
         ),
         (vec![("GATEHOUSE_AGENTCORE", "unsigned: ")], "GATEHOUSE_AGENTCORE"),
