@@ -1,5 +1,6 @@
 //! What happens by itself: removing what has expired and registrations that nobody uses, reading keys and settings
-//! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received.
+//! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received, taking
+//! back at providers what is gone here.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
+use crate::federation::vault::{revocations, sessions};
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 
@@ -24,6 +26,11 @@ const SEALING_INTERVAL: Duration = Duration::from_secs(10);
 /// Time between two writings of what was counted: a crash loses what was counted since.
 const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// People are not as quick as redirects: for them it is looked every other time.
+const EVERY_OTHER: u32 = 2;
+/// Time between two looks at what is to be taken back at providers.
+const REVOCATION_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Time after a failure of what happens several times a second, so that the log stays readable.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -34,19 +41,37 @@ pub async fn run(app: App) {
         keep_few(&app),
         keep_sealed(&app),
         keep_statistics(&app),
-        keep_awake(&app)
+        keep_awake(&app),
+        keep_taken_back(&app)
     );
 }
 
-/// Wakes whoever waits here for a redirect that another node has received.
+/// Wakes whoever waits here for a redirect that another node has received, or for a person who has answered there.
 async fn keep_awake(app: &App) {
     let mut ticks = tokio::time::interval(wait::INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for times in (0..u32::MAX).cycle() {
         ticks.tick().await;
-        if let Err(fault) = wait::wake(app, times).await {
+        let woken = match wait::wake(app, times).await {
+            Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
+            redirects => redirects,
+        };
+        if let Err(fault) = woken {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+}
+
+async fn keep_taken_back(app: &App) {
+    let mut ticks = tokio::time::interval(REVOCATION_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match revocations::work(app).await {
+            Ok(0) => {}
+            Ok(connections) => tracing::info!(event = "taken_back", connections, "connections were taken back at providers"),
+            Err(fault) => tracing::warn!(event = "not_taken_back", "{fault}"),
         }
     }
 }

@@ -15,6 +15,10 @@ use crate::{Outcome, environment, say};
 
 /// How long a server may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// What every server of a benchmark says it is.
+pub const ISSUER: &str = "http://127.0.0.1:8000";
+/// The secret of every server of a benchmark.
+pub const APP_SECRET: &str = "the secret of a benchmark, of more than 32 characters";
 /// What a server says unasked and without being wrong is not repeated beyond so many lines.
 const COMPLAINTS: usize = 5;
 
@@ -45,8 +49,8 @@ impl Installation {
             .current_dir(&self.folder)
             .env_clear()
             .env("DATABASE_URL", &self.url)
-            .env("GATEHOUSE_ISSUER", "http://127.0.0.1:8000")
-            .env("APP_SECRET", "the secret of a benchmark, of more than 32 characters")
+            .env("GATEHOUSE_ISSUER", ISSUER)
+            .env("APP_SECRET", APP_SECRET)
             .stdin(Stdio::null());
         command
     }

@@ -45,6 +45,7 @@ struct Inner {
 struct Key {
     bell: watch::Sender<()>,
     waiting: usize,
+    is_asked_for: bool,
 }
 
 impl Waiting {
@@ -67,6 +68,7 @@ impl Waiting {
         let entry = inner.keys.entry(key.to_owned()).or_insert_with(|| Key {
             bell: watch::Sender::new(()),
             waiting: 0,
+            is_asked_for: false,
         });
         entry.waiting += 1;
         Ok(Waiter {
@@ -75,6 +77,26 @@ impl Waiting {
             whose: whose.to_owned(),
             waiting: self.clone(),
         })
+    }
+
+    /// As [`Self::join`], for something of which it must be asked by its key what has happened to it elsewhere.
+    ///
+    /// # Errors
+    /// See [`Self::join`].
+    pub fn join_and_ask(&self, key: &str, whose: &str, room: Room) -> Result<Waiter, CannotWait> {
+        let waiter = self.join(key, whose, room)?;
+        if let Some(key) = self.lock().keys.get_mut(key) {
+            key.is_asked_for = true;
+        }
+        Ok(waiter)
+    }
+
+    /// The keys of which it must be asked.
+    #[must_use]
+    pub fn asked_for(&self) -> Vec<String> {
+        let inner = self.lock();
+        let asked_for = inner.keys.iter().filter(|(_, key)| key.is_asked_for);
+        asked_for.map(|(name, _)| name.clone()).collect()
     }
 
     /// Wakes everybody who waits for `key`.
@@ -180,6 +202,16 @@ mod tests {
         waiting.close();
         second.woken().await;
         assert_eq!(waiting.join("c", "other", ROOM).err(), Some(CannotWait::Closed));
+    }
+
+    #[test]
+    fn it_is_asked_for_what_somebody_waits_for_who_wants_that() {
+        let waiting = Waiting::default();
+        let _other = waiting.join("a", "app", ROOM).unwrap();
+        let asking = waiting.join_and_ask("b", "app", ROOM).unwrap();
+        assert_eq!(waiting.asked_for(), ["b"]);
+        drop(asking);
+        assert!(waiting.asked_for().is_empty());
     }
 
     #[test]

@@ -152,6 +152,8 @@ pub struct Config {
     /// The operator's keys for the tokens of connections, of which the first one seals; none unless there is a file.
     pub vault_keys: Vec<KeyEncryptionKey>,
     vault_keys_file: Option<PathBuf>,
+    /// Networks that providers may be in besides the public internet.
+    pub provider_networks: Vec<IpNet>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     /// The callback relay.
@@ -212,6 +214,7 @@ impl Default for Config {
             password_queue: 1024,
             vault_keys: Vec::new(),
             vault_keys_file: None,
+            provider_networks: Vec::new(),
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),

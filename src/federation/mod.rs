@@ -12,6 +12,7 @@
 //! - `workloads`: the agents of clients, and the tokens by which they act for a person or for themselves
 //! - `connections`: keeping what people gave agents at other providers
 //! - `vault`: giving it to the agents, and asking the people
+//! - `token_exchange`: the same at the token endpoint
 
 pub mod access_keys;
 pub mod agentcore;
@@ -20,6 +21,7 @@ pub mod flows;
 pub mod program;
 pub mod providers;
 pub mod relay;
+pub mod token_exchange;
 pub mod upstream;
 pub mod user_tokens;
 pub mod vault;

@@ -21,11 +21,13 @@ use crate::model::event::{Event, EventKind};
 use crate::model::workload::Workload;
 use crate::protocol::error::{Refusal, invalid_grant};
 use crate::protocol::tokens::WORKLOAD_TOKEN_PREFIX;
+use crate::store::{AtProvider, WorkloadState};
 
 use super::program::Program;
+use super::providers::check_id;
 use super::user_tokens::{self, Named};
 
-pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, problems};
+pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, normalized, problems};
 
 /// How long a workload access token lives, in seconds.
 pub const LIFETIME: Seconds = 900;
@@ -180,27 +182,46 @@ pub struct Agent {
 /// # Errors
 /// When the database fails.
 pub async fn verify(app: &App, token: &str) -> Result<Option<Agent>, Fault> {
-    let Some(claims) = authentic(app, token).filter(|claims| app.now() < claims.exp) else {
-        return Ok(None);
-    };
-    let state = app
-        .store
-        .read()
-        .await?
-        .workload_state(&claims.workload, claims.sub.as_deref())
+    let Some(claims) = unexpired(app, token) else { return Ok(None) };
+    let mut connection = app.store.read().await?;
+    let state = connection.workload_state(&claims.workload, claims.sub.as_deref()).await?;
+    Ok(state.and_then(|state| claims.agent(state)))
+}
+
+/// As [`verify`], and what there is at a provider for the agent and its person: both are read at once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn verify_at(app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, AtProvider)>, Fault> {
+    let Some(claims) = unexpired(app, token) else { return Ok(None) };
+    // What cannot be the id of a provider is not asked for.
+    let provider_id = if check_id(provider_id).is_ok() { provider_id } else { "" };
+    let mut connection = app.store.read().await?;
+    let found = connection
+        .workload_state_at(&claims.workload, claims.sub.as_deref(), provider_id)
         .await?;
-    let Some(state) = state else { return Ok(None) };
-    let is_alive = state.workload.id == claims.id
-        && !state.workload.is_disabled
-        && state.may_client
-        && state.token_generation == claims.generation
-        && state.is_user_alive;
-    Ok(is_alive.then_some(Agent {
-        workload: state.workload,
-        user_id: claims.sub,
-        issued_at: claims.iat,
-        expires_at: claims.exp,
-    }))
+    Ok(found.and_then(|(state, there)| claims.agent(state).map(|agent| (agent, there))))
+}
+
+impl Claims {
+    /// The agent, if nothing has ended its token.
+    fn agent(self, state: WorkloadState) -> Option<Agent> {
+        let is_alive = state.workload.id == self.id
+            && !state.workload.is_disabled
+            && state.may_client
+            && state.token_generation == self.generation
+            && state.is_user_alive;
+        is_alive.then_some(Agent {
+            workload: state.workload,
+            user_id: self.sub,
+            issued_at: self.iat,
+            expires_at: self.exp,
+        })
+    }
+}
+
+fn unexpired(app: &App, token: &str) -> Option<Claims> {
+    authentic(app, token).filter(|claims| app.now() < claims.exp)
 }
 
 fn authentic(app: &App, token: &str) -> Option<Claims> {

@@ -51,6 +51,9 @@ const OPEN_COLLECTIONS: Rule = Rule::new("open collections of a network", 600, 6
 /// Tokens that name nobody, or somebody who cannot be, by one client.
 const REFUSED_BINDINGS: Rule = Rule::new("refused bindings of a client", 100, 600);
 
+/// Questions that one agent asks one person: each is two rows, and a link that somebody should look at.
+const QUESTIONS: Rule = Rule::new("questions of an agent to a person", 30, 600);
+
 /// The counters that something is counted by.
 pub struct Quota {
     counters: Vec<Counter>,
@@ -126,6 +129,15 @@ impl Quota {
     pub fn of_refused_binding(app: &App, client_id: &str) -> Self {
         Self {
             counters: vec![Counter::new(app, &REFUSED_BINDINGS, client_id)],
+        }
+    }
+
+    /// Of a question of an agent to a person.
+    #[must_use]
+    pub fn of_question(app: &App, workload_id: &str, user_id: &str) -> Self {
+        // Ids of workloads and of people have no spaces.
+        Self {
+            counters: vec![Counter::new(app, &QUESTIONS, &format!("{workload_id} {user_id}"))],
         }
     }
 

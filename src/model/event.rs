@@ -148,6 +148,7 @@ kinds! {
     ConnectionRefreshed = "connection.refreshed": "Access at a provider refreshed",
     ConnectionBroken = "connection.broken": "Access at a provider has ended there",
     ConnectionRemoved = "connection.removed": "Access at a provider taken back",
+    ConnectionRevoked = "connection.revoked_upstream": "Access that was taken back here ended at the provider",
     WorkloadCreated = "workload.created": "Agent added",
     WorkloadChanged = "workload.changed": "Agent changed",
     WorkloadDeleted = "workload.deleted": "Agent deleted",

@@ -20,6 +20,7 @@ pub mod scope;
 pub mod session;
 pub mod signing_key;
 pub mod statistic;
+pub mod upstream_revocation;
 pub mod user;
 pub mod user_binding;
 pub mod workload;

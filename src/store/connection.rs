@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -40,15 +41,30 @@ pub(super) enum Source {
     Lane(LaneTx),
 }
 
+/// How many statements have run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Count(Arc<AtomicU64>);
+
+impl Count {
+    fn one_more(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Something that statements run on.
 pub struct Connection {
     dialect: Dialect,
     source: Source,
+    count: Count,
 }
 
 impl Connection {
-    pub(super) fn new(dialect: Dialect, source: Source) -> Self {
-        Self { dialect, source }
+    pub(super) fn new(dialect: Dialect, source: Source, count: Count) -> Self {
+        Self { dialect, source, count }
     }
 
     fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
@@ -61,6 +77,7 @@ impl Connection {
     }
 
     pub(super) fn query(&mut self, sql: Sql) -> Statement<'_> {
+        self.count.one_more();
         let text = match self.dialect {
             Dialect::Sqlite | Dialect::Postgres => sql.numbered,
             Dialect::MySql => sql.positional,
@@ -227,13 +244,13 @@ impl Statement<'_> {
         } else {
             self.run().await?.map(|ran| ran.rows.into_iter().next())
         };
-        found.map_err(fault)?.as_ref().map(|row| read(Row(row))).transpose()
+        found.map_err(fault)?.as_ref().map(|row| read(Row::new(row))).transpose()
     }
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
         let ran = self.run().await?.map_err(fault)?;
-        ran.rows.iter().map(|row| read(Row(row))).collect()
+        ran.rows.iter().map(|row| read(Row::new(row))).collect()
     }
 }
 

@@ -9,6 +9,9 @@ use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx};
 
+/// How many sessions are asked for at once.
+pub const SESSIONS_AT_ONCE: usize = 32;
+
 macro_rules! columns {
     () => {
         "id, secret_hash, workload, workload_id, user_id, provider_id, scope, parameters, return_uri, custom_state, status, \
@@ -59,6 +62,22 @@ impl Connection {
             .text(id)
             .optional(session)
             .await
+    }
+
+    /// Which of these sessions, [`SESSIONS_AT_ONCE`] at most, are over: something has come of it, or it was taken back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_over(&mut self, ids: &[String]) -> Result<Vec<String>, Fault> {
+        let mut statement = self.query(sql!(
+            "SELECT id FROM connection_sessions WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) \
+             AND status IN ('completed', 'failed', 'cancelled')"
+        ));
+        for at in 0..SESSIONS_AT_ONCE {
+            statement = statement.text(ids.get(at).map_or("", String::as_str));
+        }
+        statement.all(|row| row.text(0)).await
     }
 
     /// How many sessions of a person wait for them.

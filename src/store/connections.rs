@@ -19,8 +19,9 @@ macro_rules! columns {
          needs_consent, refresher, refreshing_until, retry_at, failures, created_at, updated_at, version, resource"
     };
 }
+pub(super) use columns;
 
-fn kept(row: Row<'_>) -> Result<Kept, Fault> {
+pub(super) fn kept(row: Row<'_>) -> Result<Kept, Fault> {
     Ok(Kept {
         id: row.text(0)?,
         workload: row.text(1)?,
@@ -63,6 +64,11 @@ pub struct NewTokens {
 /// How resources stand in a row.
 fn resource(resource: &[String]) -> Result<Option<String>, Fault> {
     (!resource.is_empty()).then(|| json(&resource)).transpose()
+}
+
+/// The oldest first. SQLite would walk through all that the agent has, which is in that order, to save itself sorting.
+pub(super) fn in_order(connections: &mut [Kept]) {
+    connections.sort_by(|one, other| one.id.cmp(&other.id));
 }
 
 /// Which connections a list is about.
@@ -132,16 +138,14 @@ impl Connection {
     /// # Errors
     /// When the database fails.
     pub async fn connections_at(&mut self, user_id: &str, workload: &str, provider_id: &str) -> Result<Vec<Kept>, Fault> {
-        self.query(sql!(
+        let found = self.query(sql!(
             "SELECT ",
             columns!(),
-            " FROM connections WHERE user_id = $1 AND workload = $2 AND provider_id = $3 ORDER BY id"
-        ))
-        .text(user_id)
-        .text(workload)
-        .text(provider_id)
-        .all(kept)
-        .await
+            " FROM connections WHERE user_id = $1 AND workload = $2 AND provider_id = $3"
+        ));
+        let mut found = found.text(user_id).text(workload).text(provider_id).all(kept).await?;
+        in_order(&mut found);
+        Ok(found)
     }
 
     /// Up to `limit` connections of a person after the one with this id.
@@ -210,6 +214,26 @@ impl Connection {
         .bind(i64::from(limit))
         .all(kept)
         .await
+    }
+
+    /// How many connections an agent has, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_of(&mut self, workload: &str) -> Result<i64, Fault> {
+        let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE workload = $1"));
+        let count = found.text(workload).optional(|row| row.integer(0)).await?;
+        Ok(count.unwrap_or_default())
+    }
+
+    /// The providers at which people have connections, by id, and how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_by_provider(&mut self) -> Result<Vec<(String, i64)>, Fault> {
+        self.query(sql!("SELECT provider_id, COUNT(*) FROM connections GROUP BY provider_id"))
+            .all(|row| Ok((row.text(0)?, row.integer(1)?)))
+            .await
     }
 
     /// The key-encryption keys that connections are wrapped by, by id, and how many each of them wraps.
@@ -397,14 +421,5 @@ impl Tx {
             .execute()
             .await?;
         Ok(rewrapped == 1)
-    }
-
-    /// Removes a connection; false when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn delete_connection(&mut self, id: &str) -> Result<bool, Fault> {
-        let deleted = self.query(sql!("DELETE FROM connections WHERE id = $1"));
-        Ok(deleted.text(id).execute().await? == 1)
     }
 }

@@ -36,8 +36,10 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod upstream_revocations;
 mod user_bindings;
 mod users;
+mod vault;
 mod workloads;
 
 use std::sync::Arc;
@@ -51,6 +53,7 @@ use crate::base::fault::Fault;
 pub use audit::Listener;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
+pub use connection_sessions::SESSIONS_AT_ONCE;
 pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
@@ -63,10 +66,11 @@ pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
 pub use users::UsersWith;
+pub use vault::AtProvider;
 pub use workloads::WorkloadState;
 
 use audit::Audit;
-use connection::Source;
+use connection::{Count, Source};
 use lane::Lane;
 use readers::Readers;
 
@@ -80,6 +84,7 @@ pub struct Store {
     url: DatabaseUrl,
     pool: Pool,
     audit: Arc<Audit>,
+    statements: Count,
 }
 
 /// Where connections come from.
@@ -119,6 +124,7 @@ impl Store {
             url: options.url.clone(),
             pool,
             audit: Arc::default(),
+            statements: Count::default(),
         };
         store.ping().await?;
         Ok(store)
@@ -198,7 +204,14 @@ impl Store {
             Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
             Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
         };
-        Ok(Connection::new(self.dialect, source))
+        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+    }
+
+    /// How many statements have run by way of this, besides those that only begin and end transactions: what something
+    /// costs is the difference.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.value()
     }
 
     /// A transaction for writing. What is not committed is rolled back when it is dropped.
@@ -215,7 +228,8 @@ impl Store {
             Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
             Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
         };
-        Ok(Tx::new(Connection::new(self.dialect, source), Arc::clone(&self.audit)))
+        let connection = Connection::new(self.dialect, source, self.statements.clone());
+        Ok(Tx::new(connection, Arc::clone(&self.audit)))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.

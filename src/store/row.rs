@@ -7,24 +7,41 @@ use sqlx::any::AnyRow;
 use crate::base::fault::Fault;
 use crate::protocol::scope::Scope;
 
-/// A row of a result.
-pub(super) struct Row<'r>(pub(super) &'r AnyRow);
+/// A row of a result, from some column on.
+pub(super) struct Row<'r> {
+    row: &'r AnyRow,
+    first: usize,
+}
+
+impl<'r> Row<'r> {
+    pub(super) fn new(row: &'r AnyRow) -> Self {
+        Self { row, first: 0 }
+    }
+
+    /// What stands in it from a column on, as a row of its own.
+    pub(super) fn from(&self, at: usize) -> Self {
+        Self {
+            row: self.row,
+            first: self.first + at,
+        }
+    }
+}
 
 impl Row<'_> {
     pub(super) fn text(&self, at: usize) -> Result<String, Fault> {
-        self.0.try_get(at).map_err(unreadable)
+        self.row.try_get(self.first + at).map_err(unreadable)
     }
 
     pub(super) fn maybe_text(&self, at: usize) -> Result<Option<String>, Fault> {
-        self.0.try_get(at).map_err(unreadable)
+        self.row.try_get(self.first + at).map_err(unreadable)
     }
 
     pub(super) fn integer(&self, at: usize) -> Result<i64, Fault> {
-        self.0.try_get(at).map_err(unreadable)
+        self.row.try_get(self.first + at).map_err(unreadable)
     }
 
     pub(super) fn maybe_integer(&self, at: usize) -> Result<Option<i64>, Fault> {
-        self.0.try_get(at).map_err(unreadable)
+        self.row.try_get(self.first + at).map_err(unreadable)
     }
 
     pub(super) fn flag(&self, at: usize) -> Result<bool, Fault> {

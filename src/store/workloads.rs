@@ -1,5 +1,6 @@
 //! Workloads: the agents that clients own.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::may_use;
 use crate::model::workload::Workload;
@@ -8,6 +9,7 @@ use crate::protocol::token_request::GrantType;
 
 use super::row::{Row, json};
 use super::sql::{insert_if_absent, sql};
+use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -29,6 +31,18 @@ pub(super) fn workload(row: &Row<'_>) -> Result<Workload, Fault> {
     })
 }
 
+/// What can end a workload access token, behind the columns of the workload. The first parameter is the person's id.
+macro_rules! state_columns {
+    () => {
+        "clients.scope, clients.grant_types, clients.is_disabled, clients.tokens_valid_from, \
+         (SELECT COUNT(*) FROM users WHERE users.id = $1 AND users.is_disabled = 0)"
+    };
+}
+pub(super) use state_columns;
+
+/// How many columns there are with those of the workload.
+pub(super) const STATE_COLUMNS: usize = 12;
+
 /// Everything that can end a workload access token before its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadState {
@@ -40,6 +54,17 @@ pub struct WorkloadState {
     pub token_generation: i64,
     /// The person is there and enabled, if there is one
     pub is_user_alive: bool,
+}
+
+pub(super) fn state(row: &Row<'_>, user_id: Option<&str>) -> Result<WorkloadState, Fault> {
+    let grant_types: Vec<String> = row.json(8)?;
+    let grant_types: Vec<GrantType> = grant_types.iter().filter_map(|name| GrantType::parse(name)).collect();
+    Ok(WorkloadState {
+        workload: workload(row)?,
+        may_client: !row.flag(9)? && may_use(VAULT, &row.scope(7)?, &grant_types),
+        token_generation: row.integer(10)?,
+        is_user_alive: user_id.is_none() || row.integer(11)? == 1,
+    })
 }
 
 impl Connection {
@@ -78,6 +103,15 @@ impl Connection {
         statement.text(after).bind(i64::from(limit)).all(|row| workload(&row)).await
     }
 
+    /// Every workload, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn every_workload(&mut self) -> Result<Vec<Workload>, Fault> {
+        let found = self.query(sql!("SELECT ", columns!(), " FROM workloads ORDER BY name"));
+        found.all(|row| workload(&row)).await
+    }
+
     /// Asks everything that can end a workload access token before its time, in one round trip. `None` when the workload
     /// or its client is gone.
     ///
@@ -88,22 +122,13 @@ impl Connection {
             .query(sql!(
                 "SELECT ",
                 columns!(),
-                ", clients.scope, clients.grant_types, clients.is_disabled, clients.tokens_valid_from, \
-                 (SELECT COUNT(*) FROM users WHERE users.id = $1 AND users.is_disabled = 0) \
-                 FROM workloads JOIN clients ON clients.id = workloads.client_id WHERE workloads.name = $2"
+                ", ",
+                state_columns!(),
+                " FROM workloads JOIN clients ON clients.id = workloads.client_id WHERE workloads.name = $2"
             ))
             .text(user_id.unwrap_or_default())
             .text(name)
-            .optional(|row| {
-                let grant_types: Vec<String> = row.json(8)?;
-                let grant_types: Vec<GrantType> = grant_types.iter().filter_map(|name| GrantType::parse(name)).collect();
-                Ok(WorkloadState {
-                    workload: workload(&row)?,
-                    may_client: !row.flag(9)? && may_use(VAULT, &row.scope(7)?, &grant_types),
-                    token_generation: row.integer(10)?,
-                    is_user_alive: user_id.is_none() || row.integer(11)? == 1,
-                })
-            })
+            .optional(|row| state(&row, user_id))
             .await?;
         Ok(state.filter(|state| state.workload.name == name))
     }
@@ -164,12 +189,12 @@ impl Tx {
         Ok(held == 1)
     }
 
-    /// Removes a workload with its connections, if it is still of this version; how many connections there were. `None`
-    /// when somebody changed or removed it meanwhile.
+    /// Removes a workload with its connections, if it is still of this version; how many connections there were. What they
+    /// have at providers is to be taken back there. `None` when somebody changed or removed it meanwhile.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_workload(&mut self, workload: &Workload) -> Result<Option<u64>, Fault> {
+    pub async fn delete_workload(&mut self, workload: &Workload, now: Timestamp) -> Result<Option<u64>, Fault> {
         // The workload first: whoever adds a connection holds its row until that is written, and then the second
         // statement sees it.
         let deleted = self
@@ -182,15 +207,15 @@ impl Tx {
         if deleted == 0 {
             return Ok(None);
         }
-        let connections = self.query(sql!("DELETE FROM connections WHERE workload = $1"));
-        connections.text(&workload.name).execute().await.map(Some)
+        let connections = self.remove_connections(RemovedWith::Workload(&workload.name), now).await;
+        connections.map(Some)
     }
 
     /// Removes the workloads of a client with their connections.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn delete_workloads_of(&mut self, client_id: &str) -> Result<(), Fault> {
+    pub(super) async fn delete_workloads_of(&mut self, client_id: &str, now: Timestamp) -> Result<(), Fault> {
         let names = self.query(sql!("SELECT name FROM workloads WHERE client_id = $1"));
         let names = names.text(client_id).all(|row| row.text(0)).await?;
         if names.is_empty() {
@@ -199,8 +224,7 @@ impl Tx {
         let workloads = self.query(sql!("DELETE FROM workloads WHERE client_id = $1"));
         workloads.text(client_id).execute().await?;
         for name in names {
-            let connections = self.query(sql!("DELETE FROM connections WHERE workload = $1"));
-            connections.text(&name).execute().await?;
+            self.remove_connections(RemovedWith::Workload(&name), now).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::config::agentcore::AgentCore;
 use crate::config::relay::{self, CompletionUrl};
-use crate::config::values::{number, secret, secret_file, shown_path, shown_secret, vault_keys};
+use crate::config::values::{number, provider_networks, secret, secret_file, shown_networks, shown_path, shown_secret, vault_keys};
 use crate::protocol::issuer::Issuer;
 
 use super::{MIN_ADMIN_TOKEN, Setting};
@@ -81,6 +81,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Keys for the tokens of connections, a line each: a name, and 32 bytes in base64; the first one seals, all open. Unless set, a key that is derived from APP_SECRET",
         |config, text| (config.vault_keys, config.vault_keys_file) = (vault_keys(text)?, Some(text.into())),
         |config| shown_path(config.vault_keys_file.as_ref())
+    ),
+    setting!(
+        "provider_networks",
+        "GATEHOUSE_PROVIDER_NETWORKS",
+        "NETWORKS",
+        "Networks and addresses of your own that providers of the vault may be in, separated by commas; unless set, providers are on the public internet",
+        |config, text| config.provider_networks = provider_networks(text)?,
+        |config| shown_networks(&config.provider_networks)
     ),
     setting!(
         "agentcore",

@@ -5,27 +5,31 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::base::clock::Seconds;
+use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
 use crate::base::waiting::CannotWait;
 use crate::federation::relay::wait::room;
 use crate::federation::workloads::Agent;
+use crate::identity::quota::Quota;
 use crate::model::connection_session::{ConnectionSession, LIFETIME, Status};
 use crate::model::event::EventKind;
 use crate::model::provider::Provider;
 use crate::protocol::scope::Scope;
+use crate::store::{Connection, SESSIONS_AT_ONCE};
 
-use super::ask::Given;
+use super::ask::{Denial, Given, Reason};
 
 /// What the name of a session begins with, as that of a pushed authorization request does (RFC 9126 §2.2): what is behind it is
 /// known here only.
 pub const SESSION_PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
-/// How often it is looked what has happened at other nodes, while somebody waits.
-const INTERVAL: Duration = Duration::from_millis(500);
+/// The least that is waited before it is looked again.
+const SHORTEST: Duration = Duration::from_millis(500);
 /// The most questions that wait for one person.
 const MAX_WAITING: i64 = 50;
+/// When it may be tried again after there were so many, in seconds: an answer makes room, and so does time.
+const WHILE: Seconds = 60;
 /// The most characters of what an agent says that goes to its page with the person.
 const MAX_STATE: usize = 4096;
 /// The most parameters that an agent adds, and the most characters of each.
@@ -113,11 +117,18 @@ impl SessionName {
     }
 }
 
-const RETURN_URI: &str = "return_uri is none of the workload's: it must be one of its return_uris, exactly";
-const STATE: &str = "state has more than 4096 characters";
-const PARAMETERS: &str = "there are more than 20 parameters, or one has more than 1000 characters";
-const PARAMETER: &str =
-    "a parameter is none of login_hint, prompt (login, consent or select_account), max_age, acr_values, ui_locales and access_type";
+const NO_PERSON: Denial = Denial::new(Reason::Person, "the person is gone or disabled");
+const RETURN_URI: Denial = request("return_uri is none of the workload's: it must be one of its return_uris, exactly");
+const STATE: Denial = request("state has more than 4096 characters");
+const PARAMETERS: Denial = request("there are more than 20 parameters, or one has more than 1000 characters");
+const PARAMETER: Denial = request(
+    "a parameter is none of login_hint, prompt (login, consent or select_account), max_age, acr_values, ui_locales and access_type",
+);
+
+const fn request(text: &'static str) -> Denial {
+    Denial::new(Reason::Request, text)
+}
+
 /// What an agent may add to the address at the provider: nothing that asks for more than the scope says, or leads to
 /// somebody else than the provider that the page names.
 const ALLOWED: [&str; 6] = ["login_hint", "prompt", "max_age", "acr_values", "ui_locales", "access_type"];
@@ -156,9 +167,12 @@ pub(super) async fn ask(
         return Ok(Given::Refused(PARAMETER));
     }
     let now = app.now();
-    if app.store.read().await?.count_waiting_sessions(user_id, now).await? >= MAX_WAITING {
-        return Ok(Given::TooMany);
+    let quota = Quota::of_question(app, &agent.workload.id, user_id);
+    let mut connection = app.store.read().await?;
+    if let Some(seconds) = too_many(&mut connection, &quota, user_id, now).await? {
+        return Ok(Given::TooMany(seconds));
     }
+    drop(connection);
     let name = SessionName::new(app);
     let session = ConnectionSession {
         id: name.id.clone(),
@@ -182,6 +196,16 @@ pub(super) async fn ask(
         expires_at: now + LIFETIME,
     };
     let mut tx = app.store.begin().await?;
+    // One after the other, so that each sees the one before.
+    if !tx.hold_user(user_id).await? {
+        return Ok(Given::Refused(NO_PERSON));
+    }
+    if tx.count_waiting_sessions(user_id, now).await? >= MAX_WAITING {
+        return Ok(Given::TooMany(WHILE));
+    }
+    if let Some(seconds) = quota.spend(&mut tx, now).await? {
+        return Ok(Given::TooMany(seconds));
+    }
     if !tx.insert_connection_session(&session).await? {
         return Err(Fault::internal("two sessions with one id"));
     }
@@ -192,6 +216,15 @@ pub(super) async fn ask(
         session_uri: format!("{SESSION_PREFIX}{}", name.text()),
         expires_in: LIFETIME,
     }))
+}
+
+/// Whether there may be no other question for a person now: the seconds until there may. Whoever asks again and again is
+/// told so without a transaction.
+async fn too_many(connection: &mut Connection, quota: &Quota, user_id: &str, now: Timestamp) -> Result<Option<Seconds>, Fault> {
+    if connection.count_waiting_sessions(user_id, now).await? >= MAX_WAITING {
+        return Ok(Some(WHILE));
+    }
+    quota.exceeded_for(connection, now).await
 }
 
 /// An event about a session.
@@ -230,7 +263,7 @@ pub async fn wait(
     if patience.is_zero() || is_over(&found) {
         return Ok(Ok(found));
     }
-    let mut waiter = match app.waiting.join(&name.id, &agent.workload.client_id, room(app)) {
+    let mut waiter = match app.waiting.join_and_ask(&name.id, &agent.workload.client_id, room(app)) {
         Ok(waiter) => waiter,
         Err(problem) => return Ok(Err(problem)),
     };
@@ -241,9 +274,25 @@ pub async fn wait(
         if is_over(&found) || left.is_zero() || app.waiting.is_closed() {
             return Ok(Ok(found));
         }
-        // It may be answered at another node.
-        let _ = tokio::time::timeout(INTERVAL.min(left), waiter.woken()).await;
+        // Its time may be over before.
+        let seconds = found.as_ref().map_or(0, |session| session.expires_at - app.now()).max(0);
+        let time = Duration::from_secs(seconds.unsigned_abs()).max(SHORTEST).min(left);
+        let _ = tokio::time::timeout(time, waiter.woken()).await;
     }
+}
+
+/// Wakes whoever waits here for a session that is over because of what happened at another node. The node asks for all of them together.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wake(app: &App) -> Result<(), Fault> {
+    for some in app.waiting.asked_for().chunks(SESSIONS_AT_ONCE) {
+        let over = app.store.read().await?.sessions_over(some).await?;
+        for id in over {
+            app.waiting.wake(&id);
+        }
+    }
+    Ok(())
 }
 
 /// Takes a question back; false when it is over, or there is none.

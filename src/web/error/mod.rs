@@ -5,7 +5,7 @@ mod federation;
 mod problem;
 
 pub use agentcore::AgentCoreError;
-pub use federation::RelayError;
+pub use federation::{RelayError, consent_required};
 pub use problem::PROBLEMS;
 
 use actix_web::HttpResponse;

@@ -6,6 +6,7 @@ pub mod callbacks;
 pub mod connect;
 pub mod events;
 pub mod flows;
+pub mod token_exchange;
 pub mod tokens;
 pub mod vault;
 

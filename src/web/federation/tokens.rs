@@ -67,8 +67,13 @@ impl Resources {
 
 /// `POST /api/vault/token`
 pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
-    let agent = agent(&mut call).await?;
-    let body: TokenRequest = read(&call)?;
+    let body: Result<TokenRequest, Error> = read(&call);
+    let provider = body.as_ref().map_or("", |body| &body.provider);
+    let shown = call.bearer().unwrap_or_default();
+    let found = workloads::verify_at(&call.app, shown, provider).await?;
+    let (agent, there) = found.ok_or_else(unknown_agent)?;
+    acts(&mut call, &agent);
+    let body = body?;
     let scope = if body.scope.trim().is_empty() {
         Scope::default()
     } else {
@@ -89,7 +94,7 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
             needs_completion: body.needs_completion,
         },
     };
-    match ask::token(&call.app, &agent, wanted).await? {
+    match ask::token_of(&call.app, &agent, there, wanted).await? {
         Given::Token(token) => Ok(HttpResponse::Ok().json(token)),
         Given::Question(asked) => Ok(HttpResponse::Accepted().json(json!({
             "status": "consent_required",
@@ -97,8 +102,8 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
             "session_uri": asked.session_uri,
             "expires_in": asked.expires_in,
         }))),
-        Given::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
-        Given::TooMany => Err(RelayError::SlowDown(60).into()),
+        Given::Refused(denial) => Err(RelayError::WorkloadDenied(denial.text).into()),
+        Given::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
         Given::Trouble(trouble) => Err(troubled(&trouble)),
     }
 }
@@ -115,7 +120,7 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
     let body: KeyRequest = read(&call)?;
     match ask::api_key(&call.app, &agent, &body.provider).await? {
         KeyGiven::Key(key) => Ok(HttpResponse::Ok().json(json!({ "api_key": key.expose_secret() }))),
-        KeyGiven::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
+        KeyGiven::Refused(denial) => Err(RelayError::WorkloadDenied(denial.text).into()),
         KeyGiven::Trouble(trouble) => Err(troubled(&trouble)),
     }
 }
@@ -168,16 +173,23 @@ fn shown(session: &ConnectionSession, status: Status) -> serde_json::Value {
     shown
 }
 
-/// The agent that sends a request; what it does is done by its client.
+/// The agent that sends a request.
 async fn agent(call: &mut Call) -> Result<Agent, Error> {
     let token = call.bearer().unwrap_or_default();
     let found = workloads::verify(&call.app, token).await?;
-    let agent = found.ok_or_else(|| {
-        let text = "a workload access token is needed, as POST /api/vault/workload-token gives it; this one is unknown or has expired";
-        Refusal::new(ErrorCode::InvalidToken, text)
-    })?;
-    call.app = call.app.acting_as(Actor::Client(agent.workload.client_id.clone()));
+    let agent = found.ok_or_else(unknown_agent)?;
+    acts(call, &agent);
     Ok(agent)
+}
+
+fn unknown_agent() -> Refusal {
+    let text = "a workload access token is needed, as POST /api/vault/workload-token gives it; this one is unknown or has expired";
+    Refusal::new(ErrorCode::InvalidToken, text)
+}
+
+/// What an agent does is done by its client.
+fn acts(call: &mut Call, agent: &Agent) {
+    call.app = call.app.acting_as(Actor::Client(agent.workload.client_id.clone()));
 }
 
 fn named(call: &Call) -> Result<SessionName, Error> {

@@ -338,7 +338,7 @@ on_every_database_with_agentcore! {
         assert!(reasons.iter().all(|reason| ["client", "disabled"].contains(&reason.as_str())) && !reasons.is_empty(), "{reasons:?}");
         // With its client it goes.
         let mut tx = app.app.store.begin().await.unwrap();
-        assert!(tx.delete_client(owner.id()).await.unwrap());
+        assert!(tx.delete_client(owner.id(), app.app.now()).await.unwrap());
         tx.commit().await.unwrap();
         program.refused((403, "UnrecognizedClientException"), ITSELF, body()).await;
         assert!(app.app.store.read().await.unwrap().access_key(&program.signer.key).await.unwrap().is_none());

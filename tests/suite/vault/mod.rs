@@ -1,9 +1,13 @@
 //! The vault: what people gave agents elsewhere, how it is kept, and the tokens by which agents act.
 
 mod connections;
+mod cost;
 mod envelope;
 pub mod flow;
 mod keys;
+mod nodes;
+mod private_keys;
+mod revocations;
 mod rewrap;
 mod upstream;
 mod workload_tokens;

@@ -2,7 +2,7 @@
 
 use gatehouse::admin::Expected;
 use gatehouse::admin::workloads as admin;
-use gatehouse::federation::workloads::{LIFETIME, verify};
+use gatehouse::federation::workloads::{LIFETIME, verify, verify_at};
 use gatehouse::model::event::{Actor, Event, EventFilter, EventKind, Outcome};
 use gatehouse::model::user::User;
 use gatehouse::model::workload::WorkloadSettings;
@@ -51,7 +51,10 @@ async fn change(app: &TestApp, change: impl FnOnce(&mut WorkloadSettings)) {
 }
 
 async fn is_dead(app: &TestApp, token: &str) -> bool {
-    verify(&app.app, token).await.unwrap().is_none()
+    let is_dead = verify(&app.app, token).await.unwrap().is_none();
+    // Both questions say the same.
+    assert_eq!(verify_at(&app.app, token, "mail").await.unwrap().is_none(), is_dead);
+    is_dead
 }
 
 async fn events(app: &TestApp, kind: EventKind) -> Vec<Event> {

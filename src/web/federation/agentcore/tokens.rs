@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::federation::agentcore::sessions::{self, Completed, Person, Progress};
 use crate::federation::agentcore::{Caller, provider};
-use crate::federation::vault::ask::{self, Given, KeyGiven, Wanted};
+use crate::federation::vault::ask::{self, Denial, Given, KeyGiven, Reason, Wanted};
 use crate::federation::vault::sessions::{NewSession, SessionName};
 use crate::federation::workloads::Agent;
 use crate::model::provider::ProviderKind;
@@ -125,9 +125,16 @@ fn shown(call: &Call, given: Given) -> Result<HttpResponse, Error> {
             });
             Ok(answer(call, HttpResponse::Ok(), &body))
         }
-        Given::Refused(why) => Err(AgentCoreError::Denied(why).into()),
-        Given::TooMany => Err(RelayError::SlowDown(60).into()),
+        Given::Refused(denial) => Err(denied(denial)),
+        Given::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
         Given::Trouble(trouble) => Err(troubled(&trouble)),
+    }
+}
+
+fn denied(denial: Denial) -> Error {
+    match denial.reason {
+        Reason::Request => invalid("", denial.text),
+        Reason::Person | Reason::Provider | Reason::Scope => AgentCoreError::Denied(denial.text).into(),
     }
 }
 
@@ -189,7 +196,7 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
             let body: Value = json!({ "apiKey": key.expose_secret() });
             Ok(answer(&call, HttpResponse::Ok(), &body))
         }
-        KeyGiven::Refused(why) => Err(AgentCoreError::Denied(why).into()),
+        KeyGiven::Refused(denial) => Err(denied(denial)),
         KeyGiven::Trouble(trouble) => Err(troubled(&trouble)),
     }
 }
