@@ -235,7 +235,7 @@ on_every_database_with_agentcore! {
             (json!({ "audiences": ["x"] }), WRONG),
             (json!({ "resources": ["not a resource"] }), WRONG),
             (json!({ "resourceOauth2ReturnUrl": "https://evil.example/" }), WRONG),
-            (json!({ "customParameters": { "redirect_uri": "https://evil.example/" } }), DENIED),
+            (json!({ "customParameters": { "redirect_uri": "https://evil.example/" } }), (400, "ValidationException")),
             (json!({ "sessionUri": "urn:ietf:params:oauth:request_uri:x" }), MISSING),
             (json!({ "later": true }), WRONG),
         ] {
