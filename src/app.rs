@@ -78,8 +78,10 @@ pub struct Parts {
     pub known_fetch: Fetch,
     /// The way out for clients that an operator made: nobody else keeps these waiting.
     pub operator_fetch: Fetch,
-    /// The way out to providers whose client this server is.
+    /// The way out to providers whose client this server is. The operator may have named networks for it.
     pub provider_fetch: Fetch,
+    /// The same for their metadata.
+    pub provider_documents: Fetch,
     /// What of it one provider may have at once.
     pub provider_shares: Shares,
     /// Public keys of clients, as they were fetched.
@@ -116,6 +118,7 @@ impl App {
         let keys = KeyRing::new(secrets.signing_key.clone());
         let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone());
         let issuer = config.issuer();
+        let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
         let parts = Arc::new(Parts {
             config,
@@ -129,7 +132,8 @@ impl App {
             known_fetch: fetch.apart(),
             operator_fetch: fetch.apart(),
             posts: fetch.apart(),
-            provider_fetch: fetch.patient(PROVIDER_PATIENCE),
+            provider_fetch: provider_documents.patient(PROVIDER_PATIENCE),
+            provider_documents,
             provider_shares: Shares::of(REQUESTS_OF_PROVIDER),
             fetch_shares: Shares::of(FETCHES_OF_NETWORK),
             fetch,

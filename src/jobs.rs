@@ -1,5 +1,6 @@
 //! What happens by itself: removing what has expired and registrations that nobody uses, reading keys and settings
-//! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received.
+//! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received, taking
+//! back at providers what is gone here.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::admin::stats;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
-use crate::federation::vault::sessions;
+use crate::federation::vault::{revocations, sessions};
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 
@@ -27,6 +28,8 @@ const STATISTICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// People are not as quick as redirects: for them it is looked every other time.
 const EVERY_OTHER: u32 = 2;
+/// Time between two looks at what is to be taken back at providers.
+const REVOCATION_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Time after a failure of what happens several times a second, so that the log stays readable.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
@@ -38,7 +41,8 @@ pub async fn run(app: App) {
         keep_few(&app),
         keep_sealed(&app),
         keep_statistics(&app),
-        keep_awake(&app)
+        keep_awake(&app),
+        keep_taken_back(&app)
     );
 }
 
@@ -55,6 +59,19 @@ async fn keep_awake(app: &App) {
         if let Err(fault) = woken {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+}
+
+async fn keep_taken_back(app: &App) {
+    let mut ticks = tokio::time::interval(REVOCATION_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match revocations::work(app).await {
+            Ok(0) => {}
+            Ok(connections) => tracing::info!(event = "taken_back", connections, "connections were taken back at providers"),
+            Err(fault) => tracing::warn!(event = "not_taken_back", "{fault}"),
         }
     }
 }

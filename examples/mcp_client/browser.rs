@@ -12,6 +12,8 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use url::{Host, Url};
 
 /// How long a person may take.
@@ -23,10 +25,12 @@ pub struct Browser {
     answers: Mutex<Receiver<Url>>,
     username: Option<String>,
     opens: bool,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<std::io::Result<()>>,
 }
 
 impl Browser {
-    /// Listens on a free port of the loopback address, for as long as the program runs.
+    /// Listens on a free port of the loopback address, for as long as the value lives.
     ///
     /// # Errors
     /// When it cannot.
@@ -36,13 +40,30 @@ impl Browser {
         let base = format!("http://{address}");
         let (sender, answers) = channel(16);
         let app = Router::new().route("/callback", get(callback)).with_state((base.clone(), sender));
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let (stop, stopped) = oneshot::channel();
+        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(async move { server.await });
         Ok(Self {
             base,
             answers: Mutex::new(answers),
             username,
             opens,
+            stop,
+            server,
         })
+    }
+
+    /// Waits so long for somebody who is on their way back, whatever they come back with.
+    pub async fn await_anybody(&self, patience: Duration) {
+        let _ = tokio::time::timeout(patience, async { self.answers.lock().await.recv().await }).await;
+    }
+
+    /// Stops listening, after the pages that were asked for are shown, or after so long.
+    pub async fn close(self, patience: Duration) {
+        let _ = self.stop.send(());
+        let _ = tokio::time::timeout(patience, self.server).await;
     }
 
     /// Where the issuer sends the browser back to.

@@ -10,7 +10,11 @@
 #![allow(clippy::print_stdout, reason = "what it prints is for the person who started it")]
 
 mod access;
+#[allow(dead_code, reason = "other examples use the rest")]
 mod browser;
+#[path = "../shared/error.rs"]
+#[allow(dead_code, reason = "other examples use the rest")]
+mod error;
 mod report;
 mod server;
 
@@ -21,7 +25,8 @@ use serde_json::Value;
 
 use access::Access;
 use browser::Browser;
-use report::{Outcome, Report, printable};
+use error::printable;
+use report::{Outcome, Report};
 use server::{Reception, Server};
 
 /// Calls every tool of an MCP server, as the person who signs in may, and shows which of them answer.

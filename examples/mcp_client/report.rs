@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::error::printable;
+
 /// What came of a call.
 #[derive(Debug)]
 pub enum Outcome {
@@ -49,12 +51,4 @@ impl Report {
             println!("  {tool:width$}  {}", printable(&text));
         }
     }
-}
-
-/// A text without what moves the cursor, speaks to the terminal, or turns the direction of writing: servers write
-/// what they like.
-pub fn printable(text: &str) -> String {
-    let is_harmless =
-        |c: &char| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().filter(is_harmless).collect()
 }

@@ -23,13 +23,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
-use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use clap::{Parser, ValueEnum};
+use rmcp::transport::streamable_http_server::StreamableHttpService;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use url::Url;
 
 use caller::Check;
 use guard::Guard;
@@ -38,10 +35,8 @@ use server::NotesServer;
 use shared::flags::{Flags, variable, variable_or};
 use shared::introspection::Introspection;
 use shared::issuer::Issuer;
+use shared::mcp::Resource;
 use tokens::Verifier;
-
-/// Where MCP is spoken, below the address of the server.
-const PATH: &str = "/mcp";
 
 /// How the resource and its client come to be.
 const HOW: &str = "Where the server runs, with MCP_SERVER_SECRET in the environment:\n  \
@@ -88,56 +83,34 @@ async fn main() -> ExitCode {
 }
 
 async fn run(line: CommandLine) -> Result<(), String> {
-    let resource = resource(&line.flags.base())?;
-    let (host, path) = (resource.authority().to_owned(), resource.path().to_owned());
-    // Where clients look for it (RFC 9728 §3.1): the path of the resource comes last.
-    let metadata_path = format!("/.well-known/oauth-protected-resource{path}");
-    let metadata_url = format!("{}{metadata_path}", resource.origin().ascii_serialization());
-    let resource = String::from(resource);
+    let resource = Resource::below(&line.flags.base())?;
     let issuer = Issuer::discover(&line.flags.issuer).await?;
-    let metadata = issuer.resource_metadata(&resource).await;
+    let metadata = issuer.resource_metadata(resource.identifier()).await;
     let metadata = metadata.map_err(|problem| format!("{problem}. {HOW}"))?;
     let check = match line.check {
-        CheckBy::Keys => Check::Keys(Box::new(Verifier::discover(issuer.name(), &resource).await?)),
-        CheckBy::Introspection => Check::Introspection(Box::new(introspection(&issuer, resource.clone(), &line).await?)),
+        CheckBy::Keys => Check::Keys(Box::new(Verifier::discover(issuer.name(), resource.identifier()).await?)),
+        CheckBy::Introspection => Check::Introspection(Box::new(introspection(&issuer, resource.identifier().to_owned(), &line).await?)),
     };
-    let guard = Arc::new(Guard::new(check, &metadata_url, line.private));
+    let guard = Arc::new(Guard::new(check, resource.clone(), line.private));
     let notes = Arc::new(Notes::default());
     let mcp = StreamableHttpService::new(
         move || Ok(NotesServer::new(Arc::clone(&notes))),
         Arc::new(NeverSessionManager::default()),
-        transport(&host),
+        resource.transport(),
     );
-    let metadata = get(move || async move {
-        // Clients in browsers read it, too.
-        ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "max-age=300")], Json(metadata))
-    });
     let app = Router::new()
-        .route_service(&path, mcp)
+        .route_service(resource.path(), mcp)
         .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(DefaultBodyLimit::disable())
-        .route(&metadata_path, metadata);
+        .merge(resource.metadata_route(metadata));
     let listener = tokio::net::TcpListener::bind(&line.flags.listen).await.map_err(|error| {
         format!(
             "{} cannot be listened at: {error}. Choose another address, as in --listen localhost:3001",
             line.flags.listen
         )
     })?;
-    eprintln!("Team notes: {resource}   (tokens come from {})", line.flags.issuer);
+    eprintln!("Team notes: {}   (tokens come from {})", resource.identifier(), line.flags.issuer);
     axum::serve(listener, app).await.map_err(|error| error.to_string())
-}
-
-/// The identifier of the resource, which is the address where clients reach it.
-fn resource(base: &str) -> Result<Url, String> {
-    let address = format!("{base}{PATH}");
-    let url = Url::parse(&address).map_err(|error| format!("{address} is no address: {error}"))?;
-    let is_plain = url.has_host() && url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
-    if !is_plain || !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "{base} is not an address such as https://tools.example or https://tools.example/notes"
-        ));
-    }
-    Ok(url)
 }
 
 async fn introspection(issuer: &Issuer, resource: String, line: &CommandLine) -> Result<Introspection, String> {
@@ -147,14 +120,4 @@ async fn introspection(issuer: &Issuer, resource: String, line: &CommandLine) ->
     let checked = introspection.check_registration().await;
     checked.map_err(|problem| format!("{problem}. {HOW}"))?;
     Ok(introspection)
-}
-
-/// Each request stands for itself: there are no sessions that one caller could take over from another.
-fn transport(host: &str) -> StreamableHttpServerConfig {
-    StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true)
-        // A name that an attacker points at this machine is not ours (DNS rebinding).
-        .with_allowed_hosts([host])
-        .enforce_origin_validation()
 }

@@ -13,3 +13,11 @@ pub fn told(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+/// A text without what moves the cursor, speaks to the terminal, or turns the direction of writing: servers write
+/// what they like.
+pub fn printable(text: &str) -> String {
+    let is_harmless =
+        |c: &char| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(is_harmless).collect()
+}

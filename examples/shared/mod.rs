@@ -3,7 +3,7 @@
 //!
 //! `site.rs` has the three addresses of a sign-in (`/login`, `/callback`, `/logout`). It keeps people
 //! in `sessions.rs`, and `relying_party.rs` is what talks to the issuer. An API has `issuer.rs` and
-//! `introspection.rs` instead.
+//! `introspection.rs` instead, an MCP server `mcp.rs` besides. `outside.rs` calls an API of somebody else.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
@@ -11,6 +11,8 @@ pub mod error;
 pub mod flags;
 pub mod introspection;
 pub mod issuer;
+pub mod mcp;
+pub mod outside;
 pub mod page;
 pub mod provider;
 pub mod relying_party;

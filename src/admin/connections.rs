@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
 use crate::federation::vault::connections::{self, Removal};
 use crate::federation::vault::given::{self, Given};
 
@@ -122,6 +123,31 @@ pub async fn list(app: &App, with: ConnectionsWith<'_>, page: &Page) -> Result<L
             ConnectionView::new(given, username)
         },
     ))
+}
+
+/// How many are read at once.
+const AT_ONCE: u16 = 500;
+
+/// Every connection like these, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn every(app: &App, with: ConnectionsWith<'_>) -> Result<Vec<ConnectionView>, Fault> {
+    let mut views: Vec<ConnectionView> = Vec::new();
+    loop {
+        let after = views.last().map_or("", |view| view.id.as_str());
+        let rows = given::page(app, with, after, AT_ONCE).await?;
+        let is_last = rows.len() < usize::from(AT_ONCE);
+        let ids = rows.iter().map(|given| given.connection.user_id.as_str());
+        let usernames = app.store.read().await?.usernames(ids).await?;
+        views.extend(rows.into_iter().map(|given| {
+            let username = usernames.get(&given.connection.user_id).cloned();
+            ConnectionView::new(given, username)
+        }));
+        if is_last {
+            return Ok(views);
+        }
+    }
 }
 
 /// The connection of this id.

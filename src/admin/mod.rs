@@ -5,6 +5,7 @@
 //! `oauth::scopes`, `identity::account`), because commands and registration follow them, too.
 
 pub mod access;
+pub mod access_keys;
 pub mod clients;
 pub mod connections;
 pub mod consents;
@@ -29,6 +30,7 @@ use std::borrow::Cow;
 
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::federation::access_keys::AccessKeyError;
 use crate::federation::providers::ProviderError;
 use crate::federation::workloads::WorkloadError;
 use crate::identity::account::AccountError;
@@ -159,6 +161,16 @@ impl From<WorkloadError> for AdminError {
             WorkloadError::Taken(_) => Self::taken("name", error.to_string()),
             WorkloadError::Changed => Self::Changed,
             WorkloadError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl From<AccessKeyError> for AdminError {
+    fn from(error: AccessKeyError) -> Self {
+        match error {
+            AccessKeyError::Invalid(invalid) => invalid.into(),
+            AccessKeyError::Changed => Self::Changed,
+            AccessKeyError::Fault(fault) => Self::Fault(fault),
         }
     }
 }

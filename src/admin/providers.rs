@@ -1,11 +1,14 @@
 //! Providers as administrators see them.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use url::Url;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
 use crate::federation::providers::presets::{self, Preset, Source};
 use crate::federation::providers::{self, ProviderProblem, SecretChange, callback_url};
 use crate::model::provider::{Provider, ProviderSettings};
@@ -41,9 +44,9 @@ impl ProviderView {
     pub fn new(app: &App, provider: Provider) -> Self {
         Self {
             callback_url: callback_url(app, &provider.id),
+            has_secret: provider.has_secret(),
             id: provider.id,
             settings: provider.settings,
-            has_secret: provider.sealed_secret.is_some(),
             version: provider.version,
             created_at: provider.created_at,
             updated_at: provider.updated_at,
@@ -158,7 +161,7 @@ pub struct FoundView {
     /// Scopes that are always asked for
     pub scope: Vec<&'static str>,
     /// What else stands in the address that people are sent to
-    pub authorization_parameters: std::collections::BTreeMap<String, String>,
+    pub authorization_parameters: BTreeMap<String, String>,
 }
 
 impl FoundView {
@@ -215,6 +218,23 @@ pub async fn find(app: &App, id: &str) -> Result<Provider, AdminError> {
     app.store.read().await?.provider(id).await?.ok_or(AdminError::NotFound)
 }
 
+/// How many connections people have at each provider, by id; a provider without any is not there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
+    let counted = app.store.read().await?.count_connections_by_provider().await?;
+    Ok(counted.into_iter().collect())
+}
+
+/// How many connections people have at one provider.
+///
+/// # Errors
+/// When the database fails.
+pub async fn connections_at(app: &App, id: &str) -> Result<i64, Fault> {
+    app.store.read().await?.count_connections_at(id).await
+}
+
 /// Changes a provider; `change` makes the new settings of those in force.
 ///
 /// # Errors
@@ -228,7 +248,8 @@ pub async fn change(
 ) -> Result<Provider, AdminError> {
     let provider = find(app, id).await?;
     let settings = change(provider.settings.clone())?;
-    let is_without = matches!(secret, SecretChange::Remove) && provider.sealed_secret.is_none();
+    // Saying that there is none is how an operator stands for addresses that nothing shows to be theirs.
+    let is_without = matches!(secret, SecretChange::Remove) && !provider.has_secret() && providers::is_sound(app, &provider);
     let secret = if is_without { SecretChange::Keep } else { secret };
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         // It is already so: asking twice is asking once.
@@ -248,6 +269,16 @@ pub async fn delete(app: &App, id: &str, expected: &Expected, with_connections: 
     Ok(providers::delete(app, &provider, with_connections).await?)
 }
 
+/// The providers, by id, whose secret must be entered again, or whose addresses nobody stands for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unsound(app: &App) -> Result<Vec<String>, Fault> {
+    let providers = app.store.read().await?.providers().await?;
+    let unsound = providers.into_iter().filter(|provider| !providers::is_sound(app, provider));
+    Ok(unsound.map(|provider| provider.id).collect())
+}
+
 /// Looks at a provider as it is at this moment: its settings, its metadata, its secret. Nobody signs in there for it.
 ///
 /// # Errors
@@ -263,11 +294,11 @@ pub async fn check(app: &App, id: &str) -> Result<ProviderCheck, AdminError> {
             None
         }
     };
-    if let Err(problem) = providers::credential(app, &provider) {
+    if let Err(problem) = providers::proof(app, &provider) {
         problems.push(problem.to_string());
     }
     if provider.is_disabled {
-        problems.push("the provider is disabled: nobody gets anything from it until is_disabled is false".to_owned());
+        problems.push("the provider is disabled: nobody gets anything from it until it is enabled again".to_owned());
     }
     Ok(ProviderCheck {
         is_usable: problems.is_empty(),

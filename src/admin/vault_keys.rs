@@ -9,6 +9,7 @@ use crate::base::fault::Fault;
 use crate::keys::envelope::Unopened;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
+use crate::store::Tx;
 
 /// How many connections are rewrapped in one transaction.
 const BATCH: u16 = 200;
@@ -24,7 +25,7 @@ pub struct KeyUse {
     pub name: Option<String>,
     /// Whether it is the one that seals
     pub seals: bool,
-    /// How many connections it still wraps
+    /// How many connections it still wraps, those among them that are to be taken back at their providers
     pub connections: i64,
 }
 
@@ -33,8 +34,13 @@ pub struct KeyUse {
 /// # Errors
 /// When the database fails.
 pub async fn list(app: &App) -> Result<Vec<KeyUse>, Fault> {
-    let counted = app.store.read().await?.count_connections_by_key().await?;
-    let mut counted: BTreeMap<String, i64> = counted.into_iter().collect();
+    let mut reader = app.store.read().await?;
+    let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+    let (there, gone) = (reader.count_connections_by_key().await?, reader.count_revocations_by_key().await?);
+    for (key_id, count) in there.into_iter().chain(gone) {
+        *counted.entry(key_id).or_default() += count;
+    }
+    drop(reader);
     let known = app.envelope.keys().map(|key| KeyUse {
         key_id: key.id().to_owned(),
         name: Some(key.name().to_owned()),
@@ -76,7 +82,8 @@ pub async fn rewrap(app: &App) -> Result<Rewrapped, Fault> {
         ..Rewrapped::default()
     };
     for _ in 0..ROUNDS {
-        if !rewrap_once(app, &mut total).await? {
+        let is_any = rewrap_once(app, &mut total).await?;
+        if !rewrap_what_is_gone(app, &mut total).await? && !is_any {
             break;
         }
     }
@@ -117,13 +124,47 @@ async fn rewrap_batch(app: &App, batch: &[Connection], total: &mut Rewrapped) ->
     for (connection, tokens) in &sealed {
         rewrapped += u64::from(tx.rewrap_connection(connection, tokens).await?);
     }
-    if rewrapped > 0 {
-        let event = app.event(EventKind::VaultRewrapped).target(app.envelope.newest());
-        tx.record(event.detail("connections", rewrapped)).await?;
-    }
+    record(app, &mut tx, rewrapped).await?;
     tx.commit().await?;
     total.rewrapped += rewrapped;
     Ok(true)
+}
+
+/// The same for what is to be taken back at providers.
+async fn rewrap_what_is_gone(app: &App, total: &mut Rewrapped) -> Result<bool, Fault> {
+    let (newest, mut after) = (app.envelope.newest(), String::new());
+    let mut is_any = false;
+    loop {
+        let batch = app.store.read().await?.revocations_not_of_key(newest, &after, BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(is_any) };
+        last.id().clone_into(&mut after);
+        let mut sealed = Vec::new();
+        for revocation in &batch {
+            match app.envelope.rewrap(&app.random, &revocation.binding, &revocation.tokens)? {
+                Ok(tokens) => sealed.push((revocation, tokens)),
+                Err(unopened) => {
+                    total.unopened.insert(revocation.id().to_owned(), unopened.to_string());
+                }
+            }
+        }
+        let mut tx = app.store.begin().await?;
+        let mut rewrapped: u64 = 0;
+        for (revocation, tokens) in &sealed {
+            rewrapped += u64::from(tx.rewrap_revocation(revocation, tokens).await?);
+        }
+        record(app, &mut tx, rewrapped).await?;
+        tx.commit().await?;
+        total.rewrapped += rewrapped;
+        is_any |= !sealed.is_empty();
+    }
+}
+
+async fn record(app: &App, tx: &mut Tx, rewrapped: u64) -> Result<(), Fault> {
+    if rewrapped == 0 {
+        return Ok(());
+    }
+    let event = app.event(EventKind::VaultRewrapped).target(app.envelope.newest());
+    tx.record(event.detail("connections", rewrapped)).await
 }
 
 /// What is wrong with the keys of this node, in words for the operator; `None` when every connection can be opened.

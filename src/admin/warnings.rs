@@ -7,6 +7,8 @@ use crate::config::Config;
 use crate::identity::admin_token;
 use crate::model::signing_key::SigningKey;
 
+use super::vault_keys;
+
 /// How old a signing key is when it should be replaced, in seconds.
 pub const KEY_AGE: Seconds = 90 * 86_400;
 
@@ -43,9 +45,17 @@ pub async fn warnings(app: &App) -> Result<Vec<Warning>, Fault> {
             "Whoever has read it can change everything here. Run the command gatehouse admin-token reset on the server now.",
         )
     });
+    let missing = vault_keys::missing(app).await?.map(|problem| {
+        Warning::new(
+            "vault-key-missing",
+            "A key of the vault is missing",
+            format!("Some of what people gave agents cannot be opened. {problem}."),
+        )
+    });
     let ring = app.keys.current();
     Ok(example
         .into_iter()
+        .chain(missing)
         .chain(of_configuration(&app.config))
         .chain(of_keys(ring.records(), app.now()))
         .collect())

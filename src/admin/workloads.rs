@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
 use crate::federation::workloads;
 use crate::model::workload::{Workload, WorkloadSettings};
 
@@ -61,6 +62,14 @@ pub async fn list(app: &App, client_id: Option<&str>, page: &Page) -> Result<Lis
 pub async fn find(app: &App, name: &str) -> Result<Workload, AdminError> {
     let found = app.store.read().await?.workload(name).await?;
     found.ok_or(AdminError::NotFound)
+}
+
+/// How many connections a workload has.
+///
+/// # Errors
+/// When the database fails.
+pub async fn connections_of(app: &App, name: &str) -> Result<i64, Fault> {
+    app.store.read().await?.count_connections_of(name).await
 }
 
 /// Changes a workload; `change` makes the new settings of those in force.

@@ -24,6 +24,14 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()
 }
 
+/// HMAC-SHA-256 of `bytes` under a key of any length, for protocols that say how what is signed is put together.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), bytes).as_ref());
+    out
+}
+
 /// A key for HMAC-SHA-256.
 #[derive(Clone, Debug)]
 pub struct MacKey(hmac::Key);

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::admin::declaration::{self, Action, Change, FieldChange, Plan, PlanError, Problem, Source};
+use crate::admin::declaration::{self, Action, Change, FieldChange, Plan, PlanError, Problem, Pruning, Source};
 use crate::app::App;
 use crate::config::sources::Sources;
 use crate::model::event::Actor;
 
-use super::output::say;
+use super::output::{printable, say};
 use super::{Failure, output};
 
 /// What people see below the flags.
@@ -35,6 +35,21 @@ Example, gatehouse.yaml:
       kind: service
       client_name: Nightly report
       scope: photos:read
+    assistant:
+      kind: service
+      client_name: Assistant
+      scope: vault
+  providers:
+    google:
+      name: Google
+      preset: google
+      client_id: 1234567890-abc.apps.googleusercontent.com
+      client_secret_env: GOOGLE_SECRET
+  workloads:
+    calendar-agent:
+      client_id: assistant
+      ceilings:
+        google: https://www.googleapis.com/auth/calendar.readonly
   users:
     alice:
       email: alice@example.com
@@ -48,8 +63,8 @@ Example, gatehouse.yaml:
 
 The fields are those of the admin API. What is left out has the default, for clients that of their
 kind (web, spa, native, service or mcp). Sections that are not there are not touched. Secrets and passwords are named by
-client_secret_env, client_secret_file, password_env or password_file; a password is used only when
-the user is made. Everything is applied in one transaction: all of it or nothing.
+client_secret_env, client_secret_file, password_env or password_file (providers: private_key_env and api_key_env, too);
+a password is used only when the user is made. Everything is applied in one transaction: all of it or nothing.
 
 Exit codes: 0 done or nothing to do, 1 failed. With --detailed-exitcode: 0 nothing to do, 2 there were
 changes (or would be, with --dry-run), 1 failed.";
@@ -66,6 +81,9 @@ pub struct Args {
     /// Remove what is not named, in the sections that are there; the scopes that every server defines stay
     #[arg(long)]
     prune: bool,
+    /// With --prune: remove providers although people have connections there, with these; nothing is taken back there
+    #[arg(long, requires = "prune")]
+    with_connections: bool,
     /// Do not ask before something is removed
     #[arg(long)]
     yes: bool,
@@ -77,11 +95,21 @@ pub struct Args {
     json: bool,
 }
 
+impl Args {
+    fn pruning(&self) -> Pruning {
+        match (self.prune, self.with_connections) {
+            (false, _) => Pruning::Nothing,
+            (true, false) => Pruning::Unnamed,
+            (true, true) => Pruning::WithConnections,
+        }
+    }
+}
+
 pub async fn run(app: &App, args: Args) -> Result<ExitCode, Failure> {
     let app = app.acting_as(Actor::Command);
     let sources = sources(&args.files)?;
     let declared = declaration::read(&app, &sources, &Sources::environment()).map_err(|problems| refusal(&problems))?;
-    let plan = match declaration::plan(&app, declared, args.prune).await {
+    let plan = match declaration::plan(&app, declared, args.pruning()).await {
         Ok(plan) => plan,
         Err(PlanError::Problems(problems)) => return Err(refusal(&problems)),
         Err(PlanError::Fault(fault)) => return Err(fault.into()),
@@ -244,9 +272,4 @@ fn shown(value: &Value) -> String {
         Value::Null => "not set".to_owned(),
         value => printable(&value.to_string()),
     }
-}
-
-/// Without characters that would steer a terminal; JSON escapes only some of them.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

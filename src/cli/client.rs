@@ -119,6 +119,9 @@ pub struct Add {
     /// Allow the client credentials grant, too
     #[arg(long)]
     client_credentials: bool,
+    /// Allow the token exchange grant, too: for tokens that the vault keeps (with the scope vault)
+    #[arg(long)]
+    token_exchange: bool,
     /// Picture for the consent page
     #[arg(long, value_name = "URL")]
     logo_uri: Option<String>,
@@ -175,8 +178,11 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     if add.secret_post {
         new.auth_method = AuthMethod::ClientSecretPost;
     }
-    if add.client_credentials && !new.grant_types.contains(&GrantType::ClientCredentials) {
+    if (add.client_credentials || add.token_exchange) && !new.grant_types.contains(&GrantType::ClientCredentials) {
         new.grant_types.push(GrantType::ClientCredentials);
+    }
+    if add.token_exchange {
+        new.grant_types.push(GrantType::TokenExchange);
     }
     new.id = add.id;
     new.redirect_uris = add.redirect_uris;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::admin::vault_keys;
+use crate::admin::{providers, vault_keys};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -212,6 +212,17 @@ async fn check_installation(config: &Config, report: &mut Report) {
         Ok(None) => report.ok("vault", "the key of every connection is there"),
         Ok(Some(problem)) => report.warn("vault", problem),
         Err(fault) => report.error("vault", fault.to_string()),
+    }
+    match providers::unsound(&app).await {
+        Ok(unsound) if unsound.is_empty() => {}
+        Ok(unsound) => report.warn(
+            "providers",
+            format!(
+                "{}: the secret does not open, or nothing shows that the addresses are the operator's; see whether they are right, and enter the secret again",
+                unsound.join(", ")
+            ),
+        ),
+        Err(fault) => report.error("providers", fault.to_string()),
     }
     #[cfg(unix)]
     if let Some(file) = config.vault_keys_file().filter(|file| is_open_to_others(file)) {

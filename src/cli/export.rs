@@ -21,13 +21,13 @@ that every server defines. Secrets and passwords are never exported. Users are p
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Args {
-    /// Only these sections, separated by commas: settings, scopes, clients, users
+    /// Only these sections, separated by commas: settings, scopes, resources, clients, providers, workloads, users
     #[arg(long, value_name = "SECTIONS", value_delimiter = ',', value_parser = section)]
     only: Vec<Section>,
 }
 
 fn section(text: &str) -> Result<Section, String> {
-    Section::parse(text.trim()).ok_or_else(|| "must be settings, scopes, resources, clients or users".to_owned())
+    Section::parse(text.trim()).ok_or_else(|| format!("must be one of {}", Section::names()))
 }
 
 pub async fn run(app: &App, args: Args) -> Result<(), Failure> {

@@ -5,11 +5,13 @@
 
 #![allow(clippy::print_stdout, reason = "what a command prints is its answer")]
 
+mod access_key;
 mod admin_token;
 mod apply;
 mod audit;
 mod client;
 mod config;
+mod connection;
 mod doctor;
 mod export;
 mod healthcheck;
@@ -18,14 +20,17 @@ pub mod lines;
 mod logging;
 mod migrate;
 mod output;
+mod provider;
 mod registration_token;
 mod relay;
 mod resource;
 mod scope;
+mod secret;
 mod seed;
 mod serve;
 mod user;
 mod vault;
+mod workload;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,16 +97,28 @@ enum Command {
     /// Register, list and remove protected resources: the APIs and MCP servers that tokens are for
     #[command(subcommand)]
     Resource(resource::Command),
-    /// Make settings, scopes, resources, clients and users as a file declares them
+    /// Make settings, scopes, resources, clients, providers, workloads and users as a file declares them
     Apply(apply::Args),
-    /// Print settings, scopes, resources, clients and users as a file that "apply" takes
+    /// Print settings, scopes, resources, clients, providers, workloads and users as a file that "apply" takes
     Export(export::Args),
+    /// Add, list, look at and remove providers, at which people connect their accounts
+    #[command(subcommand)]
+    Provider(provider::Command),
+    /// Add, list and remove workloads: the agents that clients own
+    #[command(subcommand)]
+    Workload(workload::Command),
+    /// List connections and take them back: what people gave agents at providers
+    #[command(subcommand)]
+    Connection(connection::Command),
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
     /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
     #[command(subcommand)]
     Vault(vault::Command),
+    /// Make, list, disable and remove access keys, with which programs sign requests as those of AWS do
+    #[command(subcommand)]
+    AccessKey(access_key::Command),
     /// Fill the database with demo users and clients; never in production
     Seed(seed::Args),
     /// Replace the admin token
@@ -225,8 +242,12 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::RegistrationToken(command) => registration_token::run(&app, command).await.map(done),
         Command::Scope(command) => scope::run(&app, command).await.map(done),
         Command::Resource(command) => resource::run(&app, command).await.map(done),
+        Command::Provider(command) => provider::run(&app, command).await,
+        Command::Workload(command) => workload::run(&app, command).await.map(done),
+        Command::Connection(command) => connection::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
         Command::Vault(command) => vault::run(&app, command).await,
+        Command::AccessKey(command) => access_key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
         Command::AdminToken(command) => admin_token::run(&app, command).await.map(done),
         Command::Audit(command) => audit::run(&app, command).await,
@@ -246,4 +267,16 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
 
 async fn open(config: Config) -> Result<App, Failure> {
     Ok(installation::open(config, Clock::system(), Random::system()).await?)
+}
+
+/// Arguments of the form NAME=VALUE.
+fn pairs(flag: &str, given: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut pairs = BTreeMap::new();
+    for text in given {
+        let (name, value) = text.split_once('=').ok_or_else(|| format!("{flag} {text}: write NAME=VALUE"))?;
+        if pairs.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("{flag} {name} is there twice").into());
+        }
+    }
+    Ok(pairs)
 }

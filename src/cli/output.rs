@@ -57,3 +57,8 @@ pub fn json(value: &impl serde::Serialize) -> Result<(), super::Failure> {
     say!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
+
+/// Without characters that would steer a terminal; JSON escapes only some of them.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -5,6 +5,7 @@
 //! is stronger than what is stored in the database (`live`), which only some settings can be.
 //! [`Config::check`] checks what concerns several settings at once.
 
+pub mod agentcore;
 pub mod live;
 pub mod registry;
 pub mod relay;
@@ -28,6 +29,7 @@ use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
+use agentcore::AgentCore;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -150,10 +152,14 @@ pub struct Config {
     /// The operator's keys for the tokens of connections, of which the first one seals; none unless there is a file.
     pub vault_keys: Vec<KeyEncryptionKey>,
     vault_keys_file: Option<PathBuf>,
+    /// Networks that providers may be in besides the public internet.
+    pub provider_networks: Vec<IpNet>,
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     /// The callback relay.
     pub relay: Box<Relay>,
+    /// The interface of AgentCore Identity.
+    pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
     /// Addresses whose `X-Forwarded-For` is believed.
@@ -208,9 +214,11 @@ impl Default for Config {
             password_queue: 1024,
             vault_keys: Vec::new(),
             vault_keys_file: None,
+            provider_networks: Vec::new(),
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),
+            agentcore: AgentCore::default(),
             serves: Serves::default(),
             trusted_proxies: Vec::new(),
             sources: BTreeMap::new(),
@@ -335,6 +343,10 @@ impl Config {
                 &["completion_token", "completion_url"],
                 "completion_token: it is for completion_url, which is not set".to_owned(),
             );
+        }
+        if matches!(self.agentcore, AgentCore::Unsigned(_)) && !issuer.is_loopback() {
+            let text = format!("agentcore: requests without a signature and the issuer {issuer} do not go together: say on");
+            return problem(&["agentcore", "issuer"], text);
         }
         if self.enable_dev_endpoints && !issuer.is_loopback() {
             let text = format!(

@@ -6,10 +6,8 @@ use crate::protocol::issuer::Issuer;
 use crate::protocol::scope::Scope;
 use crate::store::DatabaseUrl;
 
-use super::relay::{self, CompletionUrl};
 use super::values::{
-    boolean, duration, log_level, network, number, registration_scope, seconds, secret, secret_file, show_seconds, shown_path,
-    shown_secret, vault_keys,
+    boolean, duration, log_level, network, number, registration_scope, seconds, secret, secret_file, show_seconds, shown_path, shown_secret,
 };
 use super::{AuditLog, Config, LogFormat, RegistrationPolicy};
 
@@ -19,6 +17,7 @@ const MIN_ADMIN_TOKEN: usize = 16;
 pub const MAX_TOKEN_LIFETIME: i64 = 86_400;
 
 /// One setting.
+#[derive(Clone, Copy)]
 pub struct Setting {
     /// Its name in `gatehouse.toml`; the flag is the same with dashes.
     pub key: &'static str,
@@ -82,11 +81,33 @@ macro_rules! setting {
     };
 }
 
+mod federation;
+
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
-pub const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &ALL;
+const ALL: [Setting; SERVER.len() + federation::SETTINGS.len() + AROUND.len()] = joined([SERVER, federation::SETTINGS, AROUND]);
+
+/// All of these lists, one after the other. Its length must be that of all of them.
+const fn joined<const N: usize>(lists: [&[Setting]; 3]) -> [Setting; N] {
+    let mut all = [lists[0][0]; N];
+    let (mut list, mut at, mut done) = (0, 0, 0);
+    while list < lists.len() {
+        if at == lists[list].len() {
+            (list, at) = (list + 1, 0);
+        } else {
+            all[done] = lists[list][at];
+            (at, done) = (at + 1, done + 1);
+        }
+    }
+    assert!(done == N, "every setting has its place");
+    all
+}
+
+/// Those of the server itself, its tokens and its clients.
+const SERVER: &[Setting] = &[
     setting!(
         "listen",
         "GATEHOUSE_LISTEN",
@@ -353,79 +374,10 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| config.client_document_scope = Scope::parse(text).map_err(|refusal| refusal.description.into_owned())?,
         |config| config.client_document_scope.to_string()
     ),
-    setting!(
-        "relay_url",
-        "GATEHOUSE_RELAY_URL",
-        "URL",
-        "The URL below which browsers reach /callback, when it is not the issuer",
-        |config, text| config.relay.url = Some(Issuer::parse(text)?),
-        |config| config.relay.url.as_ref().map(ToString::to_string).unwrap_or_default()
-    ),
-    setting!(
-        live "relay_origins",
-        "GATEHOUSE_RELAY_ORIGINS",
-        "ORIGINS",
-        "Web origins whose pages may use the API of the relay, separated by commas; none unless set",
-        |config, text| config.relay.origins = relay::origins(text)?,
-        |config| config.relay.origins.join(",")
-    ),
-    setting!(
-        live "relay_waiters",
-        "GATEHOUSE_RELAY_WAITERS",
-        "NUMBER",
-        "How many requests of one program may wait for redirects at once on one node",
-        |config, text| config.relay.waiters = number(text, 1, 20_000)?,
-        |config| config.relay.waiters.to_string()
-    ),
-    setting!(
-        live "relay_open_entries",
-        "GATEHOUSE_RELAY_OPEN_ENTRIES",
-        "NUMBER",
-        "The most redirects that an open relay keeps",
-        |config, text| config.relay.open_entries = number(text, 1, 10_000_000)?,
-        |config| config.relay.open_entries.to_string()
-    ),
-    setting!(
-        "completion_url",
-        "GATEHOUSE_COMPLETION_URL",
-        "URL",
-        "Where /oauth2/callback completes the flow of an agent for the person who is signed in; that path exists only then",
-        |config, text| config.relay.completion_url = Some(CompletionUrl::parse(text)?),
-        |config| config.relay.completion_url.as_ref().map(ToString::to_string).unwrap_or_default()
-    ),
-    setting!(secret "completion_token", "GATEHOUSE_COMPLETION_TOKEN", "TEXT", "The bearer token that is shown at completion_url, 16 characters or more",
-        |config, text| {
-            config.relay.completion_token = Some(secret(text, MIN_ADMIN_TOKEN)?);
-            config.relay.completion_token_file = None;
-        },
-        |config| shown_secret(config.relay.completion_token.is_some() && config.relay.completion_token_file.is_none())),
-    setting!(
-        "completion_token_file",
-        "GATEHOUSE_COMPLETION_TOKEN_FILE",
-        "FILE",
-        "Read the bearer token from this file",
-        |config, text| {
-            config.relay.completion_token = Some(secret_file(text, MIN_ADMIN_TOKEN)?);
-            config.relay.completion_token_file = Some(text.into());
-        },
-        |config| shown_path(config.relay.completion_token_file.as_ref())
-    ),
-    setting!(
-        "user_token_issuers",
-        "GATEHOUSE_USER_TOKEN_ISSUERS",
-        "ISSUERS",
-        "Issuers besides this server whose JWTs name people here: ISSUER AUDIENCE CLAIM, separated by commas; CLAIM is sub, preferred_username (the user name) or email",
-        |config, text| config.relay.user_issuers = relay::user_issuers(text)?,
-        |config| relay::show_user_issuers(&config.relay.user_issuers)
-    ),
-    setting!(
-        "vault_keys_file",
-        "GATEHOUSE_VAULT_KEYS_FILE",
-        "FILE",
-        "Keys for the tokens of connections, a line each: a name, and 32 bytes in base64; the first one seals, all open. Unless set, a key that is derived from APP_SECRET",
-        |config, text| (config.vault_keys, config.vault_keys_file) = (vault_keys(text)?, Some(text.into())),
-        |config| shown_path(config.vault_keys_file.as_ref())
-    ),
+];
+
+/// Those of passwords, TLS and proxies.
+const AROUND: &[Setting] = &[
     setting!(
         "password_memory",
         "GATEHOUSE_PASSWORD_MEMORY",

@@ -10,6 +10,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::base::clock::Seconds;
 use crate::keys::envelope::{KeyEncryptionKey, parse_keys};
+use crate::outside::address::nameable;
 use crate::protocol::claims::SERVER_SCOPES;
 use crate::protocol::scope::Scope;
 
@@ -121,4 +122,15 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .map_err(|_| format!("{text:?} is neither an address nor a network such as 10.0.0.0/8"))
+}
+
+/// Networks of a list with commas, each of which can be named for providers.
+pub fn provider_networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| nameable(network(part)?)).collect()
+}
+
+/// Networks as a list with commas.
+pub fn shown_networks(networks: &[IpNet]) -> String {
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

@@ -72,12 +72,15 @@ async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection)
         resource: Some(new.resource.clone()),
         token_expires_at: new.token_expires_at,
     };
+    // It does not always say how people call the account.
+    let is_called = !new.account_label.is_empty();
+    let account_label = if is_called { &new.account_label } else { &there.account_label }.clone();
     let is_stored = tx.store_tokens(&there.id, there.version, &stored, now).await?;
-    if !is_stored || !tx.set_account_label(&there.id, &new.account_label).await? {
+    if !is_stored || !tx.set_account_label(&there.id, &account_label).await? {
         return Ok(None);
     }
     Ok(Some(Connection {
-        account_label: new.account_label.clone(),
+        account_label,
         scope: stored.scope,
         resource: new.resource.clone(),
         tokens: stored.tokens,

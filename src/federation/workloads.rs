@@ -27,7 +27,7 @@ use super::program::Program;
 use super::providers::check_id;
 use super::user_tokens::{self, Named};
 
-pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, problems};
+pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, normalized, problems};
 
 /// How long a workload access token lives, in seconds.
 pub const LIFETIME: Seconds = 900;

@@ -183,7 +183,7 @@ pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete_in(app: &App, tx: &mut Tx, user: &User) -> Result<(), AccountError> {
-    if !tx.claim_user(user).await? || !tx.delete_user(&user.id).await? {
+    if !tx.claim_user(user).await? || !tx.delete_user(&user.id, app.now()).await? {
         return Err(AccountError::Changed);
     }
     tx.record(

@@ -1,5 +1,6 @@
-//! Cryptography that rests on secrets: what is derived from `APP_SECRET`, signing keys, passwords.
+//! Cryptography that rests on secrets: what is derived from `APP_SECRET`, signing keys, keys of the operator's, passwords.
 
+pub mod assertion;
 pub mod envelope;
 pub mod passwords;
 pub mod ring;

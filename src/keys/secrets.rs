@@ -55,6 +55,8 @@ pub struct Secrets {
     pub connection_flow: Sealer,
     /// Seals workload access tokens.
     pub workload_token: Sealer,
+    /// Seals the secrets of access keys.
+    pub access_key: Sealer,
     /// Wraps the data keys of connections, unless the operator has keys for that.
     pub vault: KeyEncryptionKey,
     /// Seals what proves to providers that we are their client.
@@ -102,6 +104,7 @@ impl Secrets {
             user_token: Sealer::new(&key("user token v1")?)?,
             connection_flow: Sealer::new(&key("connection flow v1")?)?,
             workload_token: Sealer::new(&key("workload token v1")?)?,
+            access_key: Sealer::new(&key("access key v1")?)?,
             vault: KeyEncryptionKey::new("derived", &Zeroizing::new(key("vault v1")?))?,
             provider_secret: Sealer::new(&key("provider secret v1")?)?,
             playground: Sealer::new(&key("playground v1")?)?,

@@ -148,11 +148,16 @@ kinds! {
     ConnectionRefreshed = "connection.refreshed": "Access at a provider refreshed",
     ConnectionBroken = "connection.broken": "Access at a provider has ended there",
     ConnectionRemoved = "connection.removed": "Access at a provider taken back",
+    ConnectionRevoked = "connection.revoked_upstream": "Access that was taken back here ended at the provider",
     WorkloadCreated = "workload.created": "Agent added",
     WorkloadChanged = "workload.changed": "Agent changed",
     WorkloadDeleted = "workload.deleted": "Agent deleted",
     WorkloadUserNamed = "workload.user_named": "Agent named a person by their id",
     WorkloadTokenRefused = "workload.token_refused": "Agent got no token for a person",
+    AccessKeyCreated = "access_key.created": "Access key made",
+    AccessKeyChanged = "access_key.changed": "Access key changed",
+    AccessKeyDeleted = "access_key.deleted": "Access key deleted",
+    AccessKeyRefused = "access_key.refused": "Signed request refused",
     VaultRewrapped = "vault.rewrapped": "Connections encrypted with another key",
 }
 

@@ -3,6 +3,7 @@
 //! A record here is what a row says, in types that cannot hold nonsense. Methods answer questions
 //! about one record; nothing here reads or writes anything.
 
+pub mod access_key;
 pub mod callback;
 pub mod chain;
 pub mod client;
@@ -19,6 +20,7 @@ pub mod scope;
 pub mod session;
 pub mod signing_key;
 pub mod statistic;
+pub mod upstream_revocation;
 pub mod user;
 pub mod user_binding;
 pub mod workload;

@@ -75,6 +75,11 @@ pub struct ProviderSettings {
     pub is_disabled: bool,
 }
 
+/// What a sealed secret begins with: its addresses are a part of what it is sealed for.
+pub const SEALED: &str = "1.";
+/// What stands in its place where there is none, sealed for the same.
+pub const WITHOUT_SECRET: &str = "0.";
+
 /// A provider that this server knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
@@ -82,7 +87,8 @@ pub struct Provider {
     pub id: String,
     /// What the operator decides; its fields can be read from the provider itself
     pub settings: ProviderSettings,
-    /// The secret of our client, its private key as a JWK, or an API key; sealed
+    /// The secret of our client, its private key as a JWK, or an API key; sealed, after [`SEALED`]. After
+    /// [`WITHOUT_SECRET`] it shows that there is none
     pub sealed_secret: Option<String>,
     /// Grows with every change
     pub version: i64,
@@ -90,6 +96,16 @@ pub struct Provider {
     pub created_at: Timestamp,
     /// When it was last changed
     pub updated_at: Timestamp,
+}
+
+impl Provider {
+    /// Whether there is a secret, as far as that can be seen without opening it.
+    #[must_use]
+    pub fn has_secret(&self) -> bool {
+        self.sealed_secret
+            .as_deref()
+            .is_some_and(|sealed| !sealed.starts_with(WITHOUT_SECRET))
+    }
 }
 
 impl Deref for Provider {

@@ -18,6 +18,8 @@ pub enum Statistic {
     RefreshTokens,
     /// Token answers to client credentials
     ClientTokens,
+    /// Token answers to a token exchange
+    ExchangedTokens,
     /// Grants that are alive; a sample
     ActiveGrants,
     /// Sessions that are alive; a sample
@@ -26,12 +28,13 @@ pub enum Statistic {
 
 impl Statistic {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SignIns,
         Self::FailedSignIns,
         Self::CodeTokens,
         Self::RefreshTokens,
         Self::ClientTokens,
+        Self::ExchangedTokens,
         Self::ActiveGrants,
         Self::Sessions,
     ];
@@ -45,6 +48,7 @@ impl Statistic {
             Self::CodeTokens => "tokens_authorization_code",
             Self::RefreshTokens => "tokens_refresh_token",
             Self::ClientTokens => "tokens_client_credentials",
+            Self::ExchangedTokens => "tokens_token_exchange",
             Self::ActiveGrants => "active_grants",
             Self::Sessions => "sessions",
         }
@@ -59,6 +63,7 @@ impl Statistic {
             Self::CodeTokens => "Authorization code",
             Self::RefreshTokens => "Refresh token",
             Self::ClientTokens => "Client credentials",
+            Self::ExchangedTokens => "Token exchange",
             Self::ActiveGrants => "Active grants",
             Self::Sessions => "Sessions",
         }

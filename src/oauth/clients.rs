@@ -326,7 +326,7 @@ pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete_in(app: &App, tx: &mut Tx, client: &Client) -> Result<(), ClientError> {
-    if !tx.update_client(client).await? || !tx.delete_client(&client.id).await? {
+    if !tx.update_client(client).await? || !tx.delete_client(&client.id, app.now()).await? {
         return Err(ClientError::Changed);
     }
     tx.record(
@@ -461,6 +461,11 @@ pub fn problems(settings: &ClientSettings) -> Vec<Invalid> {
         !has(GrantType::ClientCredentials) || !settings.is_public(),
         "grant_types",
         "the client credentials grant needs a client that can prove who it is",
+    );
+    check(
+        !has(GrantType::TokenExchange) || has(GrantType::ClientCredentials),
+        "grant_types",
+        "the token exchange grant needs the client credentials grant",
     );
     check(
         settings

@@ -5,23 +5,44 @@ use crate::base::fault::Fault;
 use crate::model::statistic::Statistic;
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{ErrorCode, Refusal};
+use crate::protocol::token_exchange::TokenExchange;
 use crate::protocol::token_request::{GrantRequest, GrantType, TokenRequest};
 
-use super::client_authentication::authenticate;
+use super::client_authentication::{AuthenticatedClient, authenticate};
 use super::grants::{authorization_code, client_credentials, refresh_token};
 use super::issue::TokenResponse;
+
+/// What is decided about a token request that is not refused.
+pub enum Decision {
+    /// Tokens of this server
+    Issued(Box<TokenResponse>),
+    /// The client may exchange a token: what it gets is the vault's to say
+    Exchange(Box<AuthenticatedClient>, TokenExchange),
+}
+
+impl Decision {
+    /// The tokens, if there are any.
+    #[must_use]
+    pub fn issued(self) -> Option<TokenResponse> {
+        match self {
+            Self::Issued(tokens) => Some(*tokens),
+            Self::Exchange(..) => None,
+        }
+    }
+}
 
 /// Answers a token request.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
+pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<Decision, Refusal>, Fault> {
     let outcome = decide(app, credentials, request).await?;
     if outcome.is_ok() {
         app.counters.count(match request.grant.grant_type() {
             GrantType::AuthorizationCode => Statistic::CodeTokens,
             GrantType::RefreshToken => Statistic::RefreshTokens,
             GrantType::ClientCredentials => Statistic::ClientTokens,
+            GrantType::TokenExchange => Statistic::ExchangedTokens,
         });
     }
     if let Err(refusal) = &outcome {
@@ -38,7 +59,7 @@ pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRe
     Ok(outcome)
 }
 
-async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<TokenResponse, Refusal>, Fault> {
+async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<Decision, Refusal>, Fault> {
     let client = match authenticate(app, credentials).await? {
         Ok(client) => client,
         Err(refusal) => return Ok(Err(refusal)),
@@ -50,15 +71,17 @@ async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenReque
         )));
     }
     let resource = &request.resource;
-    match &request.grant {
+    let issued = match &request.grant {
         GrantRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
-        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref(), resource).await,
+        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref(), resource).await?,
         GrantRequest::RefreshToken { refresh_token, scope } => {
-            refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await
+            refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await?
         }
-        GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref(), resource).await,
-    }
+        GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref(), resource).await?,
+        GrantRequest::TokenExchange(exchange) => return Ok(Ok(Decision::Exchange(Box::new(client), exchange.clone()))),
+    };
+    Ok(issued.map(|tokens| Decision::Issued(Box::new(tokens))))
 }

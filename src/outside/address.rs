@@ -1,6 +1,9 @@
-//! Which addresses are on the public internet (RFC 6890 and the IANA special-purpose address registries).
+//! Which addresses are on the public internet (RFC 6890 and the IANA special-purpose address registries), and which of the
+//! others an operator may name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Networks of IPv4 that are not the public internet: first address, bits, and what they are.
 const SPECIAL_V4: [(Ipv4Addr, u32, &str); 17] = [
@@ -56,5 +59,68 @@ pub fn special_use(address: IpAddr) -> Option<&'static str> {
                 .find(|(network, bits, _)| is_in(*network, *bits))
                 .map(|(_, _, name)| *name)
         }
+    }
+}
+
+/// Networks that people have of their own (RFC 1918, RFC 6598), of IPv4. Whole parts of these can be named.
+const OWN_V4: [Ipv4Net; 4] = [
+    Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8),
+    Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12),
+    Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16),
+    Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10),
+];
+/// And of IPv6 (RFC 4193).
+const OWN_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
+
+/// Inside of these, where clouds tell whoever asks about the machine and its credentials.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// Whether these networks, which an operator has named, have an address that is not on the public internet. This machine,
+/// link-local addresses and what else is peculiar only if it is named alone.
+#[must_use]
+pub fn is_named(address: IpAddr, networks: &[IpNet]) -> bool {
+    networks.iter().any(|network| {
+        let is_alone = network.prefix_len() == network.max_prefix_len();
+        network.contains(&address) && if is_alone { can_be_named(address) } else { is_own(address) }
+    })
+}
+
+/// A network that can be named: a part of those that people have of their own, or a single address.
+///
+/// # Errors
+/// A sentence that says what can be.
+pub fn nameable(network: IpNet) -> Result<IpNet, String> {
+    let network = network.trunc();
+    let is_inside = match network {
+        IpNet::V4(network) => OWN_V4.iter().any(|own| own.contains(&network)),
+        IpNet::V6(network) => OWN_V6.contains(&network),
+    };
+    let is_alone = network.prefix_len() == network.max_prefix_len();
+    if is_inside || is_alone && can_be_named(network.addr()) {
+        return Ok(network);
+    }
+    Err(format!(
+        "{network} must be inside of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 or fc00::/7, or be a single address that is not public"
+    ))
+}
+
+fn is_own(address: IpAddr) -> bool {
+    let is_inside = match address {
+        IpAddr::V4(address) => OWN_V4.iter().any(|own| own.contains(&address)),
+        IpAddr::V6(address) => OWN_V6.contains(&address),
+    };
+    is_inside && !METADATA.contains(&address)
+}
+
+/// Whether a single address can be named: not what nobody has, what is for many, what is public anyway, and of IPv6 nothing
+/// that leads back into IPv4.
+fn can_be_named(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => special_use(address).is_some() && (1..224).contains(&v4.octets()[0]),
+        IpAddr::V6(v6) => v6.is_loopback() || OWN_V6.contains(&v6),
     }
 }

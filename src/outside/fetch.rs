@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use hyper::{Request, Response};
+use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
@@ -17,7 +18,7 @@ use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::protocol::issuer::{Issuer, is_loopback};
 
-use super::address::special_use;
+use super::address::{is_named, special_use};
 use super::resolver::Resolver;
 use super::wire;
 
@@ -116,6 +117,8 @@ pub struct Fetch(Arc<Inner>);
 
 struct Inner {
     rules: Rules,
+    /// Networks of the operator's that may be asked besides the public internet
+    networks: Arc<[IpNet]>,
     resolver: Resolver,
     tls: TlsConnector,
     turns: Arc<Semaphore>,
@@ -131,6 +134,7 @@ impl Fetch {
     pub fn new(rules: Rules, resolver: Resolver) -> Result<Self, Fault> {
         Ok(Self(Arc::new(Inner {
             rules,
+            networks: Arc::default(),
             resolver,
             tls: wire::tls().map_err(Fault::internal)?,
             turns: Arc::new(Semaphore::new(rules.at_once)),
@@ -143,6 +147,20 @@ impl Fetch {
     pub fn patient(&self, patience: Duration) -> Self {
         Self(Arc::new(Inner {
             rules: Rules { patience, ..self.0.rules },
+            networks: Arc::clone(&self.0.networks),
+            resolver: self.0.resolver.clone(),
+            tls: self.0.tls.clone(),
+            turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
+            flights: Mutex::default(),
+        }))
+    }
+
+    /// As [`Self::apart`], but these networks of the operator's may be asked, too, as [`is_named`] says.
+    #[must_use]
+    pub fn reaching(&self, networks: &[IpNet]) -> Self {
+        Self(Arc::new(Inner {
+            rules: self.0.rules,
+            networks: networks.into(),
             resolver: self.0.resolver.clone(),
             tls: self.0.tls.clone(),
             turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
@@ -284,6 +302,7 @@ impl Inner {
         match special_use(address) {
             None => Ok(()),
             Some(_) if self.rules.is_loopback_allowed && address.is_loopback() => Ok(()),
+            Some(_) if is_named(address, &self.networks) => Ok(()),
             Some(kind) => Err(FetchError::Special(address, kind)),
         }
     }

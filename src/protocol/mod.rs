@@ -22,6 +22,8 @@ pub mod registration;
 pub mod resource;
 pub mod scope;
 pub mod server_metadata;
+pub mod sigv4;
+pub mod token_exchange;
 pub mod token_request;
 pub mod tokens;
 pub mod user_token;

@@ -1,4 +1,4 @@
-//! The token request (RFC 6749 §4.1.3, §4.4.2, §6).
+//! The token request (RFC 6749 §4.1.3, §4.4.2, §6; RFC 8693 §2.1).
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::error::{ErrorCode, Refusal};
 use super::parameters::Parameters;
 use super::scope::Scope;
+use super::token_exchange::TokenExchange;
 
 /// A grant type by its registered name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -19,11 +20,19 @@ pub enum GrantType {
     RefreshToken,
     /// RFC 6749 §4.4
     ClientCredentials,
+    /// RFC 8693
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 impl GrantType {
     /// Every grant type this server speaks.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 4] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+        Self::TokenExchange,
+    ];
 
     /// The registered name.
     #[must_use]
@@ -32,6 +41,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
@@ -81,6 +91,8 @@ pub enum GrantRequest {
         /// `scope`
         scope: Option<Scope>,
     },
+    /// RFC 8693 §2.1
+    TokenExchange(TokenExchange),
 }
 
 impl GrantRequest {
@@ -91,6 +103,7 @@ impl GrantRequest {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
         }
     }
 }
@@ -117,6 +130,7 @@ impl TokenRequest {
                 scope: scope()?,
             },
             GrantType::ClientCredentials => GrantRequest::ClientCredentials { scope: scope()? },
+            GrantType::TokenExchange => GrantRequest::TokenExchange(TokenExchange::parse(body)?),
         };
         Ok(Self {
             grant,

@@ -279,11 +279,11 @@ impl Tx {
         Ok(held.text(id).execute().await? == 1)
     }
 
-    /// Removes a client with its grants, consents and workloads; false when there is none.
+    /// Removes a client with its grants, consents, workloads and access keys; false when there is none.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_client(&mut self, id: &str) -> Result<bool, Fault> {
+    pub async fn delete_client(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
         self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
             .text(id)
             .execute()
@@ -294,7 +294,8 @@ impl Tx {
             .await?;
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;
         // Whoever adds one holds the client's row until it is written.
-        self.delete_workloads_of(id).await?;
+        self.delete_workloads_of(id, now).await?;
+        self.delete_access_keys_of(id).await?;
         Ok(deleted == 1)
     }
 }

@@ -216,6 +216,26 @@ impl Connection {
         .await
     }
 
+    /// How many connections an agent has, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_of(&mut self, workload: &str) -> Result<i64, Fault> {
+        let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE workload = $1"));
+        let count = found.text(workload).optional(|row| row.integer(0)).await?;
+        Ok(count.unwrap_or_default())
+    }
+
+    /// The providers at which people have connections, by id, and how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_connections_by_provider(&mut self) -> Result<Vec<(String, i64)>, Fault> {
+        self.query(sql!("SELECT provider_id, COUNT(*) FROM connections GROUP BY provider_id"))
+            .all(|row| Ok((row.text(0)?, row.integer(1)?)))
+            .await
+    }
+
     /// The key-encryption keys that connections are wrapped by, by id, and how many each of them wraps.
     ///
     /// # Errors
@@ -401,14 +421,5 @@ impl Tx {
             .execute()
             .await?;
         Ok(rewrapped == 1)
-    }
-
-    /// Removes a connection; false when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn delete_connection(&mut self, id: &str) -> Result<bool, Fault> {
-        let deleted = self.query(sql!("DELETE FROM connections WHERE id = $1"));
-        Ok(deleted.text(id).execute().await? == 1)
     }
 }

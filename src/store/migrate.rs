@@ -25,7 +25,7 @@ enum Text {
 }
 
 /// Version, what it is about, and its text. Files are never changed once released.
-const MIGRATIONS: [(i64, &str, Text); 9] = [
+const MIGRATIONS: [(i64, &str, Text); 11] = [
     (1, "foundation", Text::Same(include_str!("../../migrations/0001_foundation.sql"))),
     (2, "audit", Text::Same(include_str!("../../migrations/0002_audit.sql"))),
     (
@@ -50,6 +50,8 @@ const MIGRATIONS: [(i64, &str, Text); 9] = [
     (7, "relay", Text::Same(include_str!("../../migrations/0007_relay.sql"))),
     (8, "vault", Text::Same(include_str!("../../migrations/0008_vault.sql"))),
     (9, "vault steps", Text::Same(include_str!("../../migrations/0009_vault_steps.sql"))),
+    (10, "access keys", Text::Same(include_str!("../../migrations/0010_access_keys.sql"))),
+    (11, "revocations", Text::Same(include_str!("../../migrations/0011_revocations.sql"))),
 ];
 
 impl Text {

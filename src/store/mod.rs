@@ -5,6 +5,7 @@
 //! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
 //! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
+mod access_keys;
 mod audit;
 mod callbacks;
 mod client_assertions;
@@ -35,6 +36,7 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod upstream_revocations;
 mod user_bindings;
 mod users;
 mod vault;

@@ -1,10 +1,12 @@
 //! Providers.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::provider::Provider;
 
 use super::row::{Row, json};
 use super::sql::{insert_if_absent, sql};
+use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -124,12 +126,12 @@ impl Tx {
         Ok(deleted.text(id).execute().await? == 1)
     }
 
-    /// Removes what people have connected at a provider; how many connections there were.
+    /// Removes what people have connected at a provider, which is to be taken back there from then on; how many connections
+    /// there were.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_connections_at(&mut self, provider_id: &str) -> Result<u64, Fault> {
-        let deleted = self.query(sql!("DELETE FROM connections WHERE provider_id = $1"));
-        deleted.text(provider_id).execute().await
+    pub async fn delete_connections_at(&mut self, provider_id: &str, now: Timestamp) -> Result<u64, Fault> {
+        self.remove_connections(RemovedWith::Provider(provider_id), now).await
     }
 }

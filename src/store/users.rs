@@ -10,6 +10,7 @@ use crate::protocol::scope::Scope;
 use super::connection::Statement;
 use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
+use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx, WHOLE_PAGE};
 
 /// Which users a list is about.
@@ -379,11 +380,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes a user with their sessions, grants, consents and connections; false when there is none.
+    /// Removes a user with their sessions, grants, consents and connections; what these have at providers is to be taken back
+    /// there. False when there is no such user.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_user(&mut self, user_id: &str) -> Result<bool, Fault> {
+    pub async fn delete_user(&mut self, user_id: &str, now: Timestamp) -> Result<bool, Fault> {
         for statement in [
             sql!("DELETE FROM sessions WHERE user_id = $1"),
             sql!("DELETE FROM grants WHERE user_id = $1"),
@@ -393,8 +395,7 @@ impl Tx {
         }
         let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
         // Whoever adds one holds the user's row until it is written.
-        let connections = self.query(sql!("DELETE FROM connections WHERE user_id = $1"));
-        connections.text(user_id).execute().await?;
+        self.remove_connections(RemovedWith::User(user_id), now).await?;
         Ok(deleted == 1)
     }
 }

@@ -1,5 +1,6 @@
 //! Workloads: the agents that clients own.
 
+use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::may_use;
 use crate::model::workload::Workload;
@@ -8,6 +9,7 @@ use crate::protocol::token_request::GrantType;
 
 use super::row::{Row, json};
 use super::sql::{insert_if_absent, sql};
+use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -101,6 +103,15 @@ impl Connection {
         statement.text(after).bind(i64::from(limit)).all(|row| workload(&row)).await
     }
 
+    /// Every workload, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn every_workload(&mut self) -> Result<Vec<Workload>, Fault> {
+        let found = self.query(sql!("SELECT ", columns!(), " FROM workloads ORDER BY name"));
+        found.all(|row| workload(&row)).await
+    }
+
     /// Asks everything that can end a workload access token before its time, in one round trip. `None` when the workload
     /// or its client is gone.
     ///
@@ -178,12 +189,12 @@ impl Tx {
         Ok(held == 1)
     }
 
-    /// Removes a workload with its connections, if it is still of this version; how many connections there were. `None`
-    /// when somebody changed or removed it meanwhile.
+    /// Removes a workload with its connections, if it is still of this version; how many connections there were. What they
+    /// have at providers is to be taken back there. `None` when somebody changed or removed it meanwhile.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_workload(&mut self, workload: &Workload) -> Result<Option<u64>, Fault> {
+    pub async fn delete_workload(&mut self, workload: &Workload, now: Timestamp) -> Result<Option<u64>, Fault> {
         // The workload first: whoever adds a connection holds its row until that is written, and then the second
         // statement sees it.
         let deleted = self
@@ -196,15 +207,15 @@ impl Tx {
         if deleted == 0 {
             return Ok(None);
         }
-        let connections = self.query(sql!("DELETE FROM connections WHERE workload = $1"));
-        connections.text(&workload.name).execute().await.map(Some)
+        let connections = self.remove_connections(RemovedWith::Workload(&workload.name), now).await;
+        connections.map(Some)
     }
 
     /// Removes the workloads of a client with their connections.
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn delete_workloads_of(&mut self, client_id: &str) -> Result<(), Fault> {
+    pub(super) async fn delete_workloads_of(&mut self, client_id: &str, now: Timestamp) -> Result<(), Fault> {
         let names = self.query(sql!("SELECT name FROM workloads WHERE client_id = $1"));
         let names = names.text(client_id).all(|row| row.text(0)).await?;
         if names.is_empty() {
@@ -213,8 +224,7 @@ impl Tx {
         let workloads = self.query(sql!("DELETE FROM workloads WHERE client_id = $1"));
         workloads.text(client_id).execute().await?;
         for name in names {
-            let connections = self.query(sql!("DELETE FROM connections WHERE workload = $1"));
-            connections.text(&name).execute().await?;
+            self.remove_connections(RemovedWith::Workload(&name), now).await?;
         }
         Ok(())
     }

@@ -23,6 +23,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::app::App;
 use crate::config::TlsFiles;
+use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 
 use super::dispatch::{dispatch, not_found};
@@ -44,7 +45,8 @@ pub fn mount(app: &App, services: &mut ServiceConfig) {
         let is_there = match (app.config.serves, route.feature) {
             (_, Feature::Relay) | (Serves::Everything, Feature::Core) => true,
             (Serves::Everything, Feature::Dev) => app.config.enable_dev_endpoints,
-            (Serves::Relay { .. }, Feature::Core | Feature::Dev) => false,
+            (Serves::Everything, Feature::AgentCore) => app.config.agentcore != AgentCore::Off,
+            (Serves::Relay { .. }, Feature::Core | Feature::Dev | Feature::AgentCore) => false,
         };
         if !is_there {
             continue;

@@ -16,6 +16,7 @@
 
 mod account;
 mod admin_pages;
+mod agentcore;
 mod api;
 mod architecture;
 mod audit;

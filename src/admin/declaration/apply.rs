@@ -9,6 +9,7 @@ use crate::admin::AdminError;
 use crate::admin::settings::{self, SettingError};
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::federation::{providers, workloads};
 use crate::identity::account;
 use crate::oauth::clients::{self, NewClient};
 use crate::oauth::{resources, scopes};
@@ -137,6 +138,21 @@ async fn carry_out(app: &App, tx: &mut Tx, step: Step, applied: &mut Applied) ->
             }
         }
         Step::DeleteClient(client) => clients::delete_in(app, tx, &client).await?,
+        Step::RegisterProvider { id, settings, secret } => drop(providers::register_in(app, tx, &id, settings, secret).await?),
+        Step::ChangeProvider {
+            provider,
+            settings,
+            secret,
+        } => {
+            drop(providers::change_in(app, tx, *provider, settings, secret).await?);
+        }
+        Step::DeleteProvider {
+            provider,
+            with_connections,
+        } => providers::delete_in(app, tx, &provider, with_connections).await?,
+        Step::CreateWorkload(new) => drop(workloads::create_in(app, tx, new).await?),
+        Step::ChangeWorkload(workload, settings) => drop(workloads::change_in(app, tx, workload, settings).await?),
+        Step::DeleteWorkload(workload) => workloads::delete_in(app, tx, &workload).await?,
         Step::ReleaseEmail(id) => tx.release_email(&id).await?,
         Step::CreateUser { settings, .. } => drop(account::create_in(app, tx, settings, None).await?),
         Step::ChangeUser(user, settings) => drop(account::change_in(app, tx, user, settings).await?),

@@ -10,11 +10,14 @@ use serde_saphyr::ser_options;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::config::registry::Setting;
+use crate::federation::{providers, workloads};
 use crate::identity::account;
 use crate::model::client::{ClientKind, ClientOrigin, ClientSettings};
+use crate::model::provider::ProviderSettings;
 use crate::model::resource::ResourceSettings;
 use crate::model::scope::ScopeSettings;
 use crate::model::user::UserSettings;
+use crate::model::workload::{Workload, WorkloadSettings};
 use crate::oauth::clients;
 
 use super::Section;
@@ -63,6 +66,19 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
                     .map(|client| (client.id, Field::Fields(client_fields(client.settings))))
                     .collect()
             }
+            Section::Providers => {
+                let fields = |settings| Fields::that_differ(&ProviderSettings::default(), &providers::normalized(settings, None));
+                let providers = connection.providers().await?.into_iter();
+                providers
+                    .map(|provider| (provider.id, Field::Fields(fields(provider.settings))))
+                    .collect()
+            }
+            Section::Workloads => {
+                let workloads = connection.every_workload().await?.into_iter();
+                workloads
+                    .map(|workload| (workload.name.clone(), Field::Fields(workload_fields(workload))))
+                    .collect()
+            }
             Section::Users => {
                 let users = connection.every_user().await?.into_iter();
                 users
@@ -99,6 +115,15 @@ fn client_fields(settings: ClientSettings) -> Fields {
     let all = ClientKind::ALL.into_iter().map(of_kind);
     // The first of several that are as good, so that it is always the same one.
     all.min_by_key(Fields::lines).unwrap_or_default()
+}
+
+fn workload_fields(workload: Workload) -> Fields {
+    let settings = workloads::normalized(workload.settings);
+    let mut fields = Fields::that_differ(&WorkloadSettings::default(), &settings);
+    fields
+        .0
+        .insert(0, ("client_id".to_owned(), Field::Value(workload.client_id.into())));
+    fields
 }
 
 fn user_fields(settings: UserSettings) -> Fields {

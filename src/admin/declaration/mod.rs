@@ -1,4 +1,4 @@
-//! Declarations: settings, scopes, resources, clients and users as a text that people keep in git.
+//! Declarations: settings, scopes, resources, clients, providers, workloads and users as a text that people keep in git.
 //!
 //! ```text
 //! text ──read──▶ Declaration ──plan──▶ Plan ──apply──▶ database ──export──▶ text
@@ -20,15 +20,19 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::federation::providers::Credential;
 use crate::model::client::ClientSettings;
+use crate::model::provider::ProviderSettings;
 use crate::model::resource::ResourceSettings;
 use crate::model::scope::ScopeSettings;
 use crate::model::user::UserSettings;
+use crate::model::workload::WorkloadSettings;
 
 pub use apply::{Applied, ApplyError, apply};
 pub use export::export;
-pub use plan::{Action, Change, FieldChange, Plan, PlanError, plan};
+pub use plan::{Action, Change, FieldChange, Plan, PlanError, Pruning, plan};
 pub use read::read;
+pub use secret::Origin;
 
 /// A group of things of the same kind; in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +45,25 @@ pub enum Section {
     Resources,
     /// Clients
     Clients,
+    /// Providers, at which people connect their accounts
+    Providers,
+    /// Workloads: the agents of clients
+    Workloads,
     /// Users
     Users,
 }
 
 impl Section {
     /// Every section.
-    pub const ALL: [Self; 5] = [Self::Settings, Self::Scopes, Self::Resources, Self::Clients, Self::Users];
+    pub const ALL: [Self; 7] = [
+        Self::Settings,
+        Self::Scopes,
+        Self::Resources,
+        Self::Clients,
+        Self::Providers,
+        Self::Workloads,
+        Self::Users,
+    ];
 
     /// The name in the text.
     #[must_use]
@@ -57,6 +73,8 @@ impl Section {
             Self::Scopes => "scopes",
             Self::Resources => "resources",
             Self::Clients => "clients",
+            Self::Providers => "providers",
+            Self::Workloads => "workloads",
             Self::Users => "users",
         }
     }
@@ -65,6 +83,13 @@ impl Section {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|section| section.as_str() == name)
+    }
+
+    /// Every name, as a sentence goes on with them.
+    #[must_use]
+    pub fn names() -> String {
+        let [first @ .., last] = Self::ALL.map(Self::as_str);
+        format!("{} and {last}", first.join(", "))
     }
 }
 
@@ -121,10 +146,11 @@ impl std::fmt::Display for Place {
         if self.line > 0 {
             write!(f, ":{}", self.line)?;
         }
-        if !self.path.is_empty() {
-            write!(f, ": {}", self.path)?;
+        match (self.source.is_empty(), self.path.is_empty()) {
+            (_, true) => Ok(()),
+            (true, false) => f.write_str(&self.path),
+            (false, false) => write!(f, ": {}", self.path),
         }
-        Ok(())
     }
 }
 
@@ -161,6 +187,33 @@ pub struct DeclaredClient {
     pub secret: Option<Secret>,
 }
 
+/// A provider that is declared.
+#[derive(Clone, Debug)]
+pub struct DeclaredProvider {
+    /// Everything but the secret, in the form in which it is kept
+    pub settings: ProviderSettings,
+    /// The secret, when it was said where it is
+    pub secret: Option<DeclaredCredential>,
+}
+
+/// A secret of a provider with where it came from.
+#[derive(Clone, Debug)]
+pub struct DeclaredCredential {
+    /// The secret
+    pub credential: Credential,
+    /// `environment variable NAME`, or the file
+    pub origin: String,
+}
+
+/// A workload that is declared.
+#[derive(Clone, Debug)]
+pub struct DeclaredWorkload {
+    /// The client that owns it
+    pub client_id: Declared<String>,
+    /// Everything else, in the form in which it is kept
+    pub settings: WorkloadSettings,
+}
+
 /// A user who is declared.
 #[derive(Clone, Debug)]
 pub struct DeclaredUser {
@@ -190,6 +243,10 @@ pub struct Declaration {
     pub resources: Option<BTreeMap<String, Declared<ResourceSettings>>>,
     /// By id
     pub clients: Option<BTreeMap<String, Declared<DeclaredClient>>>,
+    /// By id
+    pub providers: Option<BTreeMap<String, Declared<DeclaredProvider>>>,
+    /// By name
+    pub workloads: Option<BTreeMap<String, Declared<DeclaredWorkload>>>,
     /// By user name
     pub users: Option<BTreeMap<String, Declared<DeclaredUser>>>,
 }

@@ -1,6 +1,8 @@
 //! What has to be done so that the database is as declared. Nothing is changed here.
 
+mod providers;
 mod users;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -13,14 +15,19 @@ use crate::app::App;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::config::registry::Setting;
+use crate::federation::providers::{Credential, SecretChange};
+use crate::federation::workloads::NewWorkload;
 use crate::model::client::{Client, ClientOrigin, ClientSettings};
+use crate::model::provider::{Provider, ProviderSettings};
 use crate::model::resource::{Resource, ResourceCatalog, ResourceSettings};
 use crate::model::scope::{ScopeCatalog, ScopeDefinition, ScopeSettings};
 use crate::model::user::{User, UserSettings};
+use crate::model::workload::{Workload, WorkloadSettings};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::store::Connection;
 
 use super::{Declaration, Declared, DeclaredClient, Place, Problem, Secret, Section};
+use workloads::Agents;
 
 /// Why there is no plan.
 #[derive(Debug)]
@@ -126,6 +133,23 @@ pub(super) enum Step {
         secret: NewSecret,
     },
     DeleteClient(Client),
+    RegisterProvider {
+        id: String,
+        settings: ProviderSettings,
+        secret: Option<Credential>,
+    },
+    ChangeProvider {
+        provider: Box<Provider>,
+        settings: ProviderSettings,
+        secret: SecretChange,
+    },
+    DeleteProvider {
+        provider: Box<Provider>,
+        with_connections: bool,
+    },
+    CreateWorkload(NewWorkload),
+    ChangeWorkload(Workload, WorkloadSettings),
+    DeleteWorkload(Workload),
     /// Another account gets the address
     ReleaseEmail(String),
     CreateUser {
@@ -164,20 +188,34 @@ impl Plan {
     }
 }
 
-/// Compares what is declared with what is there. With `is_pruning`, what is not named in a section that is
-/// there will be removed, but for the scopes that every server defines.
+/// What becomes of what is not named in a section that is there; the scopes that every server defines stay in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pruning {
+    /// It stays
+    #[default]
+    Nothing,
+    /// It is removed; a provider at which people have connections is a problem
+    Unnamed,
+    /// It is removed, a provider with the connections there
+    WithConnections,
+}
+
+/// Compares what is declared with what is there.
 ///
 /// # Errors
 /// See [`PlanError`].
-pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Result<Plan, PlanError> {
+pub async fn plan(app: &App, declaration: Declaration, pruning: Pruning) -> Result<Plan, PlanError> {
     let mut planner = Planner {
         app,
-        is_pruning,
+        is_pruning: pruning != Pruning::Nothing,
+        with_connections: pruning == Pruning::WithConnections,
+        agents: Agents::default(),
         plan: Plan::default(),
         deletions: Vec::new(),
         problems: Vec::new(),
     };
     let mut connection = app.store.read().await?;
+    planner.agents(&mut connection, &declaration).await?;
     if let Some(declared) = declaration.settings {
         planner.settings(&mut connection, declared).await?;
     }
@@ -190,6 +228,12 @@ pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Resu
     if let Some(declared) = declaration.clients {
         planner.clients(connection.every_client().await?, declared);
     }
+    if let Some(declared) = declaration.providers {
+        planner.providers(&mut connection, declared).await?;
+    }
+    if let Some(declared) = declaration.workloads {
+        planner.workloads(&mut connection, declared).await?;
+    }
     if let Some(declared) = declaration.users {
         planner.users(connection.every_user().await?, declared);
     }
@@ -199,7 +243,7 @@ pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Resu
         problems,
         ..
     } = planner;
-    // What others need goes last: users, then clients, then resources, then scopes.
+    // What others need goes last: users, then workloads, then providers, then clients, then resources, then scopes.
     for (place, change, step) in deletions.into_iter().rev() {
         plan.push(place, change, step);
     }
@@ -213,6 +257,9 @@ pub async fn plan(app: &App, declaration: Declaration, is_pruning: bool) -> Resu
 struct Planner<'a> {
     app: &'a App,
     is_pruning: bool,
+    with_connections: bool,
+    /// Who will be there when the plan is done
+    agents: Agents,
     plan: Plan,
     deletions: Vec<(Place, Change, Step)>,
     problems: Vec<Problem>,
@@ -370,14 +417,17 @@ impl Planner<'_> {
             return;
         }
         for (key, thing) in left {
-            let change = Change {
-                section,
-                key: key.clone(),
-                action: Action::Delete,
-                fields: Vec::new(),
-            };
-            self.deletions.push((unnamed(section, &key), change, step(thing)));
+            self.remove_one(section, key, Vec::new(), step(thing));
         }
+    }
+
+    fn remove_one(&mut self, section: Section, key: String, fields: Vec<FieldChange>, step: Step) {
+        let place = unnamed(section, &key);
+        let change = Change {
+            action: Action::Delete,
+            ..created(section, key, fields)
+        };
+        self.deletions.push((place, change, step));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reading declarations: everything that is wrong with them is said at once.
 
+mod federation;
 mod fields;
 
 use std::collections::BTreeMap;
@@ -72,8 +73,8 @@ impl Reader<'_> {
             Ok(Node::Map(entries)) => entries,
             Ok(node) if node.is_null() => return,
             Ok(_) => {
-                self.problems
-                    .push(top.problem("a declaration is a map with settings, scopes, resources, clients and users"));
+                let names = Section::names();
+                self.problems.push(top.problem(format!("a declaration is a map with {names}")));
                 return;
             }
             Err(malformed) => {
@@ -93,9 +94,9 @@ impl Reader<'_> {
                 (None, "version") => self.problems.push(place.problem("this program reads version 1")),
                 (None, name) => {
                     let hint = nearest(name, Section::ALL.into_iter().map(Section::as_str));
-                    self.problems.push(place.problem(format!(
-                        "unknown section{hint}; there are version, settings, scopes, resources, clients and users"
-                    )));
+                    let names = Section::names();
+                    self.problems
+                        .push(place.problem(format!("unknown section{hint}; there are version, {names}")));
                 }
             }
         }
@@ -112,6 +113,8 @@ impl Reader<'_> {
                     Section::Scopes => "scope name",
                     Section::Resources => "identifier",
                     Section::Clients => "client_id",
+                    Section::Providers => "id",
+                    Section::Workloads => "name",
                     Section::Users => "user name",
                 };
                 self.problems.push(place.problem(format!(
@@ -126,6 +129,8 @@ impl Reader<'_> {
             Section::Scopes => drop(self.declaration.scopes.get_or_insert_default()),
             Section::Resources => drop(self.declaration.resources.get_or_insert_default()),
             Section::Clients => drop(self.declaration.clients.get_or_insert_default()),
+            Section::Providers => drop(self.declaration.providers.get_or_insert_default()),
+            Section::Workloads => drop(self.declaration.workloads.get_or_insert_default()),
             Section::Users => drop(self.declaration.users.get_or_insert_default()),
         }
         for entry in entries {
@@ -135,6 +140,8 @@ impl Reader<'_> {
                 Section::Scopes => self.read_scope(place, &entry),
                 Section::Resources => self.read_resource(place, &entry),
                 Section::Clients => self.read_client(place, &entry, folder),
+                Section::Providers => self.read_provider(place, &entry, folder),
+                Section::Workloads => self.read_workload(place, &entry),
                 Section::Users => self.read_user(place, &entry, folder),
             }
         }

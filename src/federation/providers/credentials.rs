@@ -3,17 +3,18 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::base::encoding::from_base64url;
+use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
-use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
-use crate::protocol::jwks::KeySet;
+use crate::keys::assertion::AssertionKey;
+use crate::model::provider::{Provider, ProviderKind, ProviderSettings, SEALED, WITHOUT_SECRET};
 use crate::protocol::provider::ClientAuth;
 
 use super::ProviderProblem;
+use super::addresses::Addresses;
 
 /// The longest secret, in bytes.
 const MAX_SECRET: usize = 4096;
@@ -82,11 +83,38 @@ impl Credential {
         }
     }
 
+    /// Reads a secret of the kind that these settings want; a private key is a JWK in JSON. Nothing of it stands in an error.
+    ///
+    /// # Errors
+    /// When they want none, or it is no JWK.
+    pub fn read(settings: &ProviderSettings, text: SecretString) -> Result<Self, Invalid> {
+        match CredentialKind::of(settings) {
+            CredentialKind::ClientSecret => Ok(Self::ClientSecret(text)),
+            CredentialKind::ApiKey => Ok(Self::ApiKey(text)),
+            CredentialKind::PrivateKey => Self::read_key(&text),
+            CredentialKind::Nothing => Err(Invalid::new(
+                "client_auth",
+                "client_auth is none: a public client has no secret; change client_auth first",
+            )),
+        }
+    }
+
+    /// Reads a private key, a JWK in JSON.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read_key(text: &SecretString) -> Result<Self, Invalid> {
+        match serde_json::from_str(text.expose_secret()) {
+            Ok(Value::Object(key)) => Ok(Self::PrivateKey(key)),
+            Ok(_) | Err(_) => Err(Invalid::new("private_key", "a private key is a JWK, an object in JSON")),
+        }
+    }
+
     /// Whether it is what these settings want, and can be used.
     ///
     /// # Errors
     /// When it is not.
-    pub(super) fn check(&self, settings: &ProviderSettings) -> Result<(), Invalid> {
+    pub fn check(&self, settings: &ProviderSettings) -> Result<(), Invalid> {
         let wanted = CredentialKind::of(settings);
         if self.kind() != wanted {
             let message = match wanted {
@@ -108,64 +136,130 @@ impl Credential {
         }
     }
 
-    /// The secret as it stands in the row of a provider: it does not open in any other row.
-    ///
-    /// # Errors
-    /// When sealing fails, which it has no reason to.
-    pub(super) fn sealed(&self, app: &App, provider_id: &str) -> Result<String, Fault> {
-        let key;
-        let plain = match self {
-            Self::ClientSecret(secret) | Self::ApiKey(secret) => secret.expose_secret(),
-            Self::PrivateKey(members) => {
-                key = SecretString::from(serde_json::to_string(members).map_err(Fault::internal)?);
-                key.expose_secret()
+    fn plain(&self) -> Result<SecretString, Fault> {
+        Ok(match self {
+            Self::ClientSecret(secret) | Self::ApiKey(secret) => secret.clone(),
+            Self::PrivateKey(members) => SecretString::from(serde_json::to_string(members).map_err(Fault::internal)?),
+        })
+    }
+
+    /// Whether a provider has this very secret already. What does not open is another one.
+    #[must_use]
+    pub fn is_kept_by(&self, app: &App, provider: &Provider) -> bool {
+        let Ok(Some(kept)) = credential(app, provider) else { return false };
+        let kept = kept.expose_secret();
+        self.kind() == CredentialKind::of(provider)
+            && match self {
+                Self::ClientSecret(secret) | Self::ApiKey(secret) => equal(secret.expose_secret().as_bytes(), kept.as_bytes()),
+                Self::PrivateKey(key) => serde_json::from_str::<Map<String, Value>>(kept).is_ok_and(|kept| kept == *key),
             }
-        };
-        app.secrets
-            .provider_secret
-            .seal(&app.random, provider_id.as_bytes(), plain.as_bytes())
     }
 }
 
-/// A private key of a kind that signs assertions: RSA, P-256 or Ed25519.
+/// A private key of a kind that signs assertions.
 fn check_key(key: &Map<String, Value>) -> Result<(), String> {
     if serde_json::to_string(key).map_or(0, |text| text.len()) > MAX_KEY {
         return Err(format!("a private key has at most {MAX_KEY} bytes"));
     }
-    let is_private = |name: &str| {
-        let text = key.get(name).and_then(Value::as_str);
-        text.and_then(from_base64url).is_some_and(|bytes| !bytes.is_empty())
-    };
-    let needed: &[&str] = match key.get("kty").and_then(Value::as_str) {
-        Some("RSA") => &["d", "p", "q", "dp", "dq", "qi"],
-        Some("EC" | "OKP") => &["d"],
-        _ => return Err("a private key is a JWK with the kty RSA, EC or OKP".to_owned()),
-    };
-    if let Some(missing) = needed.iter().find(|name| !is_private(name)) {
-        return Err(format!(
-            "{missing} is missing or not base64url: this is not the private half of the key"
-        ));
+    AssertionKey::read(key).map(drop)
+}
+
+/// What a secret of this kind is sealed for.
+fn purpose(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::ClientSecret => "client_secret",
+        CredentialKind::PrivateKey => "private_key",
+        CredentialKind::ApiKey => "api_key",
+        CredentialKind::Nothing => "nothing",
     }
-    let is_public = |name: &str| !["d", "p", "q", "dp", "dq", "qi", "oth", "use", "key_ops"].contains(&name);
-    let public: Map<String, Value> = key
-        .iter()
-        .filter(|(name, _)| is_public(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    KeySet::read(&json!({ "keys": [public] })).map(drop)
+}
+
+/// Whether a provider with these settings can do without a secret: then nothing is sealed instead, for the sake of what it
+/// is sealed for.
+fn may_be_without(settings: &ProviderSettings) -> bool {
+    matches!(CredentialKind::of(settings), CredentialKind::PrivateKey | CredentialKind::Nothing)
+}
+
+/// What stands in the row of a provider: its secret, which opens only in this row, for this use and at these addresses; or
+/// what shows that there is none and that the addresses are the operator's; or nothing, where a secret is still missing.
+///
+/// # Errors
+/// When sealing fails, which it has no reason to.
+pub(super) fn sealed(app: &App, id: &str, settings: &ProviderSettings, credential: Option<&Credential>) -> Result<Option<String>, Fault> {
+    let addresses = Addresses::of(settings);
+    let seal = |purpose: &str, plain: &[u8]| {
+        let context = addresses.context(id, purpose)?;
+        app.secrets.provider_secret.seal(&app.random, &context, plain)
+    };
+    match credential {
+        Some(credential) => {
+            let text = seal(purpose(credential.kind()), credential.plain()?.expose_secret().as_bytes())?;
+            Ok(Some(format!("{SEALED}{text}")))
+        }
+        None if may_be_without(settings) => Ok(Some(format!("{WITHOUT_SECRET}{}", seal("nothing", b"")?))),
+        None => Ok(None),
+    }
+}
+
+/// Whether the row of a provider is as this server wrote it, as far as its secret goes. Where one is missing, it is.
+#[must_use]
+pub fn is_sound(app: &App, provider: &Provider) -> bool {
+    !matches!(
+        credential(app, provider),
+        Err(ProviderProblem::SealedSecret | ProviderProblem::Unsealed)
+    )
 }
 
 /// The secret of a provider: that of our client, its private key as a JWK in JSON, or an API key, as
-/// [`CredentialKind::of`] its settings says. `None` for a public client.
+/// [`CredentialKind::of`] its settings says. `None` for a public client, and where the keys of this server sign.
 ///
 /// # Errors
-/// [`ProviderProblem::NoSecret`] when none is set, [`ProviderProblem::SealedSecret`] when it does not open.
+/// [`ProviderProblem::NoSecret`] when none is set, [`ProviderProblem::SealedSecret`] when it does not open,
+/// [`ProviderProblem::Unsealed`] when nothing shows that the addresses are those that an operator has set.
 pub fn credential(app: &App, provider: &Provider) -> Result<Option<SecretString>, ProviderProblem> {
-    if CredentialKind::of(provider) == CredentialKind::Nothing {
-        return Ok(None);
+    let is_optional = may_be_without(provider);
+    let Some(sealed) = provider.sealed_secret.as_deref() else {
+        return Err(if is_optional {
+            ProviderProblem::Unsealed
+        } else {
+            ProviderProblem::NoSecret
+        });
+    };
+    let open = |purpose: &str, text: &str| {
+        let context = Addresses::of(provider).context(&provider.id, purpose).ok()?;
+        app.secrets.provider_secret.open(&context, text)
+    };
+    if let Some(text) = sealed.strip_prefix(WITHOUT_SECRET) {
+        let is_without = is_optional && open("nothing", text).is_some();
+        return is_without.then_some(None).ok_or(ProviderProblem::Unsealed);
     }
-    let sealed = provider.sealed_secret.as_deref().ok_or(ProviderProblem::NoSecret)?;
-    let opened = app.secrets.provider_secret.open(provider.id.as_bytes(), sealed);
+    // What an older version has sealed has no such beginning, and no addresses in it: it could be led anywhere.
+    let opened = sealed
+        .strip_prefix(SEALED)
+        .and_then(|text| open(purpose(CredentialKind::of(provider)), text));
     let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
     text.map(|text| Some(SecretString::from(text))).ok_or(ProviderProblem::SealedSecret)
+}
+
+/// How this server proves who it is to a provider.
+#[derive(Debug, Default)]
+pub struct Proof {
+    /// By the secret of our client
+    pub secret: Option<SecretString>,
+    /// By a key of its own. Where there is none, the signing keys of this server do
+    pub key: Option<AssertionKey>,
+}
+
+/// How this server proves who it is to a provider, as its settings say.
+///
+/// # Errors
+/// As [`credential`]; and [`ProviderProblem::UnusableKey`].
+pub fn proof(app: &App, provider: &Provider) -> Result<Proof, ProviderProblem> {
+    let secret = credential(app, provider)?;
+    if CredentialKind::of(provider) != CredentialKind::PrivateKey {
+        return Ok(Proof { secret, key: None });
+    }
+    let key = secret.map(|text| AssertionKey::parse(text.expose_secret())).transpose();
+    let key = key.map_err(ProviderProblem::UnusableKey)?;
+    Ok(Proof { secret: None, key })
 }

@@ -4,8 +4,10 @@
 //! - `presets`: what is known beforehand
 //! - `parameters`: what a preset asks for, checked
 //! - `registry`: adding, changing and removing providers
+//! - `addresses`: what decides where secrets go, which are sealed with it
 //! - `credentials`: what proves to them that we are their client
 
+mod addresses;
 mod credentials;
 mod parameters;
 pub mod presets;
@@ -26,8 +28,11 @@ use crate::protocol::server_metadata::ServerMetadata;
 use self::parameters::{Values, fill};
 use self::presets::{Known, Preset, Quirks, Revoked, Said, Source};
 
-pub use credentials::{Credential, CredentialKind, credential};
-pub use registry::{ProviderError, SecretChange, change, check_id, delete, problems, register};
+pub use addresses::leads_elsewhere;
+pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, proof};
+pub use registry::{
+    ProviderError, STAYS, SecretChange, change, change_in, check_id, delete, delete_in, normalized, problems, register, register_in,
+};
 
 /// Why nobody can talk to a provider. Its text says what to do, to operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,10 @@ pub enum ProviderProblem {
     NoSecret,
     /// Its secret does not open
     SealedSecret,
+    /// It needs none, but nothing shows that its addresses are those that an operator has set
+    Unsealed,
+    /// Its private key cannot be used, and why
+    UnusableKey(String),
 }
 
 impl fmt::Display for ProviderProblem {
@@ -50,12 +59,14 @@ impl fmt::Display for ProviderProblem {
             Self::ApiKey => f.write_str("this provider keeps an API key: nobody is sent to it"),
             Self::Settings(invalid) => write!(f, "{}: {invalid}", invalid.field),
             Self::Discovery(error) => error.fmt(f),
-            Self::NoSecret => {
-                f.write_str("the secret is missing: set client_secret, private_key or api_key, as the provider gave it to you")
-            }
+            Self::NoSecret => f.write_str("the secret is missing: set the one that belongs to our client there, or the API key"),
             Self::SealedSecret => {
-                f.write_str("the secret does not open: it was sealed for another provider or with another APP_SECRET; set it again")
+                f.write_str("the secret does not open: its row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether the addresses are right, and enter the secret again")
             }
+            Self::Unsealed => {
+                f.write_str("nothing shows that the addresses are those that an operator has set: the row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether they are right, and send client_secret or private_key as null")
+            }
+            Self::UnusableKey(problem) => write!(f, "private_key: {problem}"),
         }
     }
 }
@@ -95,12 +106,45 @@ async fn resolve(app: &App, settings: &ProviderSettings, is_read_now: bool) -> R
     };
     let (issuer, now) = (issuer.map_err(ProviderProblem::Settings)?, app.now());
     let metadata = if is_read_now {
-        app.discovery.read_now(&app.operator_fetch, &issuer, now).await
+        app.discovery.read_now(&app.provider_documents, &issuer, now).await
     } else {
-        app.discovery.metadata(&app.operator_fetch, &issuer, now).await
+        app.discovery.metadata(&app.provider_documents, &issuer, now).await
     };
     let metadata = metadata.map_err(ProviderProblem::Discovery)?;
     draft.discovered(&metadata).map_err(ProviderProblem::Settings)
+}
+
+/// Where the addresses of a provider are said, as far as that is known without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Described {
+    /// In the metadata of this issuer
+    Metadata(String),
+    /// Here
+    Addresses {
+        /// Who answers, where that is known
+        issuer: Option<String>,
+        /// Where people are sent to
+        authorization_endpoint: Url,
+        /// Where codes become tokens
+        token_endpoint: Url,
+    },
+}
+
+/// Where the addresses of a provider are said.
+///
+/// # Errors
+/// When what is set cannot be.
+pub fn described(app: &App, settings: &ProviderSettings) -> Result<Described, Invalid> {
+    let draft = Draft::of(app, settings)?;
+    if let Some(issuer) = draft.discovered_issuer() {
+        return issuer.map(Described::Metadata);
+    }
+    let profile = draft.profile()?;
+    Ok(Described::Addresses {
+        issuer: profile.issuer,
+        authorization_endpoint: profile.authorization_endpoint,
+        token_endpoint: profile.token_endpoint,
+    })
 }
 
 /// A profile in the making.

@@ -165,7 +165,7 @@ pub(super) fn check_issuer(app: &App, text: &str) -> Result<(), String> {
 /// # Errors
 /// A sentence that says what is wrong with it.
 pub(super) fn check_url(app: &App, url: &Url) -> Result<(), String> {
-    app.operator_fetch.permits(url).map_err(|error| error.to_string())
+    app.provider_documents.permits(url).map_err(|error| error.to_string())
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -7,13 +7,16 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::base::id::new_id;
 use crate::base::invalid::Invalid;
 use crate::model::event::EventKind;
-use crate::model::provider::{Endpoints, Provider, ProviderKind, ProviderSettings};
+use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::oauth::clients::is_deceptive;
 use crate::protocol::provider::ClientAuth;
+use crate::store::Tx;
 
-use super::credentials::{Credential, CredentialKind};
+use super::addresses::leads_elsewhere;
+use super::credentials::{Credential, CredentialKind, is_sound, sealed};
 use super::parameters::{check_issuer, check_url};
 use super::presets::{self, Source};
 use super::{Draft, unknown_preset};
@@ -50,6 +53,8 @@ const STANDARD: [&str; 22] = [
     "state",
     "user_scope",
 ];
+/// Why addresses stay while people have connections.
+pub const STAYS: &str = "their tokens are for the addresses that it has; add another provider for the new ones";
 /// Ids that are taken by addresses of the API.
 const RESERVED: [&str; 1] = ["presets"];
 
@@ -106,25 +111,40 @@ pub enum SecretChange {
 /// # Errors
 /// See [`ProviderError`].
 pub async fn register(app: &App, id: &str, settings: ProviderSettings, credential: Option<Credential>) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let provider = register_in(app, &mut tx, id, settings, credential).await?;
+    tx.commit().await?;
+    Ok(provider)
+}
+
+/// As [`register`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn register_in(
+    app: &App,
+    tx: &mut Tx,
+    id: &str,
+    settings: ProviderSettings,
+    credential: Option<Credential>,
+) -> Result<Provider, ProviderError> {
     check_id(id).map_err(ProviderError::Invalid)?;
     let settings = checked(app, settings, credential.as_ref())?;
     let now = app.now();
     let provider = Provider {
         id: id.to_owned(),
+        sealed_secret: sealed(app, id, &settings, credential.as_ref())?,
         settings,
-        sealed_secret: credential.map(|credential| credential.sealed(app, id)).transpose()?,
         version: 1,
         created_at: now,
         updated_at: now,
     };
-    let mut tx = app.store.begin().await?;
     if !tx.insert_provider(&provider).await? {
         return Err(ProviderError::Taken(id.to_owned()));
     }
     let event = app.event(EventKind::ProviderCreated).target(id);
     let event = event.detail("after", json!(provider.settings));
-    tx.record(event.detail("has_secret", provider.sealed_secret.is_some())).await?;
-    tx.commit().await?;
+    tx.record(event.detail("has_secret", provider.has_secret())).await?;
     Ok(provider)
 }
 
@@ -135,6 +155,23 @@ pub async fn register(app: &App, id: &str, settings: ProviderSettings, credentia
 /// # Errors
 /// See [`ProviderError`].
 pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, secret: SecretChange) -> Result<Provider, ProviderError> {
+    let mut tx = app.store.begin().await?;
+    let changed = change_in(app, &mut tx, provider, settings, secret).await?;
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// As [`change`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn change_in(
+    app: &App,
+    tx: &mut Tx,
+    provider: Provider,
+    settings: ProviderSettings,
+    secret: SecretChange,
+) -> Result<Provider, ProviderError> {
     let credential = match &secret {
         SecretChange::Set(credential) => Some(credential),
         SecretChange::Keep | SecretChange::Remove => None,
@@ -143,30 +180,33 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
     if settings == provider.settings && matches!(secret, SecretChange::Keep) {
         return Ok(provider);
     }
-    let leads_elsewhere = addresses(&settings) != addresses(&provider.settings);
-    if provider.sealed_secret.is_some() && matches!(secret, SecretChange::Keep) {
-        check_kept(&provider.settings, &settings, leads_elsewhere)?;
-    }
+    let leads_elsewhere = leads_elsewhere(&provider.settings, &settings);
+    let sealed_secret = match &secret {
+        SecretChange::Keep if provider.has_secret() => {
+            check_kept(&provider.settings, &settings, leads_elsewhere)?;
+            provider.sealed_secret.clone()
+        }
+        // What was changed in the database is not sealed anew because somebody changes the name.
+        SecretChange::Keep if !is_sound(app, &provider) => provider.sealed_secret.clone(),
+        SecretChange::Keep | SecretChange::Remove | SecretChange::Set(_) => sealed(app, &provider.id, &settings, credential)?,
+    };
     let mut changed = Provider {
         settings,
+        sealed_secret,
         updated_at: app.now(),
         ..provider.clone()
     };
-    match &secret {
-        SecretChange::Keep => {}
-        SecretChange::Remove => changed.sealed_secret = None,
-        SecretChange::Set(credential) => changed.sealed_secret = Some(credential.sealed(app, &provider.id)?),
-    }
-    let mut tx = app.store.begin().await?;
     if !tx.update_provider(&changed).await? {
         return Err(ProviderError::Changed);
     }
     if leads_elsewhere {
         let count = tx.count_connections_at(&provider.id).await?;
         if count > 0 {
-            let advice = "their tokens are for the addresses that it has; add another provider for the new ones";
-            return Err(ProviderError::InUse(count, advice));
+            return Err(ProviderError::InUse(count, STAYS));
         }
+        // What is still to be taken back goes to the addresses that it was of. Nobody adds to it: there are no connections.
+        tx.keep_former_provider(&new_id(&app.clock, &app.random), &provider, app.now())
+            .await?;
     }
     changed.version += 1;
     tx.record(
@@ -175,36 +215,47 @@ pub async fn change(app: &App, provider: Provider, settings: ProviderSettings, s
             .detail("before", json!(provider.settings))
             .detail("after", json!(changed.settings))
             .detail("has_new_secret", credential.is_some())
-            .detail("has_secret", changed.sealed_secret.is_some()),
+            .detail("has_secret", changed.has_secret()),
     )
     .await?;
-    tx.commit().await?;
     Ok(changed)
 }
 
-/// Removes a provider, if it is still of this version; with what people have connected there if that is said.
+/// Removes a provider, if it is still of this version; with what people have connected there if that is said, which is
+/// taken back there later, where the provider was.
 ///
 /// # Errors
 /// See [`ProviderError`].
 pub async fn delete(app: &App, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     let mut tx = app.store.begin().await?;
+    delete_in(app, &mut tx, provider, with_connections).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`delete`], in a transaction with other changes.
+///
+/// # Errors
+/// See [`ProviderError`].
+pub async fn delete_in(app: &App, tx: &mut Tx, provider: &Provider, with_connections: bool) -> Result<(), ProviderError> {
     // From here on nobody makes a connection: whoever does holds this row, too.
     if !tx.update_provider(provider).await? {
         return Err(ProviderError::Changed);
     }
     let count = tx.count_connections_at(&provider.id).await?;
     if count > 0 && !with_connections {
-        let advice = "disable it instead, or say force=true to delete them with it, which takes nothing back at the provider";
+        let advice = "disable it instead, or say force=true to delete them with it; they are taken back at the provider then";
         return Err(ProviderError::InUse(count, advice));
     }
-    let connections = tx.delete_connections_at(&provider.id).await?;
+    let now = app.now();
+    let connections = tx.delete_connections_at(&provider.id, now).await?;
+    tx.keep_former_provider(&new_id(&app.clock, &app.random), provider, now).await?;
     if !tx.delete_provider(&provider.id).await? {
         return Err(ProviderError::Changed);
     }
     let event = app.event(EventKind::ProviderDeleted).target(&provider.id);
     let event = event.detail("before", json!(provider.settings));
     tx.record(event.detail("connections", connections)).await?;
-    tx.commit().await?;
     Ok(())
 }
 
@@ -227,7 +278,9 @@ pub fn check_id(id: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+/// Settings in the form in which they are kept.
+#[must_use]
+pub fn normalized(settings: ProviderSettings, credential: Option<&Credential>) -> ProviderSettings {
     let mut settings = ProviderSettings {
         name: settings.name.trim().to_owned(),
         ..settings
@@ -236,6 +289,11 @@ fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential
         // There is one thing that it is for.
         settings.client_auth.get_or_insert(ClientAuth::PrivateKeyJwt);
     }
+    settings
+}
+
+fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential>) -> Result<ProviderSettings, ProviderError> {
+    let settings = normalized(settings, credential);
     let wrong = problems(app, &settings).into_iter().next();
     match wrong.or_else(|| credential.and_then(|credential| credential.check(&settings).err())) {
         None => Ok(settings),
@@ -252,38 +310,13 @@ fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhe
         CredentialKind::ClientSecret | CredentialKind::Nothing => "client_secret",
     };
     let message = if old != new {
-        "the provider now wants another kind of secret: send it with this change, or null to remove the old one"
+        "the provider now wants another kind of secret: send it with this change, or remove the old one first"
     } else if leads_elsewhere {
-        "the secret was given for the addresses that the provider had: send it again with this change, or null to remove it"
+        "the secret was given for the addresses that the provider had: send it again with this change, or remove it first"
     } else {
         return Ok(());
     };
     Err(ProviderError::Invalid(Invalid::new(field, message)))
-}
-
-/// What decides where secrets and tokens go.
-type Addresses<'a> = (
-    ProviderKind,
-    &'a str,
-    BTreeMap<&'a str, &'a str>,
-    Option<&'a str>,
-    Option<&'a Endpoints>,
-);
-
-fn addresses(settings: &ProviderSettings) -> Addresses<'_> {
-    let preset = presets::find(&settings.preset);
-    let parameters = preset.map_or(&[][..], |preset| preset.parameters).iter();
-    let values = parameters.filter(|parameter| parameter.is_address).filter_map(|parameter| {
-        let set = settings.parameters.get(parameter.name).map(String::as_str);
-        Some((parameter.name, set.or(parameter.default)?))
-    });
-    (
-        settings.kind,
-        &settings.preset,
-        values.collect(),
-        settings.issuer.as_deref(),
-        settings.endpoints.as_ref(),
-    )
 }
 
 /// Everything that is wrong with settings.

@@ -13,15 +13,26 @@ use super::{Account, Answer, Granted, Upstream, UpstreamError};
 const MAX_NAME: usize = 255;
 
 impl Upstream<'_> {
-    /// Whose account a new connection has; `claims` are those of the ID token, checked.
-    pub(super) async fn account(&self, answer: &Answer, claims: Option<Value>, granted: &Granted) -> Result<Account, UpstreamError> {
+    /// Whose account a new connection has; `claims` are those of the ID token, checked. A token that `is_for_others`, resources
+    /// that the agent named, may not open the endpoint that says more about the account: then the ID token has to do.
+    pub(super) async fn account(
+        &self,
+        answer: &Answer,
+        claims: Option<Value>,
+        granted: &Granted,
+        is_for_others: bool,
+    ) -> Result<Account, UpstreamError> {
         let whoami = &self.profile.whoami;
         let said = match &whoami.source {
             WhoamiSource::Nowhere => return Ok(Account::default()),
             WhoamiSource::IdToken => claims.ok_or_else(|| UpstreamError::Broken("no ID token says whose account it is".to_owned()))?,
             WhoamiSource::TokenAnswer => Value::Object(answer.extra_fields().extra_fields().members.clone()),
             WhoamiSource::Endpoint { endpoint, is_post } => {
-                let said = self.ask_whose(endpoint.as_str(), *is_post, &granted.tokens.access_token).await?;
+                let said = self.ask_whose(endpoint.as_str(), *is_post, &granted.tokens.access_token).await;
+                let said = match (said, &claims) {
+                    (Err(UpstreamError::Broken(_)), Some(claims)) if is_for_others => claims.clone(),
+                    (said, _) => said?,
+                };
                 // What is said of one person must not be taken for another's (OpenID Connect Core §5.3.2).
                 let subject = claims.as_ref().and_then(|claims| claims.get("sub"));
                 if let (Some(expected), Some(found)) = (subject, said.get("sub"))

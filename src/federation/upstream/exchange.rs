@@ -76,7 +76,7 @@ impl Upstream<'_> {
             Err(problem) => return Ok(Err(problem)),
         };
         let account = match self.id_token(&answer, flow).await {
-            Ok(claims) => self.account(&answer, claims, &granted).await,
+            Ok(claims) => self.account(&answer, claims, &granted, !flow.resource.is_empty()).await,
             Err(problem) => Err(problem),
         };
         match account {

@@ -35,6 +35,7 @@ use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::keys::assertion::AssertionKey;
 use crate::keys::signing::TYP_ID_TOKEN;
 use crate::model::connection::Tokens;
 use crate::model::signing_key::SigningAlgorithm;
@@ -60,6 +61,8 @@ pub struct Upstream<'a> {
     pub client_id: &'a str,
     /// Our secret there
     pub secret: Option<&'a SecretString>,
+    /// Our private key there; where there is none, the signing keys of this server do
+    pub key: Option<&'a AssertionKey>,
     /// Where it sends people back to
     pub redirect_uri: &'a str,
 }
@@ -194,10 +197,6 @@ impl Upstream<'_> {
             return Ok(Vec::new());
         }
         let (app, now) = (self.app, self.app.now());
-        let ring = app.keys.current();
-        let key = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
-        let key = key.into_iter().find_map(|algorithm| ring.signer(algorithm, now));
-        let key = key.ok_or_else(|| Fault::internal("there is no signing key"))?;
         let claims = serde_json::json!({
             "iss": self.client_id,
             "sub": self.client_id,
@@ -207,10 +206,22 @@ impl Upstream<'_> {
             "iat": now,
             "exp": now + ASSERTION_LIFETIME,
         });
-        let assertion = key.sign(TYP_ID_TOKEN, &serde_json::to_vec(&claims).map_err(Fault::internal)?)?;
+        let claims = serde_json::to_vec(&claims).map_err(Fault::internal)?;
+        let assertion = match self.key {
+            Some(key) => key.sign(&claims)?,
+            None => self.signed_by_the_server(&claims)?,
+        };
         Ok(vec![
             ("client_assertion_type", ASSERTION_TYPE.to_owned()),
             ("client_assertion", assertion),
         ])
+    }
+
+    fn signed_by_the_server(&self, claims: &[u8]) -> Result<String, Fault> {
+        let (ring, now) = (self.app.keys.current(), self.app.now());
+        let key = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
+        let key = key.into_iter().find_map(|algorithm| ring.signer(algorithm, now));
+        let key = key.ok_or_else(|| Fault::internal("there is no signing key"))?;
+        key.sign(TYP_ID_TOKEN, claims)
     }
 }

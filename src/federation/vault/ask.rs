@@ -48,8 +48,8 @@ pub enum Given {
     Token(Box<Token>),
     /// The link to a question for the person
     Question(Asked),
-    /// Nothing: it may not, or there is no such thing. Why, in words for the agent
-    Refused(&'static str),
+    /// Nothing: it may not, or there is no such thing
+    Refused(Denial),
     /// There are too many questions for this person; so many seconds until there may be another one
     TooMany(Seconds),
     /// Nothing now
@@ -84,11 +84,50 @@ impl std::fmt::Debug for Token {
 }
 
 /// Why an agent gets nothing at a provider.
-pub(super) const NOT_ALLOWED: &str = "the workload may not have tokens of this provider: an administrator can add it to its ceilings";
-const NO_PERSON: &str = "the workload token is for nobody: get one with user_token or user_id";
-const TOO_MUCH: &str = "the scope is more than the workload may ask for at this provider";
-const NO_TOKENS: &str = "this provider has an API key and no tokens: ask for that at /api/vault/api-key";
-const NO_KEY: &str = "this provider has no API key: ask for a token at /api/vault/token";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What is wrong
+    pub reason: Reason,
+    /// The same in words for the agent
+    pub text: &'static str,
+}
+
+/// What of a request is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is no person for whom it could be
+    Person,
+    /// The provider
+    Provider,
+    /// The scope
+    Scope,
+    /// Anything else
+    Request,
+}
+
+impl Denial {
+    pub(super) const fn new(reason: Reason, text: &'static str) -> Self {
+        Self { reason, text }
+    }
+}
+
+const NOT_ALLOWED: Denial = Denial::new(
+    Reason::Provider,
+    "the workload may not have tokens of this provider: an administrator can add it to its ceilings",
+);
+const NO_PERSON: Denial = Denial::new(
+    Reason::Person,
+    "the workload token is for nobody: get one with user_token or user_id",
+);
+const TOO_MUCH: Denial = Denial::new(Reason::Scope, "the scope is more than the workload may ask for at this provider");
+const NO_TOKENS: Denial = Denial::new(
+    Reason::Provider,
+    "this provider has an API key and no tokens: ask for that at /api/vault/api-key",
+);
+const NO_KEY: Denial = Denial::new(
+    Reason::Provider,
+    "this provider has no API key: ask for a token at /api/vault/token",
+);
 
 /// A token that is good for what is wanted, or the link to a question for the person.
 ///
@@ -177,8 +216,8 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
 pub enum KeyGiven {
     /// The key
     Key(SecretString),
-    /// Nothing; why, in words for the agent
-    Refused(&'static str),
+    /// Nothing
+    Refused(Denial),
     /// Nothing, because of how the provider is set up
     Trouble(Trouble),
 }

@@ -66,9 +66,11 @@ pub async fn complete_for(app: &App, client_id: &str, name: &SessionName, user_i
 /// # Errors
 /// When the database fails.
 pub async fn complete_by(app: &App, agent: &Agent, name: &SessionName) -> Result<Completion, Fault> {
-    match &agent.user_id {
-        Some(user_id) => complete_for(app, &agent.workload.client_id, name, user_id).await,
-        None => Ok(Completion::Unknown),
+    let session = app.store.read().await?.connection_session(&name.id).await?;
+    let is_its_own = |session: &ConnectionSession| name.is_of(session) && session.workload_id == agent.workload.id;
+    match (session.filter(is_its_own), &agent.user_id) {
+        (Some(session), Some(user_id)) => complete(app, session, name, user_id).await,
+        _ => Ok(Completion::Unknown),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::app::App;
 use crate::base::fault::Fault;
-use crate::federation::upstream::UpstreamError;
-use crate::model::connection::{Connection, Tokens};
+use crate::model::connection::Connection;
 use crate::model::event::EventKind;
+use crate::model::upstream_revocation::UpstreamRevocation;
 
-use super::{Line, about, open};
+use super::about;
+use super::revocations::{self, Attempt};
 
 /// What taking a connection back came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,53 +21,37 @@ pub enum Removal {
 }
 
 /// Removes a connection, and takes its tokens back at the provider. First here: whatever the provider says, nobody gets
-/// anything of it any more.
+/// anything of it any more. What cannot be done there now is tried again later.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn remove(app: &App, connection: &Connection) -> Result<Removal, Fault> {
-    let provider = app.store.read().await?.provider(&connection.provider_id).await?;
     let mut tx = app.store.begin().await?;
     // As it is now, and nobody refreshes it meanwhile.
     let is_held = tx.hold_connection(&connection.id).await?;
     let Some(connection) = tx.connection(&connection.id).await?.filter(|_| is_held) else {
         return Ok(Removal::Unknown);
     };
-    if !tx.delete_connection(&connection.id).await? {
+    let now = app.now();
+    if !tx.remove_connection(&connection.id, now, now + revocations::LEASE).await? {
         return Ok(Removal::Unknown);
     }
     tx.record(about(app, EventKind::ConnectionRemoved, &connection)).await?;
     tx.commit().await?;
-    let (Some(provider), Some(tokens)) = (provider, open(app, &connection)) else {
-        return Ok(Removal::HereOnly(None));
+    let revocation = UpstreamRevocation {
+        binding: connection.binding(),
+        former_provider: None,
+        scope: connection.scope,
+        tokens: connection.tokens,
+        token_expires_at: connection.token_expires_at,
+        failures: 0,
+        created_at: now,
     };
-    let Ok(line) = Line::to(app, &provider).await? else {
-        return Ok(Removal::HereOnly(None));
-    };
-    let tokens = match alive(app, &line, &connection, tokens).await? {
-        Ok(tokens) => tokens,
-        Err(UpstreamError::Dead(_)) => return Ok(Removal::Everywhere),
-        Err(error) => {
-            super::note_trouble(&provider, &error);
-            return Ok(Removal::HereOnly(line.profile.account_page));
-        }
-    };
-    Ok(if super::revoke(app, &provider, &line, &tokens).await? {
-        Removal::Everywhere
-    } else {
-        Removal::HereOnly(line.profile.account_page)
+    let attempt = revocations::attempt(app, &revocation).await?;
+    revocations::settle(app, &revocation, &attempt).await?;
+    Ok(match attempt {
+        Attempt::Done => Removal::Everywhere,
+        Attempt::NoWay(page) | Attempt::NotNow { account_page: page, .. } => Removal::HereOnly(page),
+        Attempt::Damaged => Removal::HereOnly(None),
     })
-}
-
-/// Tokens by which everything can be taken back: where the access token has to be shown and has ended, it is refreshed for
-/// that.
-async fn alive(app: &App, line: &Line, connection: &Connection, tokens: Tokens) -> Result<Result<Tokens, UpstreamError>, Fault> {
-    let is_needed = line.profile.revocation.shows_access_token() && !connection.is_fresh(app.now(), 0);
-    match &tokens.refresh_token {
-        Some(refresh_token) if is_needed => {
-            let refreshed = line.upstream(app).refresh(refresh_token, &connection.scope).await?;
-            Ok(refreshed.map(|granted| granted.tokens))
-        }
-        _ => Ok(Ok(tokens)),
-    }
 }

@@ -9,9 +9,6 @@ use crate::model::connection::Connection;
 use crate::model::workload::Workload;
 use crate::store::ConnectionsWith;
 
-/// The most connections of one person that are looked at.
-const MOST: u16 = 500;
-
 /// A connection with the names of those it is between.
 #[derive(Clone, Debug)]
 pub struct Given {
@@ -39,17 +36,21 @@ impl Given {
     }
 }
 
-/// What a person has given to agents, by agent and provider.
+/// Up to `limit` of what a person has given to agents after the connection with this id, by agent and provider; and the id
+/// after which there is more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn by_user(app: &App, user_id: &str) -> Result<Vec<Given>, Fault> {
+pub async fn by_user(app: &App, user_id: &str, after: &str, limit: u16) -> Result<(Vec<Given>, Option<String>), Fault> {
     let mut reader = app.store.read().await?;
-    let connections = reader.connections_of_user(user_id, "", MOST).await?;
+    let mut connections = reader.connections_of_user(user_id, after, limit + 1).await?;
+    let has_more = connections.len() > usize::from(limit);
+    connections.truncate(usize::from(limit));
+    let next = connections.last().filter(|_| has_more).map(|connection| connection.id.clone());
     let mut all = named(&mut reader, connections).await?;
     // They come by age, which decides where the names are the same.
     all.sort_by_cached_key(|given| (given.agent().to_lowercase(), given.provider().to_lowercase()));
-    Ok(all)
+    Ok((all, next))
 }
 
 /// Up to `limit` connections like these after the one with this id.

@@ -13,6 +13,7 @@
 //! - `consent`: the way of the person
 //! - `completion`: what they bring becomes a connection
 //! - `connections`: taking back what there is
+//! - `revocations`: taking back at providers what is gone here
 //! - `given`: what there is, in words
 
 pub mod ask;
@@ -22,21 +23,20 @@ pub mod consent;
 pub mod given;
 pub mod question;
 mod refresh;
+pub mod revocations;
 pub mod sessions;
 
 use std::fmt;
 
-use secrecy::SecretString;
-
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
-use crate::model::connection::{Connection, Tokens};
+use crate::model::connection::{Binding, Connection, Tokens};
 use crate::model::event::{Event, EventKind};
 use crate::model::provider::Provider;
 use crate::protocol::provider::Profile;
 
-use super::providers::{self, ProviderProblem};
+use super::providers::{self, Proof, ProviderProblem};
 use super::upstream::Upstream;
 
 /// Why the vault does not give a token now.
@@ -61,7 +61,7 @@ impl fmt::Display for Trouble {
 pub(super) struct Line {
     profile: Profile,
     client_id: String,
-    secret: Option<SecretString>,
+    proof: Proof,
     redirect_uri: String,
 }
 
@@ -76,11 +76,11 @@ impl Line {
             }
             Err(problem) => return Ok(Err(unusable(provider, &problem))),
         };
-        Ok(match providers::credential(app, provider) {
-            Ok(secret) => Ok(Self {
+        Ok(match providers::proof(app, provider) {
+            Ok(proof) => Ok(Self {
                 profile,
                 client_id: provider.client_id.clone(),
-                secret,
+                proof,
                 redirect_uri: providers::callback_url(app, &provider.id),
             }),
             Err(problem) => Err(unusable(provider, &problem)),
@@ -92,7 +92,8 @@ impl Line {
             app,
             profile: &self.profile,
             client_id: &self.client_id,
-            secret: self.secret.as_ref(),
+            secret: self.proof.secret.as_ref(),
+            key: self.proof.key.as_ref(),
             redirect_uri: &self.redirect_uri,
         }
     }
@@ -132,9 +133,14 @@ async fn revoke(app: &App, provider: &Provider, line: &Line, tokens: &Tokens) ->
 
 /// An event about a connection.
 fn about(app: &App, kind: EventKind, connection: &Connection) -> Event {
+    about_what(app, kind, &connection.binding())
+}
+
+/// An event about a connection, which may be gone.
+fn about_what(app: &App, kind: EventKind, binding: &Binding) -> Event {
     app.event(kind)
-        .subject(&connection.user_id)
-        .target(&connection.id)
-        .detail("workload", connection.workload.as_str())
-        .detail("provider", connection.provider_id.as_str())
+        .subject(&binding.user_id)
+        .target(&binding.connection_id)
+        .detail("workload", binding.workload.as_str())
+        .detail("provider", binding.provider_id.as_str())
 }

@@ -19,7 +19,7 @@ use crate::model::provider::Provider;
 use crate::protocol::scope::Scope;
 use crate::store::{Connection, SESSIONS_AT_ONCE};
 
-use super::ask::Given;
+use super::ask::{Denial, Given, Reason};
 
 /// What the name of a session begins with, as that of a pushed authorization request does (RFC 9126 §2.2): what is behind it is
 /// known here only.
@@ -117,12 +117,18 @@ impl SessionName {
     }
 }
 
-const NO_PERSON: &str = "the person is gone or disabled";
-const RETURN_URI: &str = "return_uri is none of the workload's: it must be one of its return_uris, exactly";
-const STATE: &str = "state has more than 4096 characters";
-const PARAMETERS: &str = "there are more than 20 parameters, or one has more than 1000 characters";
-const PARAMETER: &str =
-    "a parameter is none of login_hint, prompt (login, consent or select_account), max_age, acr_values, ui_locales and access_type";
+const NO_PERSON: Denial = Denial::new(Reason::Person, "the person is gone or disabled");
+const RETURN_URI: Denial = request("return_uri is none of the workload's: it must be one of its return_uris, exactly");
+const STATE: Denial = request("state has more than 4096 characters");
+const PARAMETERS: Denial = request("there are more than 20 parameters, or one has more than 1000 characters");
+const PARAMETER: Denial = request(
+    "a parameter is none of login_hint, prompt (login, consent or select_account), max_age, acr_values, ui_locales and access_type",
+);
+
+const fn request(text: &'static str) -> Denial {
+    Denial::new(Reason::Request, text)
+}
+
 /// What an agent may add to the address at the provider: nothing that asks for more than the scope says, or leads to
 /// somebody else than the provider that the page names.
 const ALLOWED: [&str; 6] = ["login_hint", "prompt", "max_age", "acr_values", "ui_locales", "access_type"];

@@ -154,7 +154,7 @@ pub async fn delete(app: &App, workload: &Workload) -> Result<(), WorkloadError>
 /// # Errors
 /// See [`WorkloadError`].
 pub async fn delete_in(app: &App, tx: &mut Tx, workload: &Workload) -> Result<(), WorkloadError> {
-    let Some(connections) = tx.delete_workload(workload).await? else {
+    let Some(connections) = tx.delete_workload(workload, app.now()).await? else {
         return Err(WorkloadError::Changed);
     };
     let event = about(app, EventKind::WorkloadDeleted, workload);
@@ -185,11 +185,17 @@ fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-fn checked(settings: WorkloadSettings) -> Result<WorkloadSettings, WorkloadError> {
-    let settings = WorkloadSettings {
+/// Settings in the form in which they are kept.
+#[must_use]
+pub fn normalized(settings: WorkloadSettings) -> WorkloadSettings {
+    WorkloadSettings {
         display_name: settings.display_name.trim().to_owned(),
         ..settings
-    };
+    }
+}
+
+fn checked(settings: WorkloadSettings) -> Result<WorkloadSettings, WorkloadError> {
+    let settings = normalized(settings);
     match problems(&settings).into_iter().next() {
         None => Ok(settings),
         Some(problem) => Err(WorkloadError::Invalid(problem)),

@@ -1,8 +1,11 @@
 //! Errors of the callback relay, of flows of agents and of their tokens.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use serde_json::json;
 
 use super::Answer;
+use crate::federation::vault::sessions::Asked;
 use crate::protocol::claims::RELAY;
 use crate::protocol::error::{ErrorCode, Refusal};
 
@@ -45,6 +48,18 @@ pub enum RelayError {
     FlowOfSomebodyElse,
     /// A flow of an agent that was not completed.
     FlowFailed,
+}
+
+/// The answer to a token exchange for which a person must be asked first: an error with what the client needs to go on
+/// (RFC 6749 §5.2 lets errors have more members).
+pub fn consent_required(asked: &Asked) -> HttpResponse {
+    HttpResponse::build(StatusCode::BAD_REQUEST).json(json!({
+        "error": ErrorCode::ConsentRequired.as_str(),
+        "error_description": "the person must be asked first: show them authorization_url",
+        "authorization_url": asked.authorization_url,
+        "session_uri": asked.session_uri,
+        "expires_in": asked.expires_in,
+    }))
 }
 
 /// How to authenticate (RFC 9110 §11.6.1: two challenges in one header; RFC 6750 §3).

@@ -1,9 +1,11 @@
 //! Errors on their way out: the only folder that knows which status code they are.
 
+mod agentcore;
 mod federation;
 mod problem;
 
-pub use federation::RelayError;
+pub use agentcore::AgentCoreError;
+pub use federation::{RelayError, consent_required};
 pub use problem::PROBLEMS;
 
 use actix_web::HttpResponse;
@@ -80,6 +82,8 @@ pub enum Error {
     Admin(AdminError),
     /// The callback relay, or the flow of an agent.
     Relay(RelayError),
+    /// The interface of AgentCore Identity.
+    AgentCore(AgentCoreError),
     /// Set-up was done before.
     SetupDone,
     /// No such path.
@@ -360,6 +364,7 @@ fn answer(error: &Error) -> Answer {
         ),
         Error::Admin(error) => problem::of_admin_error(error),
         Error::Relay(error) => federation::answer(error),
+        Error::AgentCore(error) => agentcore::answer(error),
         Error::SetupDone => Answer::new(
             StatusCode::GONE,
             ErrorCode::InvalidRequest,
@@ -421,6 +426,7 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     }
     match audience {
         Audience::Operator => problem::render(response, error, answer, request_id),
+        Audience::AgentCore => agentcore::render(response, error, answer, request_id),
         Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
         Audience::Person => {
             let reference = matches!(error, Error::Fault(_)).then(|| request_id.to_owned());

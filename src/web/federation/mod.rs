@@ -1,10 +1,12 @@
 //! The callback relay, flows of agents and tokens of workloads: parse, call `crate::federation`, render.
 
+pub mod agentcore;
 pub mod callback;
 pub mod callbacks;
 pub mod connect;
 pub mod events;
 pub mod flows;
+pub mod token_exchange;
 pub mod tokens;
 pub mod vault;
 

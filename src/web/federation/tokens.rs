@@ -102,7 +102,7 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
             "session_uri": asked.session_uri,
             "expires_in": asked.expires_in,
         }))),
-        Given::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
+        Given::Refused(denial) => Err(RelayError::WorkloadDenied(denial.text).into()),
         Given::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
         Given::Trouble(trouble) => Err(troubled(&trouble)),
     }
@@ -120,7 +120,7 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
     let body: KeyRequest = read(&call)?;
     match ask::api_key(&call.app, &agent, &body.provider).await? {
         KeyGiven::Key(key) => Ok(HttpResponse::Ok().json(json!({ "api_key": key.expose_secret() }))),
-        KeyGiven::Refused(why) => Err(RelayError::WorkloadDenied(why).into()),
+        KeyGiven::Refused(denial) => Err(RelayError::WorkloadDenied(denial.text).into()),
         KeyGiven::Trouble(trouble) => Err(troubled(&trouble)),
     }
 }

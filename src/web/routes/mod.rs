@@ -2,9 +2,10 @@
 //!
 //! Discovery announces what has a metadata name here. A path that is not in this table is a 404, and
 //! whether somebody may is decided by [`super::dispatch`] before a handler runs. The rows stand in
-//! `protocol`, `federation`, `pages`, `api` and `admin`; a path may have several, with different methods.
+//! `protocol`, `federation`, `agentcore`, `pages`, `api` and `admin`; a path may have several, with different methods.
 
 mod admin;
+mod agentcore;
 mod api;
 mod federation;
 mod pages;
@@ -31,6 +32,8 @@ pub enum Audience {
     Program,
     /// A program that uses the admin API: problem documents (RFC 9457)
     Operator,
+    /// A program that expects the errors of AWS: their name in a header, JSON with a message
+    AgentCore,
 }
 
 /// Whether pages of other origins may read the answers.
@@ -66,6 +69,8 @@ pub enum Feature {
     Relay,
     /// With `ENABLE_DEV_ENDPOINTS`
     Dev,
+    /// With `agentcore`
+    AgentCore,
 }
 
 /// Where a path is mounted when the issuer has a path of its own.
@@ -166,6 +171,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
     protocol::ROUTES
         .iter()
         .chain(federation::ROUTES)
+        .chain(agentcore::ROUTES)
         .chain(pages::ROUTES)
         .chain(api::ROUTES)
         .chain(admin::ROUTES)

@@ -1,5 +1,7 @@
 //! What one has given agents at other providers.
 
+use std::collections::BTreeSet;
+
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::model::event::{Actor, EventKind};
 use gatehouse::model::provider::ProviderSettings;
@@ -77,6 +79,48 @@ on_every_database! {
         assert_eq!(alice.submit(&page, &[]).await.status, 303);
         assert_eq!(read(&app.app, &connection.id).await, None);
     }
+}
+
+/// Whoever has given very much finds all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_pages_for_those_who_have_many() {
+    const COUNT: usize = 250;
+    let app = TestApp::start(Database::Sqlite).await;
+    let alice = app.user("alice").await;
+    let client = app.confidential_client().await;
+    let agent = workload(&app.app, "an-agent", client.id()).await;
+    for number in 0..COUNT {
+        app.advance(1);
+        kept(&app.app, &agent, &given(&alice.id, &format!("number {number:03}"), number)).await;
+    }
+    let browser = signed_in(&app, "alice").await;
+    let (mut path, mut found, mut pages) = (PATH.to_owned(), BTreeSet::new(), 0);
+    loop {
+        let page = browser.visit(&app.url(&path)).await;
+        assert_eq!(page.status, 200);
+        pages += 1;
+        assert!(page.body.matches("/remove?connection=").count() <= 100);
+        found.extend((0..COUNT).filter(|number| page.body.contains(&format!("number {number:03}@"))));
+        assert_eq!(page.body.contains(">Oldest<"), pages > 1);
+        let Some(next) = page.body.split("/account/connections?after=").nth(1) else {
+            break;
+        };
+        path = format!("{PATH}?after={}", &next[..32]);
+    }
+    assert_eq!((pages, found.len()), (3, COUNT));
+    for after in ["x", "' OR 1=1", &"f".repeat(32)] {
+        assert_eq!(
+            browser.visit(&app.url(&format!("{PATH}?after={after}"))).await.status,
+            200,
+            "{after}"
+        );
+    }
+    let end = browser.visit(&app.url(&format!("{PATH}?after={}", "f".repeat(32)))).await;
+    assert!(
+        end.body.contains("There are no more.") && end.body.contains(">Oldest<"),
+        "{}",
+        end.body
+    );
 }
 
 /// A provider of a preset, called `mail`.

@@ -42,7 +42,17 @@ async fn auditors_see_everything_and_have_no_buttons() {
             .collect();
         let harmless = |form: &&str| form.contains("/admin/sign-out\"") || form.contains("method=\"get\"");
         assert!(submits.iter().all(harmless), "{path} has a button: {submits:?}");
-        let is_question = ["/delete", "/revoke", "/withdraw", "/end", "/sign-out", "/disabled", "/retire"];
+        let is_question = [
+            "/delete",
+            "/revoke",
+            "/withdraw",
+            "/end",
+            "/sign-out",
+            "/disabled",
+            "/retire",
+            "/remove",
+            "/check",
+        ];
         if is_question.iter().any(|ending| path.split('?').next().unwrap().ends_with(ending)) {
             asked += 1;
             assert!(

@@ -2,17 +2,26 @@
 //! typed becomes a part of it.
 
 use actix_web::http::Method;
+use gatehouse::app::App;
+use gatehouse::federation::connections::NewConnection;
+use gatehouse::federation::providers::{self, Credential, presets};
+use gatehouse::federation::workloads::{self, NewWorkload};
 use gatehouse::model::client::ClientKind;
 use gatehouse::model::client::ConsentPolicy;
+use gatehouse::model::provider::{ProviderKind, ProviderSettings};
 use gatehouse::model::resource::ResourceSettings;
+use gatehouse::model::workload::WorkloadSettings;
 use gatehouse::oauth::clients::{self, NewClient};
 use gatehouse::oauth::initial_access_tokens::{self, NewToken};
 use gatehouse::oauth::resources;
 use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::scope::Scope;
 use gatehouse::web::routes;
+use secrecy::SecretString;
 
 use super::Desk;
 use crate::support::{Browser, Page};
+use crate::vault;
 
 const EVIL: &str = "<script>alert(1)</script>\"'><img src=x>&amp;";
 
@@ -27,6 +36,57 @@ pub struct Things {
     grant: String,
     session: String,
     initial_token: String,
+    connection: String,
+}
+
+/// A provider, an agent, and what somebody gave it there, all of whose names want to be more. With a second provider that
+/// keeps an API key. The id of the connection.
+async fn elsewhere(app: &App, client_id: &str, user_id: &str) -> String {
+    let settings = ProviderSettings {
+        name: EVIL.to_owned(),
+        preset: "slack".to_owned(),
+        client_id: EVIL.to_owned(),
+        authorization_parameters: [("evil".to_owned(), EVIL.to_owned())].into(),
+        scope: Scope::parse("<script>alert(1)</script>").expect("a scope"),
+        ..ProviderSettings::default()
+    };
+    providers::register(app, "evil", settings, None).await.expect("a provider");
+    let parameters = [("domain", "evil.example"), ("audience", EVIL)];
+    let settings = ProviderSettings {
+        name: EVIL.to_owned(),
+        preset: "auth0".to_owned(),
+        client_id: EVIL.to_owned(),
+        parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        ..ProviderSettings::default()
+    };
+    providers::register(app, "evil-audience", settings, None).await.expect("a provider");
+    let settings = ProviderSettings {
+        name: EVIL.to_owned(),
+        kind: ProviderKind::ApiKey,
+        ..ProviderSettings::default()
+    };
+    let key = Credential::ApiKey(SecretString::from(EVIL));
+    providers::register(app, "evil-key", settings, Some(key)).await.expect("a provider");
+    let ceiling = |id: &str| (id.to_owned(), Scope::parse("'$(id) <script>alert(1)</script>").expect("a scope"));
+    let new = NewWorkload {
+        name: "evil-agent".to_owned(),
+        client_id: client_id.to_owned(),
+        settings: WorkloadSettings {
+            display_name: EVIL.to_owned(),
+            return_uris: vec!["https://agent.example/'quoted'$(id)?a=1&b=2".to_owned()],
+            ceilings: ["evil", "evil-key", "gone"].map(ceiling).into(),
+            ..WorkloadSettings::default()
+        },
+    };
+    let agent = workloads::create(app, new).await.expect("a workload");
+    let given = NewConnection {
+        provider_id: "evil".to_owned(),
+        account: EVIL.to_owned(),
+        account_label: format!("\u{202e}{EVIL}"),
+        scope: Scope::parse("<script>alert(1)</script>").expect("a scope"),
+        ..vault::given(user_id, EVIL, 1)
+    };
+    vault::kept(app, &agent, &given).await.id
 }
 
 impl Things {
@@ -73,6 +133,7 @@ impl Things {
             uses: Some(3),
         };
         let (initial_token, _) = initial_access_tokens::create(&app.app, token).await.expect("a token");
+        let connection = elsewhere(&app.app, "service", &user.id).await;
         let key = app.app.keys.current().records().next().expect("a key").id.clone();
         let events = desk.get("/admin/events").await;
         let event = events.body.split("/admin/events/").nth(1).expect("an event");
@@ -86,6 +147,7 @@ impl Things {
             grant: first(&grants, "grants"),
             session: first(&sessions, "sessions"),
             initial_token: initial_token.id,
+            connection,
         }
     }
 
@@ -97,12 +159,23 @@ impl Things {
             .collect();
         assert!(pages.len() > 25, "{pages:?}");
         pages.extend(["web", "spa", "native", "service", "mcp"].map(|kind| format!("/admin/new-client?kind={kind}")));
+        let presets = presets::ALL.iter().map(|preset| preset.id).chain(["api_key"]);
+        pages.extend(presets.map(|preset| format!("/admin/new-provider?preset={preset}")));
+        pages.extend(["gatehouse", "oauth2"].map(|preset| format!("/admin/new-provider?preset={preset}&as=other")));
+        pages.push("/admin/new-provider?preset=google&as=".to_owned());
         pages.extend([
             "/admin?range=month".to_owned(),
             "/admin/clients/service".to_owned(),
             "/admin/clients/service/connect".to_owned(),
             "/admin/clients/service/playground".to_owned(),
             "/admin/clients?q=%3Cscript%3Ealert(1)%3C/script%3E".to_owned(),
+            "/admin/connections?user=mallory".to_owned(),
+            "/admin/connections?provider=evil&workload=evil-agent".to_owned(),
+            "/admin/connections?provider=%22%3E%3Cscript%3Ealert(1)".to_owned(),
+            "/admin/workloads?client_id=service".to_owned(),
+            "/admin/providers/evil-key".to_owned(),
+            "/admin/providers/evil-audience".to_owned(),
+            "/admin/providers/evil-key/secret".to_owned(),
             "/admin/events?kind=session.refused&client_id=%22%3E%3Cscript%3Ealert(1)".to_owned(),
         ]);
         pages
@@ -120,18 +193,25 @@ impl Things {
 /// A path of the table with its placeholders filled.
 pub fn filled(path: &str, things: &Things) -> String {
     let id = match path.split('/').nth(2) {
-        Some("users") => &things.user,
+        Some("users") => things.user.as_str(),
         Some("grants") => &things.grant,
         Some("sessions") => &things.session,
         Some("initial-access-tokens") => &things.initial_token,
+        Some("connections") => &things.connection,
+        Some("providers") => "evil",
         _ => "00000000000000000000000000000000",
     };
     if path == "/admin/consents/withdraw" {
         return format!("{path}?user_id={}&client_id={}", things.user, things.client);
     }
+    let name = if path.starts_with("/admin/workloads/") {
+        "evil-agent"
+    } else {
+        &things.scope
+    };
     path.replace("{client_id}", &things.client)
         .replace("{id}", id)
-        .replace("{name}", &things.scope)
+        .replace("{name}", name)
         .replace("{identifier}", &things.resource)
         .replace("{kid}", &things.key)
         .replace("{key}", "access_token_lifetime")

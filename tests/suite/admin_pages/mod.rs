@@ -2,13 +2,17 @@
 
 mod access;
 mod clients;
+mod connections;
 pub mod every_page;
 mod initial_access_tokens;
 mod people;
 mod playground;
+mod providers;
 mod scopes;
 mod server;
 mod sign_in;
+mod vault_keys;
+mod workloads;
 
 use gatehouse::identity::admin_token;
 use secrecy::ExposeSecret;

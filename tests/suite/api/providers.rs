@@ -125,13 +125,15 @@ async fn secrets_are_not_sent_where_they_were_not_meant_to_go() {
     // A secret does not become a key, nor the other way round.
     let key = ClientKey::new(SigningAlgorithm::Es256);
     let mut private = key.jwk.clone();
-    private["d"] = json!("A".repeat(43));
+    private["d"] = key.private_jwk()["d"].clone();
+    let secret = private["d"].as_str().unwrap().to_owned();
     let changed = operator.patch(at, &json!({ "client_auth": "private_key_jwt" })).await;
     assert_eq!(problem(&changed), (422, "invalid-field", "private_key"));
     for wrong in [
         json!({}),
         key.jwk.clone(),
         json!({ "kty": "oct", "k": "AAAA" }),
+        json!({ "kty": "EC", "crv": "P-256", "x": key.jwk["x"], "y": key.jwk["y"], "d": "A".repeat(43) }),
         json!({ "kty": "EC", "crv": "P-256", "d": "AA" }),
     ] {
         let refused = operator
@@ -146,7 +148,7 @@ async fn secrets_are_not_sent_where_they_were_not_meant_to_go() {
         "{}",
         changed.body
     );
-    assert!(!changed.body.to_string().contains(&"A".repeat(43)));
+    assert!(!changed.body.to_string().contains(&secret));
     let refused = operator.patch(at, &json!({ "client_secret": "x" })).await;
     assert_eq!(problem(&refused), (422, "invalid-field", "client_secret"));
 
@@ -161,7 +163,17 @@ async fn secrets_are_not_sent_where_they_were_not_meant_to_go() {
         "{}",
         checked.body
     );
-    assert!(!events(&app).await.1.contains(&"A".repeat(43)));
+    assert!(!events(&app).await.1.contains(&secret));
+    // Without a key of its own the keys of this server sign.
+    let without = operator.patch(at, &json!({ "private_key": null })).await;
+    assert_eq!(
+        (without.status, &without.body["has_secret"]),
+        (200, &json!(false)),
+        "{}",
+        without.body
+    );
+    let checked = operator.post("/providers/git/check", &json!({})).await;
+    assert!(!checked.body["problems"].to_string().contains("private_key"), "{}", checked.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

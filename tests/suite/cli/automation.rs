@@ -33,7 +33,7 @@ fn blocks(page: &str) -> Vec<(String, String)> {
 fn the_page_about_automation_works() {
     let said = execute("automation", 7);
     for expected in [
-        "Nothing to do: 5 as declared.",
+        "Nothing to do: 8 as declared.",
         "\"consent_policy\":\"skip\"",
         "registered ",
         "Board",

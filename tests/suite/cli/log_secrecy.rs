@@ -1,5 +1,7 @@
 //! Nothing secret is logged, whatever the log level.
 
+mod vault;
+
 use gatehouse::protocol::pkce::CodeChallenge;
 use reqwest::header::SET_COOKIE;
 use serde_json::{Value, json};

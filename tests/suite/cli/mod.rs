@@ -29,6 +29,7 @@ mod configuration;
 pub mod crash;
 pub mod database;
 mod declaration;
+mod federation;
 mod first_start;
 mod health;
 mod help;

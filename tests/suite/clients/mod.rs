@@ -4,6 +4,7 @@
 //! They need libraries for Node and Python, which `tests/tools` puts into `target/tools/clients`. Where those cannot be
 //! had, `tests/run` leaves these tests out and counts them as skipped.
 
+mod agentcore;
 mod conformance;
 mod five_minutes;
 mod flows;

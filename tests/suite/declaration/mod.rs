@@ -1,5 +1,6 @@
 //! Declarations of settings, scopes, clients and users, on every database.
 
+mod federation;
 mod round_trip;
 mod wrong;
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use gatehouse::admin::declaration::{self, Action, Applied, ApplyError, Plan, PlanError, Problem, Section, Source};
+use gatehouse::admin::declaration::{self, Action, Applied, ApplyError, Plan, PlanError, Problem, Pruning, Section, Source};
 use gatehouse::app::App;
 use gatehouse::model::client::ConsentPolicy;
 use gatehouse::model::user::UserSettings;
@@ -62,8 +63,9 @@ fn source(text: &str) -> Source {
 }
 
 async fn try_plan(app: &App, text: &str, is_pruning: bool) -> Result<Plan, Vec<Problem>> {
+    let pruning = if is_pruning { Pruning::Unnamed } else { Pruning::Nothing };
     let declared = declaration::read(app, &[source(text)], &environment())?;
-    declaration::plan(app, declared, is_pruning).await.map_err(|error| match error {
+    declaration::plan(app, declared, pruning).await.map_err(|error| match error {
         PlanError::Problems(problems) => problems,
         PlanError::Fault(fault) => panic!("{fault}"),
     })
@@ -222,7 +224,7 @@ on_every_database! {
         let text = BASICS.replace("client_secret_env: ALBUM_SECRET", "client_secret_file: album.secret");
         let from_file = Source { folder: file.path().to_owned(), ..source(&text) };
         let declared = declaration::read(app, &[from_file], &environment()).unwrap();
-        let next = declaration::plan(app, declared, false).await.unwrap();
+        let next = declaration::plan(app, declared, Pruning::Nothing).await.unwrap();
         declaration::apply(app, next).await.unwrap();
         let client = app.store.read().await.unwrap().client("album").await.unwrap().unwrap();
         assert!(client.has_secret(SECRET, app.now()));

@@ -132,7 +132,7 @@ on_every_database! {
 
     async fn an_export_says_no_more_than_it_must(app: TestApp) {
         let header = "# Written by gatehouse export, for gatehouse apply. Secrets and passwords are not in it.\nversion: 1\n";
-        assert_eq!(export(&app.app).await, format!("{header}settings: {{}}\nscopes: {{}}\nresources: {{}}\nclients: {{}}\nusers: {{}}\n"));
+        assert_eq!(export(&app.app).await, format!("{header}settings: {{}}\nscopes: {{}}\nresources: {{}}\nclients: {{}}\nproviders: {{}}\nworkloads: {{}}\nusers: {{}}\n"));
         let text = "\
 clients:
   agent:

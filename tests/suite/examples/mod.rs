@@ -8,6 +8,7 @@ mod camera_api;
 mod mcp_client;
 mod mcp_client_strangers;
 mod mcp_server;
+pub mod people;
 mod protected_api;
 mod sessions;
 mod todo;

@@ -118,7 +118,7 @@ on_every_database! {
         user.is_disabled = false;
         app.update_user(&user).await;
         let mut tx = app.app.store.begin().await.unwrap();
-        assert!(tx.delete_client(client.id()).await.unwrap());
+        assert!(tx.delete_client(client.id(), app.app.now()).await.unwrap());
         tx.commit().await.unwrap();
         let answer = client.refresh(tokens.text("refresh_token")).await;
         assert_eq!((answer.status, answer.error()), (401, "invalid_client"));

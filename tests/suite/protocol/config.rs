@@ -385,6 +385,15 @@ fn settings_that_do_not_go_together() {
             vec![("ENABLE_DEV_ENDPOINTS", "true"), ("GATEHOUSE_ISSUER", "https://id.example")],
             "ENABLE_DEV_ENDPOINTS:",
         ),
+        (
+            vec![
+                ("GATEHOUSE_AGENTCORE", "unsigned:agents"),
+                ("GATEHOUSE_ISSUER", "https://id.example"),
+            ],
+            "agentcore: requests without a signature",
+        ),
+        (vec![("GATEHOUSE_AGENTCORE", "unsigned: ")], "GATEHOUSE_AGENTCORE"),
+        (vec![("GATEHOUSE_AGENTCORE", "yes")], "GATEHOUSE_AGENTCORE"),
         (vec![("DATABASE_URL", "postgres://db.example/gate")], "APP_SECRET: set it"),
         (vec![("DATABASE_URL", "mysql://db.example/gate")], "APP_SECRET: set it"),
         (

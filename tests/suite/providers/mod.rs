@@ -1,6 +1,7 @@
 //! Providers: what is known about them, what they say about themselves, and what nobody can make of them.
 
 mod discovery;
+mod networks;
 mod parameters;
 mod presets;
 mod registry;

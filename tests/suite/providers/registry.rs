@@ -1,10 +1,10 @@
 //! Providers in the database: what is written is read back, and what is sealed opens in its own row only.
 
 use gatehouse::federation::providers::{
-    self, Credential, ProviderError, ProviderProblem, SecretChange, callback_url, change, credential, delete, register,
+    self, Credential, ProviderError, ProviderProblem, SecretChange, callback_url, change, credential, delete, is_sound, register,
 };
-use gatehouse::model::provider::Provider;
-use gatehouse::model::provider::ProviderSettings;
+use gatehouse::model::provider::{Endpoints, Provider, ProviderKind, ProviderSettings};
+use gatehouse::protocol::provider::ClientAuth;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::settings;
@@ -85,6 +85,54 @@ on_every_database! {
         assert!(app.app.secrets.client_secret.open(b"google", &sealed).is_none());
         let again = register(&app.app, "third", settings("google", &[]), Some(secret("one"))).await.unwrap();
         assert_ne!(again.sealed_secret, google.sealed_secret);
+    }
+
+    async fn a_secret_opens_at_its_own_addresses_only(app: TestApp) {
+        let one = register(&app.app, "one", settings("github", &[]), Some(secret("one"))).await.unwrap();
+        let key = ProviderSettings { kind: ProviderKind::ApiKey, name: "Key".to_owned(), ..ProviderSettings::default() };
+        let key = register(&app.app, "key", key, Some(Credential::ApiKey(SecretString::from("k")))).await.unwrap();
+        let public = ProviderSettings { client_auth: Some(ClientAuth::None), ..settings("github", &[]) };
+        let public = register(&app.app, "public", public, None).await.unwrap();
+        assert!(one.has_secret() && key.has_secret() && !public.has_secret());
+        assert_eq!((opened(&app, &key), opened(&app, &public)), (Ok(Some("k".to_owned())), Ok(None)));
+        let with = |provider: &Provider, settings: ProviderSettings| Provider { settings, ..provider.clone() };
+        let same = settings("github", &[("host", "github.com")]);
+        assert_eq!(opened(&app, &with(&one, same)), Ok(Some("one".to_owned())), "that is where it is anyway");
+        let endpoints = Endpoints {
+            authorization_endpoint: "https://github.com/a".parse().unwrap(),
+            token_endpoint: "https://evil.example/t".parse().unwrap(),
+            revocation_endpoint: None,
+            userinfo_endpoint: None,
+        };
+        let base = settings("github", &[]);
+        // A secret is no key.
+        let key = ProviderSettings { client_auth: Some(ClientAuth::PrivateKeyJwt), ..base.clone() };
+        assert_eq!(opened(&app, &with(&one, key)), Err(ProviderProblem::SealedSecret));
+        for other in [
+            settings("github", &[("host", "evil.example")]),
+            settings("github_app", &[]),
+            ProviderSettings { issuer: Some("https://evil.example".to_owned()), ..base.clone() },
+            ProviderSettings { endpoints: Some(endpoints), preset: "oauth2".to_owned(), ..base.clone() },
+            ProviderSettings { kind: ProviderKind::ApiKey, ..base.clone() },
+        ] {
+            assert_eq!(opened(&app, &with(&one, other.clone())), Err(ProviderProblem::SealedSecret), "{other:?}");
+            let public = with(&public, ProviderSettings { client_auth: Some(ClientAuth::None), ..other });
+            assert_eq!(opened(&app, &public), Err(ProviderProblem::Unsealed), "{public:?}");
+        }
+        let unsealed = Provider { sealed_secret: None, ..public.clone() };
+        assert_eq!(opened(&app, &unsealed), Err(ProviderProblem::Unsealed));
+        let stolen = Provider { sealed_secret: one.sealed_secret.clone(), ..public.clone() };
+        assert!(opened(&app, &stolen).is_err());
+        let dressed = Provider { sealed_secret: one.sealed_secret.as_ref().map(|text| text.replacen("1.", "0.", 1)), ..public.clone() };
+        assert_eq!(opened(&app, &dressed), Err(ProviderProblem::Unsealed));
+        // What is not of the operator any more becomes so when they say so, and not by another change.
+        execute(&app.database_url(), "UPDATE providers SET sealed_secret = NULL WHERE id = 'public'".to_owned()).await;
+        let named = ProviderSettings { name: "Named".to_owned(), ..public.settings.clone() };
+        let named = change(&app.app, read(&app, "public").await.unwrap(), named, SecretChange::Keep).await.unwrap();
+        assert!(!is_sound(&app.app, &named));
+        let settings = named.settings.clone();
+        let said = change(&app.app, named, settings, SecretChange::Remove).await.unwrap();
+        assert!(is_sound(&app.app, &said) && is_sound(&app.app, &read(&app, "public").await.unwrap()));
     }
 
     async fn connections_keep_a_provider(app: TestApp) {

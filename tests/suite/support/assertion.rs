@@ -1,5 +1,6 @@
 //! Keys of clients, and the assertions that they sign: also those that no library would make.
 
+use aws_lc_rs::encoding::{AsBigEndian, Curve25519SeedBin, EcPrivateKeyBin};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
@@ -8,7 +9,9 @@ use gatehouse::base::encoding::base64url;
 use gatehouse::base::random::Random;
 use gatehouse::keys::signing::generate;
 use gatehouse::model::signing_key::SigningAlgorithm;
-use serde_json::{Value, json};
+use rsa::pkcs8::DecodePrivateKey;
+use rsa::traits::PrivateKeyParts;
+use serde_json::{Map, Value, json};
 
 use super::app::TestApp;
 
@@ -31,6 +34,35 @@ impl ClientKey {
             jwk,
             pkcs8: key.pkcs8,
         }
+    }
+
+    /// The whole key, with its private half.
+    pub fn private_jwk(&self) -> Map<String, Value> {
+        let mut jwk = self.jwk.as_object().expect("an object").clone();
+        let mut set = |name: &str, bytes: &[u8]| jwk.insert(name.to_owned(), json!(base64url(bytes)));
+        match self.jwk["kty"].as_str() {
+            Some("RSA") => {
+                let key = rsa::RsaPrivateKey::from_pkcs8_der(&self.pkcs8).expect("a key");
+                let qinv = key.crt_coefficient().expect("a coefficient");
+                set("d", &key.d().to_bytes_be());
+                set("p", &key.primes()[0].to_bytes_be());
+                set("q", &key.primes()[1].to_bytes_be());
+                set("dp", &key.dp().expect("an exponent").to_bytes_be());
+                set("dq", &key.dq().expect("an exponent").to_bytes_be());
+                set("qi", &qinv.to_bytes_be());
+            }
+            Some("EC") => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &self.pkcs8).expect("a key");
+                let number: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().expect("a number");
+                set("d", number.as_ref());
+            }
+            _ => {
+                let pair = Ed25519KeyPair::from_pkcs8(&self.pkcs8).expect("a key");
+                let seed: Curve25519SeedBin<'_> = pair.seed().expect("a seed").as_be_bytes().expect("a seed");
+                set("d", seed.as_ref());
+            }
+        }
+        jwk
     }
 
     /// Signs claims by an algorithm that the key is good for.

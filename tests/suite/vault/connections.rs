@@ -36,6 +36,9 @@ on_every_database! {
         assert_eq!(reader.connections_of_workload("mail-agent", "", 10).await.unwrap(), expected);
         assert_eq!(reader.connections_of_user(user_id, &connection.id, 10).await.unwrap(), []);
         assert_eq!(reader.connections_at(user_id, "mail-agent", "files").await.unwrap(), []);
+        assert_eq!(reader.count_connections_of("mail-agent").await.unwrap(), 1);
+        assert_eq!(reader.count_connections_of("Mail-agent").await.unwrap(), 0);
+        assert_eq!(reader.count_connections_by_provider().await.unwrap(), [("mail".to_owned(), 1)]);
         assert_eq!(reader.count_connections_by_key().await.unwrap(), [(app.envelope.newest().to_owned(), 1)]);
         drop(reader);
 
@@ -57,8 +60,9 @@ on_every_database! {
 
         let mut tx = app.store.begin().await.unwrap();
         assert!(!tx.insert_connection(&gatehouse::model::connection::Connection { id: "x".repeat(32), ..second.clone() }).await.unwrap());
-        assert!(tx.delete_connection(&second.id).await.unwrap());
-        assert!(!tx.delete_connection(&second.id).await.unwrap());
+        let now = app.now();
+        assert!(tx.remove_connection(&second.id, now, now).await.unwrap());
+        assert!(!tx.remove_connection(&second.id, now, now).await.unwrap());
         tx.commit().await.unwrap();
     }
 

@@ -6,6 +6,8 @@ mod envelope;
 pub mod flow;
 mod keys;
 mod nodes;
+mod private_keys;
+mod revocations;
 mod rewrap;
 mod upstream;
 mod workload_tokens;

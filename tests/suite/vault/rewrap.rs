@@ -14,7 +14,7 @@ use super::{given, kept, read, tokens, workload};
 use crate::support::{TestApp, on_every_database};
 
 /// A file of keys, each of one byte again and again.
-fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> String {
+pub fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> String {
     let path = folder.path().join(name);
     let lines: Vec<String> = bytes.iter().map(|byte| format!("key{byte} {}", base64url(&[*byte; 32]))).collect();
     let text = lines.join("\n");

@@ -8,6 +8,7 @@
     reason = "the documentation of a handler is the API's, where `responses` says what it is refused with"
 )]
 
+pub mod access_keys;
 pub mod clients;
 pub mod connections;
 pub mod consents;

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    clients, connections, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings, signing_keys,
-    stats, users, workloads,
+    access_keys, clients, connections, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings,
+    signing_keys, stats, users, workloads,
 };
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -31,6 +31,7 @@ use crate::web::error::Error;
         (name = "scopes", description = "What can be asked for"),
         (name = "resources", description = "What tokens are for"),
         (name = "workloads", description = "Agents, for which clients get tokens"),
+        (name = "access keys", description = "With which programs sign requests at the interface of AgentCore Identity"),
         (name = "providers", description = "Where people connect accounts of theirs"),
         (name = "connections", description = "What people gave workloads at providers"),
         (name = "consents", description = "What people have allowed clients, remembered"),
@@ -48,6 +49,7 @@ use crate::web::error::Error;
         scopes::list, scopes::show, scopes::put, scopes::patch, scopes::delete,
         resources::list, resources::show, resources::put, resources::patch, resources::delete,
         workloads::list, workloads::create, workloads::show, workloads::patch, workloads::delete,
+        access_keys::list, access_keys::create, access_keys::show, access_keys::patch, access_keys::delete,
         providers::list, providers::create, providers::presets, providers::show, providers::patch, providers::delete, providers::check,
         connections::list, connections::show, connections::remove,
         settings::show, settings::patch,

@@ -171,7 +171,7 @@ pub async fn every_session(call: Call) -> Result<HttpResponse, Error> {
 }
 
 /// The button that disables something.
-fn disabling(ui: &Ui, path: [&str; 2], version: i64) -> Form {
+pub(super) fn disabling(ui: &Ui, path: [&str; 2], version: i64) -> Form {
     let [place, id] = path;
     ui.form(ui.at(&[place, id, "disabled"]), "Disable")
         .version(version)

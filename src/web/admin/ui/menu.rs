@@ -21,6 +21,12 @@ pub enum Section {
     Sessions,
     /// What people allowed
     Access,
+    /// Where people have accounts elsewhere
+    Providers,
+    /// Agents
+    Workloads,
+    /// What people gave agents elsewhere
+    Connections,
     /// What tokens are signed with
     Keys,
     /// How the server behaves
@@ -72,6 +78,14 @@ const MENU: &[(&str, &[Place])] = &[
             (Some(Section::Users), "Users", "/admin/users"),
             (Some(Section::Sessions), "Sessions", "/admin/sessions"),
             (Some(Section::Access), "Consents and grants", "/admin/grants"),
+        ],
+    ),
+    (
+        "Vault",
+        &[
+            (Some(Section::Providers), "Providers", "/admin/providers"),
+            (Some(Section::Workloads), "Workloads", "/admin/workloads"),
+            (Some(Section::Connections), "Connections", "/admin/connections"),
         ],
     ),
     (

@@ -4,12 +4,14 @@
 
 pub mod access;
 pub mod clients;
+pub mod connections;
 pub mod dashboard;
 pub mod ending;
 pub mod events;
 pub mod initial_access_tokens;
 mod menu;
 pub mod playground;
+pub mod providers;
 pub mod resources;
 pub mod scopes;
 pub mod sessions;
@@ -17,4 +19,6 @@ pub mod settings;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod users;
+mod vault_keys;
 mod view;
+pub mod workloads;

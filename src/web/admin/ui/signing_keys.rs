@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 
 use super::menu::Section as Place;
+use super::vault_keys;
 use super::view::field::{Choice, Field};
 use super::view::form::Form;
 use super::view::page::{Ui, View, listed_page, text};
@@ -32,7 +33,8 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
         .part(
             Note::info("Rotating takes nobody’s access away")
                 .line("The new key is published some minutes before it signs, and the old one verifies until the last token that it signed has expired. Doing it every few months is enough."),
-        );
+        )
+        .part(vault_keys::section(&ui).await?);
     if ui.may_write {
         return view.action(Link::new("Rotate", ui.at(&["rotate-signing-key"])).main()).ok();
     }

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::base::id::id_bytes;
 use crate::federation::vault::connections::{self, Removal};
 use crate::federation::vault::given::{self, Given};
 use crate::web::call::Call;
@@ -18,6 +19,9 @@ struct ConnectionsPage {
     page: Page,
     menu: Menu,
     connections: Vec<ConnectionView>,
+    is_first: bool,
+    /// The newest connection of this page, when there are more
+    next: Option<String>,
     done: Option<Done>,
 }
 
@@ -77,6 +81,9 @@ impl ConnectionView {
     }
 }
 
+/// Connections on one page.
+const PAGE_SIZE: u16 = 100;
+
 /// `GET /account/connections`.
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let visitor = call.signed_in()?;
@@ -93,11 +100,14 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
         _ => None,
     };
     let (token, now) = (form_token(&call, visitor), call.app.now());
-    let all = given::by_user(&call.app, &visitor.user.id).await?;
+    let after = query.get("after")?.filter(|id| id_bytes(id).is_some());
+    let (all, next) = given::by_user(&call.app, &visitor.user.id, after.unwrap_or_default(), PAGE_SIZE).await?;
     let template = ConnectionsPage {
         page: Page::new(&call.app),
         menu: Menu::new(visitor, "/account/connections"),
         connections: all.into_iter().map(|given| ConnectionView::new(given, now)).collect(),
+        is_first: after.is_none(),
+        next,
         done,
     };
     page(Showing::First, &template, token)

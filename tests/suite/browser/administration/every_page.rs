@@ -76,7 +76,11 @@ async fn for_administrators() {
     let (desk, things, _, chrome) = furnished().await;
     look(&chrome, &desk.app, &["/admin/sign-in".to_owned()]).await;
     sign_in(&chrome, &desk.app, &desk.token).await;
-    let pages: Vec<String> = things.pages().into_iter().filter(|page| !is_of_client(page)).collect();
+    let pages: Vec<String> = things
+        .pages()
+        .into_iter()
+        .filter(|page| !is_of_client(page) && !is_of_vault(page))
+        .collect();
     look(&chrome, &desk.app, &pages).await;
 }
 
@@ -88,9 +92,43 @@ async fn for_administrators_with_clients() {
     look(&chrome, &desk.app, &pages).await;
 }
 
-/// Half of the pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn for_administrators_with_the_vault() {
+    let (desk, things, _, chrome) = furnished().await;
+    sign_in(&chrome, &desk.app, &desk.token).await;
+    // The presets differ in little but their texts.
+    let is_shown = |page: &String| is_of_vault(page) && (!page.contains("preset=") || is_peculiar(page));
+    let pages: Vec<String> = things.pages().into_iter().filter(is_shown).collect();
+    look(&chrome, &desk.app, &pages).await;
+    for (page, button, seen) in [
+        ("/admin/providers/evil/check", "Check now", "There is a problem"),
+        ("/admin/providers/evil/secret", "Set the secret", "It is missing."),
+        ("/admin/new-provider?preset=okta", "Add", "Domain"),
+    ] {
+        chrome.open(&desk.app.url(page)).await;
+        chrome
+            .script("document.querySelectorAll('[required]').forEach((field) => field.required = false);")
+            .await;
+        chrome.press(button).await;
+        chrome.see(seen).await;
+        chrome.inspect().await;
+    }
+}
+
+/// A third of the pages.
 fn is_of_client(page: &str) -> bool {
-    page.contains("client")
+    page.contains("client") && !is_of_vault(page)
+}
+
+/// Another third.
+fn is_of_vault(page: &str) -> bool {
+    ["provider", "workload", "connection"].iter().any(|noun| page.contains(noun))
+}
+
+fn is_peculiar(page: &str) -> bool {
+    ["google", "okta", "oidc", "oauth2", "api_key"]
+        .iter()
+        .any(|preset| page.contains(preset))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,8 @@ async fn administration_and_account() {
         ("/admin/users", "admin-users", WINDOW),
         ("/admin/grants", "admin-grants", WINDOW),
         ("/admin/events", "admin-audit-log", WINDOW),
+        ("/admin/providers", "admin-providers", 600),
+        ("/admin/workloads/calendar-agent", "admin-workload", 1000),
         ("/admin/settings", "admin-settings", WINDOW),
         ("/admin/signing-keys", "admin-signing-keys", WINDOW),
         ("/account/sessions", "account-sessions", WINDOW),

@@ -1,14 +1,22 @@
 //! A small office on an ordinary Friday morning: people, applications, and what they did in the last weeks.
 
+use gatehouse::admin::users::id_of;
+use gatehouse::federation::connections::NewConnection;
+use gatehouse::federation::providers::{Credential, register as add_provider};
+use gatehouse::federation::workloads::{self, NewWorkload};
 use gatehouse::model::client::{ClientKind, ConsentPolicy};
+use gatehouse::model::provider::{ProviderKind, ProviderSettings};
 use gatehouse::model::scope::{ScopeDefinition, ScopeSettings};
 use gatehouse::model::statistic::Statistic;
+use gatehouse::model::workload::WorkloadSettings;
 use gatehouse::oauth::clients::{self, NewClient};
 use gatehouse::protocol::scope::Scope;
+use secrecy::SecretString;
 
 use crate::support::app::Options;
 use crate::support::client::TestClient;
 use crate::support::{Browser, Database, TestApp};
+use crate::vault::{given, kept};
 
 /// Where people believe to be; the browser comes to the server without the proxy that would be there.
 pub const ISSUER: &str = "https://login.example.com";
@@ -97,7 +105,58 @@ pub async fn office() -> TestApp {
     busy(&app, "erik", LAPTOP, "198.51.100.12", &[wiki]).await;
     app.advance(1140);
     numbers(&app).await;
+    vault(&app).await;
     app
+}
+
+/// What agents may ask people for, and what people gave them.
+async fn vault(app: &TestApp) {
+    let scope = |text: &str| Scope::parse(text).expect("a scope");
+    let calendar = "https://www.googleapis.com/auth/calendar.readonly";
+    for (id, name, preset, text) in [("google", "Google", "google", calendar), ("github", "GitHub", "github", "read:org")] {
+        let settings = ProviderSettings {
+            name: name.to_owned(),
+            preset: preset.to_owned(),
+            client_id: "login-example".to_owned(),
+            scope: scope(text),
+            ..ProviderSettings::default()
+        };
+        let secret = Credential::ClientSecret(SecretString::from("a secret"));
+        add_provider(&app.app, id, settings, Some(secret)).await.expect("a provider");
+    }
+    let weather = ProviderSettings {
+        name: "Weather".to_owned(),
+        kind: ProviderKind::ApiKey,
+        ..ProviderSettings::default()
+    };
+    let key = Credential::ApiKey(SecretString::from("a key"));
+    add_provider(&app.app, "weather", weather, Some(key)).await.expect("a provider");
+    let mut assistant = NewClient::of_kind("Assistant", ClientKind::Service);
+    assistant.id = Some("assistant".to_owned());
+    assistant.scope = scope("vault");
+    clients::register(&app.app, assistant).await.expect("a client");
+    let ceilings = [("google", calendar), ("weather", "")].map(|(id, text)| (id.to_owned(), scope(text)));
+    let new = NewWorkload {
+        name: "calendar-agent".to_owned(),
+        client_id: "assistant".to_owned(),
+        settings: WorkloadSettings {
+            display_name: "Calendar agent".to_owned(),
+            return_uris: vec!["https://assistant.example.com/connected".to_owned()],
+            ceilings: ceilings.into(),
+            ..WorkloadSettings::default()
+        },
+    };
+    let agent = workloads::create(&app.app, new).await.expect("a workload");
+    for username in ["amelie", "chen", "erik", "hanna"] {
+        let user = id_of(&app.app, username).await.expect("a database").expect("a person");
+        let given = NewConnection {
+            provider_id: "google".to_owned(),
+            account_label: format!("{username}@example.com"),
+            scope: scope(calendar),
+            ..given(&user, username, 1)
+        };
+        kept(&app.app, &agent, &given).await;
+    }
 }
 
 async fn scope(app: &TestApp, name: &str, description: &str) {

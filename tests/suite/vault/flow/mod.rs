@@ -2,7 +2,11 @@
 
 mod agents;
 mod bent;
+mod completion;
 mod endings;
+mod exchange;
+mod keys;
+mod moved;
 
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::federation::workloads::{self, NewWorkload};
@@ -87,7 +91,7 @@ async fn add_provider(app: &TestApp, id: &str, provider: &TestApp, client: &Test
     register(&app.app, id, settings, secret).await.unwrap();
 }
 
-async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
+pub async fn add_agent(app: &TestApp, name: &str, owner: &TestClient) -> Workload {
     add_agent_with(app, name, owner, &[("there", CEILING)]).await
 }
 
@@ -117,9 +121,13 @@ impl World {
     }
 
     pub async fn workload_token(&self, agent: &str, user: &User) -> String {
+        self.workload_token_with(&self.owner, agent, user).await
+    }
+
+    async fn workload_token_with(&self, owner: &TestClient, agent: &str, user: &User) -> String {
         let request = http().post(self.app.url("/api/vault/workload-token"));
         let body = json!({ "workload": agent, "user_id": user.id });
-        let answer = send(request.basic_auth(self.owner.id(), self.owner.secret.as_ref()).json(&body)).await;
+        let answer = send(request.basic_auth(owner.id(), owner.secret.as_ref()).json(&body)).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.text("workload_access_token").to_owned()
     }
@@ -130,9 +138,14 @@ impl World {
     }
 
     async fn ask_as(&self, agent: &str, user: &User, more: Value) -> Answer {
+        self.ask_with(&self.owner, agent, user, more).await
+    }
+
+    /// As [`Self::ask`], of an agent of this client.
+    pub async fn ask_with(&self, owner: &TestClient, agent: &str, user: &User, more: Value) -> Answer {
         let mut body = json!({ "provider": "there" });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let token = self.workload_token(agent, user).await;
+        let token = self.workload_token_with(owner, agent, user).await;
         send(http().post(self.app.url("/api/vault/token")).bearer_auth(token).json(&body)).await
     }
 

@@ -110,6 +110,7 @@ impl Asker {
             profile,
             client_id: "our id",
             secret: Some(&self.secret),
+            key: None,
             redirect_uri: CALLBACK,
         }
     }

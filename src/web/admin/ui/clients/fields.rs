@@ -80,6 +80,7 @@ pub fn advanced(settings: &ClientSettings) -> Vec<Field> {
                 grant_type(GrantType::AuthorizationCode, "Lets people sign in"),
                 grant_type(GrantType::RefreshToken, "Stays connected without asking again"),
                 grant_type(GrantType::ClientCredentials, "Gets tokens for itself"),
+                grant_type(GrantType::TokenExchange, "Exchanges tokens of people for tokens that the vault keeps"),
             ],
         ),
         Field::select(

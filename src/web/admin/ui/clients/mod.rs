@@ -9,6 +9,8 @@ pub mod secret;
 pub mod settings;
 mod snippets;
 
+pub(super) use snippets::shell;
+
 use actix_web::HttpResponse;
 
 use super::menu::Section;
@@ -19,6 +21,7 @@ use super::view::table::{Cell, Table};
 use super::view::{form, parts};
 use crate::admin::clients::{self as engine, ClientView};
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings};
+use crate::protocol::claims::VAULT;
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -130,6 +133,9 @@ pub(super) fn view(ui: &Ui, client: &Client, at: At, title: Option<&str>) -> Vie
         if client.needs_secret() {
             tabs.push(tab("Secret", At::Secret, &["clients", id, "secret"]));
         }
+    }
+    if client.scope.contains(VAULT) {
+        tabs.push(Tab::new("Workloads", ui.at_with(&["workloads"], &[("client_id", id)]), false));
     }
     tabs.push(Tab::new("Audit log", ui.at_with(&["events"], &[("client_id", id)]), false));
     let view = ui

@@ -45,7 +45,7 @@ programs! {
 }
 
 /// `text` in single quotes, in which a shell sees nothing special.
-fn shell(text: &str) -> String {
+pub fn shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 

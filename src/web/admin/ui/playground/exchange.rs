@@ -46,7 +46,9 @@ impl Asked<'_> {
     /// When the database fails.
     pub async fn token(&self, title: &str, fields: &[(&str, &str)]) -> Result<Exchange, Fault> {
         let outcome = match parsed(fields).and_then(|body| TokenRequest::parse(&body)) {
-            Ok(request) => token::token(self.app, &self.credentials(), &request).await?,
+            Ok(request) => token::token(self.app, &self.credentials(), &request)
+                .await?
+                .map(token::Decision::issued),
             Err(refusal) => Err(refusal),
         };
         Ok(self.exchange(title, "/token", fields, outcome))

@@ -111,6 +111,7 @@ pub(super) fn view(ui: &Ui, user: &User, at: At, title: Option<&str>) -> View {
         tab("Settings", At::Settings, &["users", id]),
         tab("Consents and grants", At::Access, &["users", id, "access"]),
         tab("Sessions", At::Sessions, &["users", id, "sessions"]),
+        Tab::new("Connections", ui.at_with(&["connections"], &[("user", id)]), false),
         Tab::new("Audit log", ui.at_with(&["events"], &[("subject_id", id)]), false),
     ];
     let view = ui

@@ -27,6 +27,8 @@ pub enum Kind {
     Select,
     /// Yes or no
     Check,
+    /// Any of some choices, each with a line of text of its own
+    Rows,
 }
 
 /// Something to choose.
@@ -40,6 +42,8 @@ pub struct Choice {
     pub text: String,
     /// Whether it is chosen
     pub is_chosen: bool,
+    /// What stands in its line of text, where it has one
+    pub line: String,
 }
 
 impl Choice {
@@ -50,7 +54,14 @@ impl Choice {
             label: label.to_owned(),
             text: text.to_owned(),
             is_chosen,
+            line: String::new(),
         }
+    }
+
+    /// With this in its line of text.
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.line = line.into();
+        self
     }
 }
 
@@ -115,6 +126,11 @@ impl Field {
         Self::new(Kind::Checks, name, label).choices(choices)
     }
 
+    /// Any of some choices, each with a line of text that is sent under the name of [`line_of`].
+    pub fn checks_with_lines(name: impl Into<String>, label: impl Into<String>, choices: Vec<Choice>) -> Self {
+        Self::new(Kind::Rows, name, label).choices(choices)
+    }
+
     /// One of some choices, all in sight.
     pub fn radios(name: impl Into<String>, label: impl Into<String>, choices: Vec<Choice>) -> Self {
         Self::new(Kind::Radios, name, label).choices(choices)
@@ -176,6 +192,13 @@ impl Field {
                     choice.is_chosen = typed.all(&self.name).any(|value| value == choice.value);
                 }
             }
+            Kind::Rows => {
+                for choice in &mut self.choices {
+                    choice.is_chosen = typed.all(&self.name).any(|value| value == choice.value);
+                    let line = typed.all(&line_of(&self.name, &choice.value)).next().map(str::to_owned);
+                    choice.line = line.unwrap_or_default();
+                }
+            }
             Kind::Text | Kind::Url | Kind::Email | Kind::Number | Kind::Lines | Kind::Check => {
                 self.value = typed.all(&self.name).next().unwrap_or_default().to_owned();
             }
@@ -191,6 +214,11 @@ impl Field {
             Kind::Checks | Kind::Radios | Kind::Select => {
                 let chosen = self.choices.iter().filter(|choice| choice.is_chosen);
                 chosen.map(|choice| choice.label.as_str()).collect::<Vec<_>>().join(", ")
+            }
+            Kind::Rows => {
+                let chosen = self.choices.iter().filter(|choice| choice.is_chosen);
+                let rows = chosen.map(|choice| format!("{}: {}", choice.label, choice.line.trim()));
+                rows.collect::<Vec<_>>().join(" · ")
             }
             Kind::Text | Kind::Url | Kind::Email | Kind::Number | Kind::Lines => {
                 let lines = self.value.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -241,6 +269,11 @@ impl Field {
     fn rows(&self) -> usize {
         self.value.lines().count().clamp(2, 12) + 1
     }
+}
+
+/// The name under which the line of text of a choice is sent.
+pub fn line_of(name: &str, value: &str) -> String {
+    format!("{name}:{value}")
 }
 
 /// The lines of a field, without empty ones.

@@ -224,6 +224,12 @@ fn done_text(name: &str) -> Option<&'static str> {
         "rotated-at-once" => "Rotated: the new key signs from now on.",
         "retired" => "Retired: it signs no more, and verifies until the last token that it signed has expired.",
         "retired-at-once" => "Retired: it is no longer published, and nothing that it signed is valid any more.",
+        "secret" => "The secret was set.",
+        "secret-removed" => "The secret was removed: nobody gets anything from this provider until there is a new one.",
+        "removed" => "Removed, here and at the provider.",
+        "removed-here" => {
+            "Removed here. The provider was not told: it has no way for that, or did not answer. Tokens that were given out can live on there until they end, or the person takes them back there."
+        }
         "confirmed" => "Thank you. Now do it once more.",
         _ => return None,
     })

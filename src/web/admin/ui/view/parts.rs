@@ -372,6 +372,7 @@ pub struct Search {
     action: String,
     label: String,
     submit: String,
+    hidden: Vec<(String, String)>,
     fields: Vec<Field>,
 }
 
@@ -382,8 +383,15 @@ impl Search {
             action,
             label: label.to_owned(),
             submit: submit.to_owned(),
+            hidden: Vec::new(),
             fields: Vec::new(),
         }
+    }
+
+    /// Sends a value along.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.hidden.push((name.to_owned(), value.into()));
+        self
     }
 
     /// A field.

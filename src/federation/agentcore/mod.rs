@@ -1,0 +1,148 @@
+//! The vault as programs expect it that were written for AWS Bedrock AgentCore Identity.
+//!
+//! ```text
+//! access key ── signs ──▶ caller: a client, and whether it may administer
+//! data plane     ── workloads of that client, and what their people gave them
+//! control plane  ── workloads of that client, and the providers of this server
+//! ```
+//!
+//! Nothing is decided here that is not decided elsewhere: this is which of it a caller reaches, and under which names.
+//!
+//! - `sessions`: what became of a question, and completing it for a person
+//! - `vendors`: what a vendor of theirs is here
+
+pub mod sessions;
+pub mod vendors;
+
+use crate::app::App;
+use crate::base::fault::Fault;
+use crate::model::client::Client;
+use crate::model::event::Actor;
+use crate::model::provider::{Provider, ProviderKind};
+use crate::model::user::{User, normalize_username};
+use crate::model::workload::{Workload, WorkloadSettings};
+use crate::protocol::claims::VAULT;
+
+use super::access_keys::Signer;
+use super::workloads::{self, Agent, NewWorkload, WorkloadError};
+
+/// The name of the service that requests to both planes are signed for.
+pub const SERVICE: &str = "bedrock-agentcore";
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client whose agents it reaches
+    pub client: Client,
+    /// Whether it may use the control plane
+    pub may_administer: bool,
+}
+
+impl From<Signer> for Caller {
+    fn from(signer: Signer) -> Self {
+        Self {
+            may_administer: signer.key.may_administer,
+            client: signer.client,
+        }
+    }
+}
+
+impl Caller {
+    /// The client of this id as whoever calls from this machine without a signature; `None` when it is none that may.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn on_this_machine(app: &App, client_id: &str) -> Result<Option<Self>, Fault> {
+        let client = app.store.read().await?.client(client_id).await?;
+        let client = client.filter(|client| !client.is_disabled && !client.is_public() && client.may_use(VAULT));
+        Ok(client.map(|client| Self {
+            client,
+            may_administer: true,
+        }))
+    }
+
+    /// Who that is in the audit log.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Client(self.client.id.clone())
+    }
+
+    /// The workload of this name, if it is one of the caller's: whose it is otherwise is nobody's business.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn workload(&self, app: &App, name: &str) -> Result<Option<Workload>, Fault> {
+        let found = app.store.read().await?.workload(name).await?;
+        Ok(found.filter(|workload| workload.client_id == self.client.id))
+    }
+
+    /// Up to `limit` of the caller's workloads by name after the one of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn workloads(&self, app: &App, after: &str, limit: u16) -> Result<Vec<Workload>, Fault> {
+        app.store.read().await?.workloads(Some(&self.client.id), after, limit).await
+    }
+
+    /// The agent of this token, if it is one of the caller's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent(&self, app: &App, token: &str) -> Result<Option<Agent>, Fault> {
+        let agent = workloads::verify(app, token).await?;
+        Ok(agent.filter(|agent| agent.workload.client_id == self.client.id))
+    }
+
+    /// Adds a workload of the caller. Where it comes from nobody knows of ceilings, and people are named by ids: it may do
+    /// both, which whoever made the access key has decided with the right to administer.
+    ///
+    /// # Errors
+    /// See [`WorkloadError`].
+    pub async fn add_workload(&self, app: &App, name: &str, return_uris: Vec<String>) -> Result<Workload, WorkloadError> {
+        let new = NewWorkload {
+            name: name.to_owned(),
+            client_id: self.client.id.clone(),
+            settings: WorkloadSettings {
+                return_uris,
+                has_no_ceilings: true,
+                may_name_users: true,
+                ..WorkloadSettings::default()
+            },
+        };
+        workloads::create(app, new).await
+    }
+}
+
+/// The person whom a program calls so: by the id of their account, or by their user name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn person(app: &App, name: &str) -> Result<Option<User>, Fault> {
+    let mut connection = app.store.read().await?;
+    if let Some(user) = connection.user(name).await? {
+        return Ok(Some(user));
+    }
+    match normalize_username(name) {
+        Ok(normal) if normal == name => connection.user_by_name(name).await,
+        _ => Ok(None),
+    }
+}
+
+/// The provider of this name, if it is of this kind.
+///
+/// # Errors
+/// When the database fails.
+pub async fn provider(app: &App, name: &str, kind: ProviderKind) -> Result<Option<Provider>, Fault> {
+    let found = app.store.read().await?.provider(name).await?;
+    Ok(found.filter(|provider| provider.kind == kind))
+}
+
+/// Up to `limit` providers of this kind by name after the one of this name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn providers(app: &App, kind: ProviderKind, after: &str, limit: u16) -> Result<Vec<Provider>, Fault> {
+    let all = app.store.read().await?.providers().await?.into_iter();
+    let rest = all.filter(|provider| provider.kind == kind && provider.id.as_str() > after);
+    Ok(rest.take(usize::from(limit)).collect())
+}
