@@ -91,7 +91,7 @@ async fn list(app: &App, with: ConnectionsWith<'_>, json: bool) -> Result<(), Fa
     let row = |connection: ConnectionView| {
         let user = connection.username.unwrap_or(connection.user_id);
         let state = if connection.needs_consent { "needs consent" } else { "active" };
-        let row = vec![
+        let row = [
             connection.id,
             user,
             connection.workload,

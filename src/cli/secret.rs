@@ -13,14 +13,14 @@ use super::Failure;
 #[derive(clap::Args)]
 pub struct Source {
     /// Read the secret from standard input
-    #[arg(long, conflicts_with_all = ["secret_env", "secret_file"])]
-    secret_stdin: bool,
+    #[arg(id = "secret_stdin", long = "secret-stdin", conflicts_with_all = ["secret_env", "secret_file"])]
+    stdin: bool,
     /// Read the secret from an environment variable
-    #[arg(long, value_name = "NAME", conflicts_with = "secret_file")]
-    secret_env: Option<String>,
+    #[arg(id = "secret_env", long = "secret-env", value_name = "NAME", conflicts_with = "secret_file")]
+    variable: Option<String>,
     /// Read the secret from a file
-    #[arg(long, value_name = "FILE")]
-    secret_file: Option<PathBuf>,
+    #[arg(id = "secret_file", long = "secret-file", value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 impl Source {
@@ -29,10 +29,10 @@ impl Source {
 
     /// The secret, if it was said where it is. A line break at its end does not belong to it.
     pub fn fetch(&self) -> Result<Option<SecretString>, Failure> {
-        let origin = match (&self.secret_env, &self.secret_file) {
+        let origin = match (&self.variable, &self.file) {
             (Some(name), _) => Origin::Environment(name.clone()),
             (None, Some(file)) => Origin::File(file.display().to_string()),
-            (None, None) if self.secret_stdin => return read_input().map(Some),
+            (None, None) if self.stdin => return read_input().map(Some),
             (None, None) => return Ok(None),
         };
         let secret = origin.fetch(&Sources::environment(), Path::new(""))?;

@@ -168,7 +168,7 @@ async fn list(app: &App, client_id: Option<&str>, json: bool) -> Result<(), Fail
         .map(|workload| {
             let mut ceilings: Vec<&str> = workload.ceilings.keys().map(String::as_str).collect();
             if workload.has_no_ceilings {
-                ceilings.push("and any other");
+                ceilings.push(if ceilings.is_empty() { "any" } else { "and any other" });
             }
             vec![
                 workload.name.clone(),

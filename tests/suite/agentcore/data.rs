@@ -32,7 +32,7 @@ async fn world(app: TestApp) -> World {
     provider.user("alice").await;
     let there = provider
         .client(AuthMethod::ClientSecretBasic, |new| {
-            new.redirect_uris = vec![app.url("/connect/callback/there")]
+            new.redirect_uris = vec![app.url("/connect/callback/there")];
         })
         .await;
     let owner = owner(&app).await;

@@ -84,7 +84,10 @@ impl Signer {
     pub fn authorization(&self, method: &str, path: &str, query: &str, headers: &[(String, String)], body: &[u8]) -> String {
         let date_time = self.date_time();
         let day = &date_time[..8];
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines = headers.iter().fold(String::new(), |mut lines, (name, value)| {
+            writeln!(lines, "{name}:{value}").unwrap();
+            lines
+        });
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
         let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{}", sha256_hex(body));

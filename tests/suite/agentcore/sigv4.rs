@@ -20,13 +20,16 @@ fn received<'a>(method: &'a str, target: &'a str, headers: &'a [(&'a str, &'a st
     }
 }
 
+/// Method, target, further headers, body and signature.
+type Example<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 #[test]
 fn the_published_examples_are_verified() {
     let unreserved = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let trimmed = [("my-header1", " value1"), ("my-header2", "\"a   b   c\"")];
     #[rustfmt::skip]
-    let examples: [(&str, &str, &[(&str, &str)], &str, &str); 8] = [
+    let examples: [Example<'_>; 8] = [
         ("GET", "/", &[], "", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
         ("POST", "/", &[], "", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
         ("GET", "/?Param2=value2&Param1=value1", &[], "", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),

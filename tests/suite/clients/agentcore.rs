@@ -49,7 +49,7 @@ async fn the_sdk_of_agentcore_gets_a_persons_token() {
     let alice_there = provider.user("alice").await;
     let there = provider
         .client(AuthMethod::ClientSecretBasic, |new| {
-            new.redirect_uris = vec![app.url("/connect/callback/there")]
+            new.redirect_uris = vec![app.url("/connect/callback/there")];
         })
         .await;
     let owner = owner(&app).await;

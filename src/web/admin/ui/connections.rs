@@ -18,6 +18,8 @@ use crate::web::error::{Error, status_of};
 
 /// With more scopes than this, the rest is counted.
 const MAX_SCOPES: usize = 8;
+/// How much of the name of an account a list shows, in characters.
+const MAX_ACCOUNT: usize = 60;
 
 /// `GET /admin/connections`
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
@@ -98,7 +100,7 @@ fn row(ui: &Ui, call: &Call, connection: &ConnectionView) -> Vec<Cell> {
     vec![
         who_cell(ui, connection),
         workload_cell(ui, connection),
-        provider_cell(ui, connection),
+        provider_cell(ui, connection).note(shortened(account(connection))),
         scopes(connection),
         state(connection),
         Cell::time(connection.updated_at, ui.now()),
@@ -130,11 +132,18 @@ fn workload_cell(ui: &Ui, connection: &ConnectionView) -> Cell {
 }
 
 fn provider_cell(ui: &Ui, connection: &ConnectionView) -> Cell {
-    let cell = match &connection.provider_name {
+    match &connection.provider_name {
         Some(name) => Cell::text(name).to(ui.at(&["providers", &connection.provider])),
         None => Cell::code(&connection.provider),
-    };
-    cell.note(account(connection))
+    }
+}
+
+/// What a provider calls an account is up to the provider, and as long as it likes.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_ACCOUNT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// What the account is called there: its name for people, or that for machines.
@@ -160,7 +169,7 @@ fn scopes(connection: &ConnectionView) -> Cell {
 
 fn state(connection: &ConnectionView) -> Cell {
     if connection.needs_consent {
-        return Cell::only_tag(Tag::new("Person must be asked again", Tone::Careful));
+        return Cell::only_tag(Tag::new("Needs consent", Tone::Careful));
     }
     match connection.failures {
         0 => Cell::only_tag(Tag::new("Alive", Tone::Good)),
@@ -188,7 +197,8 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
     let facts = Facts::default()
         .fact("Who", who_cell(&ui, &connection))
         .fact("Workload", workload_cell(&ui, &connection))
-        .fact("Provider and account", provider_cell(&ui, &connection))
+        .fact("Provider", provider_cell(&ui, &connection))
+        .fact("Account", Cell::text(account(&connection)))
         .fact("Scopes", Cell::text(&connection.scope))
         .fact("State", state(&connection))
         .fact("Given", Cell::text(time::exact(connection.created_at)))

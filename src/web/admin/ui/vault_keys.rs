@@ -10,7 +10,7 @@ use crate::web::error::Error;
 /// The keys, and a warning when one is missing.
 pub async fn section(ui: &Ui) -> Result<Section, Error> {
     let keys = engine::list(&ui.app).await?;
-    let mut table = Table::new("Keys of the vault", &["Key", "State", "Connections"], "There is no key.");
+    let mut table = Table::new("Keys, and what they wrap", &["Key", "State", "Connections"], "There is no key.");
     for key in &keys {
         table.row(row(key));
     }
