@@ -115,7 +115,7 @@ fn main() -> Outcome<()> {
 
 /// Everything that is measured on a database.
 async fn on(scratch: &Scratch, plan: &Plan) -> Outcome<()> {
-    let seeded = Seeded::new(scratch).await?;
+    let seeded = Box::pin(Seeded::new(scratch)).await?;
     let folder = plan.base.join(format!("gatehouse_bench_{}_vault", std::process::id()));
     let installation = Installation::new(scratch.url(), &folder)?;
     let few = seeded.requests(1).await?;
