@@ -18,6 +18,7 @@ pub struct Flow {
     /// The verifier (RFC 7636 §4.1)
     pub verifier: Option<String>,
     /// What the tokens are for (RFC 8707 §2.2)
+    #[serde(default)]
     pub resource: Vec<String>,
 }
 

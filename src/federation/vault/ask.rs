@@ -13,7 +13,7 @@ use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
 use crate::model::provider::ProviderKind;
-use crate::protocol::resource::is_same;
+use crate::protocol::resource::{MAX_RESOURCES, is_same};
 use crate::protocol::scope::Scope;
 use crate::store::AtProvider;
 
@@ -206,7 +206,9 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
         scope = scope.union(&ceiling.cut(&before.scope));
         let is_new = |known: &&String| !resource.iter().any(|wanted| is_same(wanted, known));
         let kept: Vec<String> = before.resource.iter().filter(is_new).cloned().collect();
-        resource.extend(kept);
+        // No more than may be named at once: what was for others is asked for anew when it is wanted.
+        let room = MAX_RESOURCES.saturating_sub(resource.len());
+        resource.extend(kept.into_iter().take(room));
     }
     sessions::ask(app, agent, user_id, &provider, scope, resource, wanted.session).await
 }

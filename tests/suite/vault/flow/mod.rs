@@ -7,6 +7,7 @@ mod endings;
 mod exchange;
 mod keys;
 mod moved;
+mod newer;
 
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::federation::workloads::{self, NewWorkload};
