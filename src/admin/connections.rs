@@ -43,6 +43,8 @@ pub struct ConnectionView {
     pub account_label: String,
     /// What the provider granted, separated by spaces
     pub scope: String,
+    /// What the tokens are for, where the agent has said (RFC 8707)
+    pub resource: Vec<String>,
     /// Whether the person must be asked again before the agent gets anything
     pub needs_consent: bool,
     /// When the access token that is kept ends, in seconds since 1970; `null` when nobody knows
@@ -72,6 +74,7 @@ impl ConnectionView {
             account: connection.account,
             account_label: connection.account_label,
             scope: connection.scope.to_string(),
+            resource: connection.resource.clone(),
             needs_consent: connection.needs_consent,
             token_expires_at: connection.token_expires_at,
             failures: connection.failures,

@@ -105,6 +105,9 @@ pub struct Add {
     /// What people read
     #[arg(long)]
     name: String,
+    /// The client whose agents without ceilings may use it
+    #[arg(long, value_name = "CLIENT_ID")]
+    owner: Option<String>,
     /// What is kept: tokens that a person consents to, or one API key for everybody
     #[arg(long, value_enum, default_value = "oauth2")]
     kind: Kind,
@@ -230,6 +233,7 @@ fn settings(add: &Add) -> Result<ProviderSettings, Failure> {
         authorization_parameters: super::pairs("--authorization-parameter", &add.authorization_parameters)?,
         pkce: add.pkce,
         requires_iss: add.requires_iss,
+        owner: add.owner.clone(),
         is_disabled: false,
     })
 }

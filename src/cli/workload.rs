@@ -72,7 +72,7 @@ pub struct Add {
                 Nothing is allowed at others, unless with --no-ceilings"
     )]
     ceilings: Vec<String>,
-    /// Let it ask for anything at the providers that have no ceiling
+    /// Let it ask for anything at the providers whose owner is its client, where it has no ceiling
     #[arg(long)]
     no_ceilings: bool,
     /// Where people may be sent back to after they were asked; repeat for several
@@ -168,7 +168,7 @@ async fn list(app: &App, client_id: Option<&str>, json: bool) -> Result<(), Fail
         .map(|workload| {
             let mut ceilings: Vec<&str> = workload.ceilings.keys().map(String::as_str).collect();
             if workload.has_no_ceilings {
-                ceilings.push(if ceilings.is_empty() { "any" } else { "and any other" });
+                ceilings.push(if ceilings.is_empty() { "its client's" } else { "and its client's" });
             }
             vec![
                 workload.name.clone(),

@@ -71,10 +71,7 @@ async fn decide(app: &App, client: &AuthenticatedClient, request: &TokenExchange
             Err(exchanged) => return Ok(exchanged),
         },
     };
-    let Some((provider, account)) = meant(app, &agent, &request.audience).await? else {
-        let text = "audience is no provider that the workload may have tokens of, and no connection of the person";
-        return Ok(Exchanged::Refused(Refusal::new(ErrorCode::InvalidTarget, text)));
-    };
+    let (provider, account) = meant(app, &agent, &request.audience).await?;
     let wanted = Wanted {
         provider,
         scope: request.scope.clone().unwrap_or_default(),
@@ -117,15 +114,15 @@ async fn for_person(app: &App, client: &AuthenticatedClient, agent: Agent, subje
     Ok(Ok(Agent { user_id, ..agent }))
 }
 
-/// The provider that an audience names, and the connection if it names one.
-async fn meant(app: &App, agent: &Agent, audience: &str) -> Result<Option<(String, Option<String>)>, Fault> {
+/// The connection that an audience names, with its provider; otherwise it is the name of a provider, if there is one.
+async fn meant(app: &App, agent: &Agent, audience: &str) -> Result<(String, Option<String>), Fault> {
     let found = app.store.read().await?.connection(audience).await?;
     let own = found.filter(|connection| {
         let is_of_person = agent.user_id.as_ref() == Some(&connection.user_id);
         connection.id == audience && connection.workload == agent.workload.name && is_of_person
     });
     if let Some(connection) = own {
-        return Ok(Some((connection.provider_id, Some(connection.id))));
+        return Ok((connection.provider_id, Some(connection.id)));
     }
-    Ok(agent.workload.ceiling(audience).map(|_| (audience.to_owned(), None)))
+    Ok((audience.to_owned(), None))
 }

@@ -47,11 +47,17 @@ pub async fn progress(app: &App, agent: &Agent, provider: &str, name: &SessionNa
 /// What a connection gives that came of a question: that, and no other one. The provider may have granted less than was
 /// asked for, which is no reason to ask again.
 async fn given(app: &App, agent: &Agent, session: &ConnectionSession, connection_id: &str) -> Result<Progress, Fault> {
-    let connection = app.store.read().await?.connection(connection_id).await?;
+    let (connection, provider) = {
+        let mut reader = app.store.read().await?;
+        (
+            reader.connection(connection_id).await?,
+            reader.provider(&session.provider_id).await?,
+        )
+    };
     let is_it = |connection: &crate::model::connection::Connection| {
         connection.workload == agent.workload.name && connection.user_id == session.user_id && !connection.needs_consent
     };
-    let ceiling = agent.workload.ceiling(&session.provider_id);
+    let ceiling = provider.as_ref().and_then(|provider| agent.workload.ceiling(provider));
     let Some((connection, ceiling)) = connection.filter(is_it).zip(ceiling) else {
         return Ok(Progress::Failed);
     };

@@ -12,8 +12,7 @@ use crate::federation::providers;
 use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
-use crate::model::provider::ProviderKind;
-use crate::protocol::resource::{MAX_RESOURCES, is_same};
+use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::scope::Scope;
 use crate::store::AtProvider;
 
@@ -120,6 +119,10 @@ const NO_PERSON: Denial = Denial::new(
     "the workload token is for nobody: get one with user_token or user_id",
 );
 const TOO_MUCH: Denial = Denial::new(Reason::Scope, "the scope is more than the workload may ask for at this provider");
+const NO_RESOURCE: Denial = Denial::new(
+    Reason::Provider,
+    "the workload may not name this resource: an administrator can add it to its resources",
+);
 const NO_TOKENS: Denial = Denial::new(
     Reason::Provider,
     "this provider has an API key and no tokens: ask for that at /api/vault/api-key",
@@ -152,11 +155,11 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
     let Some(user_id) = &agent.user_id else {
         return Ok(Given::Refused(NO_PERSON));
     };
-    let Some(ceiling) = agent.workload.ceiling(&wanted.provider) else {
-        return Ok(Given::Refused(NOT_ALLOWED));
-    };
     let AtProvider { provider, connections } = there;
     let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
+        return Ok(Given::Refused(NOT_ALLOWED));
+    };
+    let Some(ceiling) = agent.workload.ceiling(&provider) else {
         return Ok(Given::Refused(NOT_ALLOWED));
     };
     if provider.kind == ProviderKind::ApiKey {
@@ -169,6 +172,9 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
     };
     if !ceiling.holds(&scope) {
         return Ok(Given::Refused(TOO_MUCH));
+    }
+    if !ceiling.admits(&wanted.resource) {
+        return Ok(Given::Refused(NO_RESOURCE));
     }
     // Whether it can be used now is asked of the one that is meant only: nobody gets another account than before.
     let meant = meant(&connections, wanted.account.as_deref());
@@ -201,16 +207,8 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
     }
     // Who consents to more keeps what they consented to before; who is asked for another account does not.
     let before = meant.filter(|_| !wanted.is_forced || wanted.account.is_some());
-    let (mut scope, mut resource) = (scope, wanted.resource);
-    if let Some(before) = before {
-        scope = scope.union(&ceiling.cut(&before.scope));
-        let is_new = |known: &&String| !resource.iter().any(|wanted| is_same(wanted, known));
-        let kept: Vec<String> = before.resource.iter().filter(is_new).cloned().collect();
-        // No more than may be named at once: what was for others is asked for anew when it is wanted.
-        let room = MAX_RESOURCES.saturating_sub(resource.len());
-        resource.extend(kept.into_iter().take(room));
-    }
-    sessions::ask(app, agent, user_id, &provider, scope, resource, wanted.session).await
+    let scope = before.map_or_else(|| scope.clone(), |before| scope.union(&ceiling.cut(&before.scope)));
+    sessions::ask(app, agent, user_id, &provider, scope, wanted.resource, wanted.session).await
 }
 
 /// What asking for an API key came to.
@@ -229,11 +227,9 @@ pub enum KeyGiven {
 /// # Errors
 /// When the database fails.
 pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyGiven, Fault> {
-    if agent.workload.ceiling(provider_id).is_none() {
-        return Ok(KeyGiven::Refused(NOT_ALLOWED));
-    }
     let provider = app.store.read().await?.provider(provider_id).await?;
-    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+    let may_have = |provider: &Provider| !provider.is_disabled && agent.workload.ceiling(provider).is_some();
+    let Some(provider) = provider.filter(may_have) else {
         return Ok(KeyGiven::Refused(NOT_ALLOWED));
     };
     if provider.kind != ProviderKind::ApiKey {

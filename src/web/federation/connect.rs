@@ -32,6 +32,8 @@ struct ConnectPage {
     /// Where they go on to
     host: String,
     scopes: Vec<String>,
+    /// What the tokens are for
+    resources: Vec<String>,
 }
 
 #[derive(Template)]
@@ -86,6 +88,7 @@ async fn show(call: &Call, name: &SessionName, question: &Question, visitor: Opt
         provider: question.provider.name.clone(),
         host: display_host(destination.as_str()),
         scopes: question.session.scope.iter().map(str::to_owned).collect(),
+        resources: question.session.resource.clone(),
     };
     // The form leads to the provider, and that may lead to wherever people sign in there.
     pages::client_page(StatusCode::OK, &page, token, None, Some(destination.as_str()))

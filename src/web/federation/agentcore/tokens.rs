@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::federation::agentcore::sessions::{self, Completed, Person, Progress};
-use crate::federation::agentcore::{Caller, provider};
+use crate::federation::agentcore::{Caller, may_have};
 use crate::federation::vault::ask::{self, Denial, Given, KeyGiven, Reason, Wanted};
 use crate::federation::vault::sessions::{NewSession, SessionName};
 use crate::federation::workloads::Agent;
@@ -206,9 +206,9 @@ async fn agent(call: &Call, caller: &Caller, token: &str) -> Result<Agent, Error
     found.ok_or(AgentCoreError::Unauthorized(NO_AGENT).into())
 }
 
-/// An agent that may have anything is told which providers there are not; any other only that it may not.
+/// An agent without ceilings is told which providers there are not, of its client's; any other only that it may not.
 async fn known(call: &Call, agent: &Agent, name: &str, kind: ProviderKind) -> Result<(), Error> {
-    if agent.workload.ceiling(name).is_some() && provider(&call.app, name, kind).await?.is_none() {
+    if agent.workload.has_no_ceilings && !may_have(&call.app, agent, name, kind).await? {
         return Err(AgentCoreError::NotFound(NO_PROVIDER).into());
     }
     Ok(())

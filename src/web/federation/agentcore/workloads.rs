@@ -55,7 +55,7 @@ pub async fn show(mut call: Call) -> Result<HttpResponse, Error> {
 pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: WorkloadRequest = read(&call)?;
-    let workload = find(&call, &caller, &body.name).await?;
+    let workload = find_own(&call, &caller, &body.name).await?;
     let before = workload.settings.clone();
     let settings = WorkloadSettings {
         return_uris: body.allowed_resource_oauth2_return_urls.unwrap_or(before.return_uris),
@@ -88,7 +88,7 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
 pub async fn delete(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: NameRequest = read(&call)?;
-    let workload = find(&call, &caller, &body.name).await?;
+    let workload = find_own(&call, &caller, &body.name).await?;
     workloads::delete(&call.app, &workload).await.map_err(refused)?;
     Ok(deleted(&call))
 }
@@ -96,6 +96,16 @@ pub async fn delete(mut call: Call) -> Result<HttpResponse, Error> {
 async fn find(call: &Call, caller: &Caller, name: &str) -> Result<Workload, Error> {
     let found = caller.workload(&call.app, name).await?;
     found.ok_or(AgentCoreError::NotFound("there is no workload identity of this name").into())
+}
+
+/// As [`find`], for one that the caller may change.
+async fn find_own(call: &Call, caller: &Caller, name: &str) -> Result<Workload, Error> {
+    let workload = find(call, caller, name).await?;
+    if caller.may_change(&workload) {
+        return Ok(workload);
+    }
+    let why = "an administrator has made this workload identity, or made it narrower: it is theirs to change";
+    Err(AgentCoreError::Denied(why).into())
 }
 
 fn arn(workload: &Workload) -> String {
