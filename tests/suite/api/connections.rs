@@ -36,7 +36,7 @@ on_every_database! {
             "id": connection.id, "user_id": connection.user_id, "username": "alice",
             "workload": "mail-agent", "workload_label": "mail-agent", "client_id": agent.client_id, "client_name": "Example App",
             "provider": "mail", "provider_name": null, "account": "alice", "account_label": "alice@mail.example",
-            "scope": "read send", "needs_consent": false, "token_expires_at": 1_800_003_600, "failures": 0,
+            "scope": "read send", "resource": [], "needs_consent": false, "token_expires_at": 1_800_003_600, "failures": 0,
             "created_at": connection.created_at, "updated_at": connection.updated_at,
         });
         let mut body = shown.body.clone();
