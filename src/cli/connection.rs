@@ -120,8 +120,12 @@ async fn remove(app: &App, id: &str, json: bool) -> Result<(), Failure> {
     }
     match (removed.at_provider, removed.account_page) {
         (AtProvider::Revoked, _) => say!("{id} is removed, here and at the provider."),
-        (AtProvider::NotRevoked, page) => {
-            say!("{id} is removed here. The provider has not taken it back: tokens that are out live on there.");
+        (at_provider, page) => {
+            if at_provider == AtProvider::Later {
+                say!("{id} is removed here. The provider has not taken it back yet: the server tries again, for a week at most.");
+            } else {
+                say!("{id} is removed here. The provider has no way to take it back: tokens that are out live on there.");
+            }
             if let Some(page) = page {
                 say!("The person can take it back themselves at {page}");
             }

@@ -83,7 +83,7 @@ pub enum Command {
     Remove {
         /// Provider id
         id: String,
-        /// Also what people have connected there; nothing is taken back at the provider
+        /// Also what people have connected there; it is taken back at the provider a moment later
         #[arg(long)]
         with_connections: bool,
     },
@@ -282,7 +282,7 @@ async fn remove(app: &App, id: &str, with_connections: bool) -> Result<(), Failu
     removed.map_err(|error| match error {
         ProviderError::InUse(count, _) => ProviderError::InUse(
             count,
-            "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider",
+            "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then",
         ),
         error => error,
     })?;

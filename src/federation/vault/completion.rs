@@ -8,12 +8,15 @@ use std::time::Duration;
 use crate::app::App;
 use crate::audit;
 use crate::base::fault::Fault;
+use crate::base::id::new_id;
 use crate::federation::connections::{self, NewConnection};
 use crate::federation::upstream::{Account, Granted, UpstreamError};
 use crate::federation::workloads::Agent;
 use crate::identity::session::SignedIn;
+use crate::model::connection::Binding;
 use crate::model::connection_session::{ConnectionSession, MEMORY, Status};
 use crate::model::event::{Actor, EventKind};
+use crate::store::NewTokens;
 
 use super::Line;
 use super::question::{Answer, Back, Question};
@@ -200,7 +203,6 @@ async fn exchange(app: &App, question: &Question, back: Back) -> Result<Result<M
             return Ok(Err((text, error.to_string())));
         }
     };
-    let tokens = granted.tokens.clone();
     let mut attempts = 0;
     let kept = loop {
         let kept = keep(app, question, &account, &granted).await;
@@ -215,12 +217,32 @@ async fn exchange(app: &App, question: &Question, back: Back) -> Result<Result<M
     };
     if !matches!(kept, Ok(Some(_))) {
         // Nobody has them here, so nobody should.
-        super::revoke(app, &question.provider, &line, &tokens).await?;
+        take_back(app, question, &line, &granted).await?;
     }
     Ok(kept?.map_or_else(
         || Err((NO_TOKENS, "the agent, the person or the provider is gone or was changed".to_owned())),
         |id| Ok(Made { id, account }),
     ))
+}
+
+/// Takes back what was granted and could not be kept: at once, since it may be the database that kept nothing, or later.
+async fn take_back(app: &App, question: &Question, line: &Line, granted: &Granted) -> Result<(), Fault> {
+    if super::revoke(app, &question.provider, line, &granted.tokens).await? {
+        return Ok(());
+    }
+    let binding = Binding {
+        connection_id: new_id(&app.clock, &app.random),
+        workload: question.workload.name.clone(),
+        user_id: question.session.user_id.clone(),
+        provider_id: question.provider.id.clone(),
+    };
+    let new = NewTokens {
+        tokens: app.envelope.seal(&app.random, &binding, &granted.tokens)?,
+        scope: granted.scope.clone(),
+        resource: None,
+        token_expires_at: granted.expires_at,
+    };
+    super::revocations::queue(app, &question.provider, &binding, &new).await
 }
 
 /// Keeps what was granted; the id of the connection. `None` when the agent or the person is not there any more, or the

@@ -399,7 +399,7 @@ async fn a_connection_is_taken_back_on(kind: support::Database) {
     let removed = sandbox.run(&["connection", "remove", id, "--json"]);
     assert!(removed.status.success(), "{}", removed.stderr);
     let removed: Value = serde_json::from_str(&removed.stdout).unwrap();
-    assert_eq!(removed, json!({ "id": id, "at_provider": "not_revoked", "account_page": null }));
+    assert_eq!(removed, json!({ "id": id, "at_provider": "later", "account_page": null }));
     let report = sandbox
         .run(&["apply", "-f", "less.yaml", "--prune", "--yes", "--with-connections", "--json"])
         .json();

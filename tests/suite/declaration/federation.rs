@@ -228,7 +228,7 @@ on_every_database! {
         connect(server, "c1", "google").await;
         let less = "providers: { by-hand: { name: By hand, preset: gitlab, client_id: us, client_auth: none } }";
         assert!(try_plan(app, &less.replace("gitlab", "google"), false).await.is_ok(), "nothing is removed unasked");
-        let advice = "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider";
+        let advice = "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then";
         let expected = format!("providers.google: there is 1 connection to this provider: {advice}");
         assert_eq!(problems(app, less, true).await, [expected]);
         let next = with_connections(app, less).await;

@@ -13,7 +13,7 @@ use crate::store::Connection;
 use super::{FieldChange, Planner, Step, created, differences, set_fields, unnamed, updated};
 
 /// What somebody can do who would remove a provider that people use.
-const ADVICE: &str = "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider";
+const ADVICE: &str = "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then";
 
 impl Planner<'_> {
     pub(super) async fn providers(

@@ -158,8 +158,8 @@ pub async fn patch(call: Call) -> Result<HttpResponse, Error> {
 
 /// Remove a provider
 ///
-/// While people have connections there it is refused, unless `force` is true: then they are removed with it, and nothing
-/// is taken back at the provider.
+/// While people have connections there it is refused, unless `force` is true: then they are removed with it, and
+/// taken back at the provider a moment later.
 #[utoipa::path(
     delete, path = "/api/admin/v1/providers/{id}", tag = "providers", operation_id = "delete_provider",
     params(

@@ -88,7 +88,7 @@ fn page(ui: &Ui, provider: &Provider, connections: i64, form: Form) -> View {
     let note = match connections {
         0 => Note::careful("Nobody has a connection there").line("Agents that ask for it are told that it is unknown."),
         count => Note::careful(format!("{} to {} will be removed", counted(count), provider.name))
-            .line("Agents lose them at once. Nothing is taken back at the provider: tokens that were given out live on there until they end, or the person takes them back there.")
+            .line("Agents lose them at once. They are taken back at the provider, too, a moment later. If it has no way for that, tokens that were given out live on there until they end, or the person takes them back there.")
             .line("To turn it off for a while, disable it instead."),
     };
     match ui.proof_note() {

@@ -227,8 +227,11 @@ fn done_text(name: &str) -> Option<&'static str> {
         "secret" => "The secret was set.",
         "secret-removed" => "The secret was removed: nobody gets anything from this provider until there is a new one.",
         "removed" => "Removed, here and at the provider.",
+        "removed-later" => {
+            "Removed here. The provider has not taken it back yet: that is tried again, for a week at most. Until then tokens that were given out can live on there."
+        }
         "removed-here" => {
-            "Removed here. The provider was not told: it has no way for that, or did not answer. Tokens that were given out can live on there until they end, or the person takes them back there."
+            "Removed here. The provider has no way to take it back: tokens that were given out can live on there until they end, or the person takes them back there."
         }
         "confirmed" => "Thank you. Now do it once more.",
         _ => return None,
