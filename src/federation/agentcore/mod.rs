@@ -21,7 +21,7 @@ use crate::model::event::Actor;
 use crate::model::provider::{Provider, ProviderKind};
 use crate::model::user::{User, normalize_username};
 use crate::model::workload::{Workload, WorkloadSettings};
-use crate::protocol::claims::VAULT;
+use crate::store::AtProvider;
 
 use super::access_keys::Signer;
 use super::workloads::{self, Agent, NewWorkload, WorkloadError};
@@ -54,7 +54,7 @@ impl Caller {
     /// When the database fails.
     pub async fn on_this_machine(app: &App, client_id: &str) -> Result<Option<Self>, Fault> {
         let client = app.store.read().await?.client(client_id).await?;
-        let client = client.filter(|client| !client.is_disabled && !client.is_public() && client.may_use(VAULT));
+        let client = client.filter(|client| !client.is_disabled && client.may_have_access_keys());
         Ok(client.map(|client| Self {
             client,
             may_administer: true,
@@ -90,7 +90,20 @@ impl Caller {
     /// When the database fails.
     pub async fn agent(&self, app: &App, token: &str) -> Result<Option<Agent>, Fault> {
         let agent = workloads::verify(app, token).await?;
-        Ok(agent.filter(|agent| agent.workload.client_id == self.client.id))
+        Ok(agent.filter(|agent| self.owns(agent)))
+    }
+
+    /// As [`Self::agent`], and what there is at a provider for it and its person: both are read at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent_at(&self, app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, AtProvider)>, Fault> {
+        let found = workloads::verify_at(app, token, provider_id).await?;
+        Ok(found.filter(|(agent, _)| self.owns(agent)))
+    }
+
+    fn owns(&self, agent: &Agent) -> bool {
+        agent.workload.client_id == self.client.id
     }
 
     /// Adds a workload of the caller. Where it comes from nobody knows of ceilings, and people are named by ids: it may do

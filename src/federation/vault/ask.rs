@@ -12,7 +12,7 @@ use crate::federation::providers;
 use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
-use crate::model::provider::ProviderKind;
+use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::resource::is_same;
 use crate::protocol::scope::Scope;
 use crate::store::AtProvider;
@@ -231,7 +231,18 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
         return Ok(KeyGiven::Refused(NOT_ALLOWED));
     }
     let provider = app.store.read().await?.provider(provider_id).await?;
-    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+    api_key_of(app, agent, provider_id, provider).await
+}
+
+/// As [`api_key`], of a provider that was just read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: Option<Provider>) -> Result<KeyGiven, Fault> {
+    if agent.workload.ceiling(provider_id).is_none() {
+        return Ok(KeyGiven::Refused(NOT_ALLOWED));
+    }
+    let Some(provider) = provider.filter(|provider| provider.id == provider_id && !provider.is_disabled) else {
         return Ok(KeyGiven::Refused(NOT_ALLOWED));
     };
     if provider.kind != ProviderKind::ApiKey {
