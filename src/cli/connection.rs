@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use crate::admin::AdminError;
 use crate::admin::connections::{self, AtProvider, ConnectionView, ConnectionsWith};
+use crate::admin::users;
 use crate::app::App;
-use crate::model::user::normalize_username;
 
 use super::output::{maybe_instant, say};
 use super::{Failure, output};
@@ -70,17 +70,8 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 async fn user_id(app: &App, user: &str) -> Result<String, Failure> {
-    let mut connection = app.store.read().await?;
-    let by_name = match normalize_username(user) {
-        Ok(name) => connection.user_by_name(&name).await?,
-        Err(_) => None,
-    };
-    let found = match by_name {
-        Some(found) => Some(found),
-        None => connection.user(user).await?,
-    };
-    let found = found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?;
-    Ok(found.id)
+    let found = users::id_of(app, user).await?;
+    Ok(found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?)
 }
 
 async fn list(app: &App, with: ConnectionsWith<'_>, json: bool) -> Result<(), Failure> {

@@ -89,7 +89,7 @@ pub async fn issue(app: &App, new: NewAccessKey) -> Result<(AccessKey, SecretStr
     };
     let mut tx = app.store.begin().await?;
     let client = tx.client(&key.client_id).await?;
-    let Some(client) = client.filter(may_have_keys) else {
+    let Some(client) = client.filter(Client::may_have_access_keys) else {
         let message = format!(
             "there is no client {} that has a secret, the grant client_credentials and the scope {VAULT}",
             key.client_id
@@ -103,11 +103,6 @@ pub async fn issue(app: &App, new: NewAccessKey) -> Result<(AccessKey, SecretStr
         .await?;
     tx.commit().await?;
     Ok((key, secret))
-}
-
-/// Whether a client may use the vault, for which its keys are.
-fn may_have_keys(client: &Client) -> bool {
-    !client.is_public() && client.may_use(VAULT)
 }
 
 /// Changes an access key, if it is still of the version that `key` was read with.
@@ -216,7 +211,7 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
         note_refused(app, &key, "disabled").await?;
         return Ok(Err(Unproved::Dead("the access key is disabled")));
     }
-    match client.filter(|client| !client.is_disabled && may_have_keys(client)) {
+    match client.filter(|client| !client.is_disabled && client.may_have_access_keys()) {
         Some(client) => Ok(Ok(Signer { client, key })),
         None => {
             note_refused(app, &key, "client").await?;

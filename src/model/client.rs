@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
-use crate::protocol::claims::RELAY;
+use crate::protocol::claims::{RELAY, VAULT};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
@@ -365,6 +365,12 @@ impl Client {
     #[must_use]
     pub fn may_use(&self, name: &str) -> bool {
         may_use(name, &self.scope, &self.grant_types)
+    }
+
+    /// Whether it may have agents that act with its access keys: it has a secret, and may use the vault.
+    #[must_use]
+    pub fn may_have_access_keys(&self) -> bool {
+        !self.is_public() && self.may_use(VAULT)
     }
 
     /// Whether it may use the callback relay for itself.

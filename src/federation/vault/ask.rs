@@ -228,7 +228,15 @@ pub enum KeyGiven {
 /// When the database fails.
 pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyGiven, Fault> {
     let provider = app.store.read().await?.provider(provider_id).await?;
-    let may_have = |provider: &Provider| !provider.is_disabled && agent.workload.ceiling(provider).is_some();
+    api_key_of(app, agent, provider_id, provider).await
+}
+
+/// As [`api_key`], of a provider that was just read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: Option<Provider>) -> Result<KeyGiven, Fault> {
+    let may_have = |provider: &Provider| provider.id == provider_id && !provider.is_disabled && agent.workload.ceiling(provider).is_some();
     let Some(provider) = provider.filter(may_have) else {
         return Ok(KeyGiven::Refused(NOT_ALLOWED));
     };

@@ -45,23 +45,17 @@ pub enum Completion {
     SomebodyElse,
 }
 
-/// Completes a session of a client's agent, for the person with this id, of whom the client says that they came back to it.
-/// What was completed before is told once more.
+/// Completes a session of this name, for the person with this id, of whom the client whose agent it is says that they came
+/// back to it; it has been read just now, and whose it is looked at. What was completed before is told once more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn complete_for(app: &App, client_id: &str, name: &SessionName, user_id: &str) -> Result<Completion, Fault> {
-    let mut connection = app.store.read().await?;
-    let session = connection.connection_session(&name.id).await?;
-    let Some(session) = session.filter(|session| name.is_of(session)) else {
-        return Ok(Completion::Unknown);
-    };
-    let workload = connection.workload(&session.workload).await?;
-    drop(connection);
-    if !workload.is_some_and(|workload| workload.id == session.workload_id && workload.client_id == client_id) {
-        return Ok(Completion::Unknown);
+pub async fn complete_for(app: &App, session: ConnectionSession, name: &SessionName, user_id: &str) -> Result<Completion, Fault> {
+    if name.is_of(&session) {
+        complete(app, session, name, user_id).await
+    } else {
+        Ok(Completion::Unknown)
     }
-    complete(app, session, name, user_id).await
 }
 
 /// As [`complete_for`], by an agent that acts for the person.

@@ -196,6 +196,14 @@ on_every_database_with_agentcore! {
         assert!(given.get("authorizationUrl").is_none() && given.get("refreshToken").is_none(), "{given}");
         // Without the session it is there, too; and asked for again where that is wanted.
         assert_eq!(world.ask(&token, json!({})).await["accessToken"], access_token);
+        // Besides who calls, it costs one question to the database.
+        let statements = async |body: Value| {
+            let before = world.app.app.store.statements();
+            program.call("oauth2/token", body).await;
+            world.app.app.store.statements() - before
+        };
+        let nothing = statements(json!({ "workloadIdentityToken": 1 })).await;
+        assert_eq!(statements(World::wanted(&token, json!({}))).await, nothing + 1);
         session(&world.ask(&token, json!({ "forceAuthentication": true })).await);
         // Another workload token of another person of the same agent sees nothing of it.
         let bobs = world.token_for("bob").await;

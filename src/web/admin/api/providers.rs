@@ -51,7 +51,7 @@ pub struct ProviderSecrets {
     /// The secret of our client there
     #[schema(write_only)]
     client_secret: Option<String>,
-    /// The private key of our client there, a JWK (RFC 7517): RSA, P-256 or Ed25519
+    /// The private key of our client there, a JWK (RFC 7517): RSA, P-256, P-384 or Ed25519
     #[schema(write_only, value_type = Option<Object>)]
     private_key: Option<Value>,
     /// The API key, for the kind `api_key`

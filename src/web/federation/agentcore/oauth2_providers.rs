@@ -44,7 +44,7 @@ impl ProviderRequest {
 pub async fn create(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: ProviderRequest = read(&call)?;
-    let configured = configured(body.vendor()?, &body.oauth2_provider_config_input, &body.name, None).map_err(refused)?;
+    let configured = configured(&call.app, body.vendor()?, &body.oauth2_provider_config_input, &body.name, None).map_err(refused)?;
     let Some(secret) = configured.secret else {
         return Err(invalid("clientSecret", "clientSecret is missing"));
     };
@@ -72,7 +72,7 @@ pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
     let body: ProviderRequest = read(&call)?;
     let before = find(&call, &caller, &body.name).await?;
     let config = &body.oauth2_provider_config_input;
-    let configured = configured(body.vendor()?, config, &body.name, Some(&before.settings)).map_err(refused)?;
+    let configured = configured(&call.app, body.vendor()?, config, &body.name, Some(&before.settings)).map_err(refused)?;
     let secret = match configured.secret {
         Some(secret) => SecretChange::Set(Credential::ClientSecret(secret)),
         None => SecretChange::Keep,

@@ -225,6 +225,8 @@ fn done_text(name: &str) -> Option<&'static str> {
         "retired" => "Retired: it signs no more, and verifies until the last token that it signed has expired.",
         "retired-at-once" => "Retired: it is no longer published, and nothing that it signed is valid any more.",
         "secret" => "The secret was set.",
+        "secret-not-needed" => "The secret was removed: none is needed.",
+        "addresses-confirmed" => "The addresses were confirmed.",
         "secret-removed" => "The secret was removed: nobody gets anything from this provider until there is a new one.",
         "removed" => "Removed, here and at the provider.",
         "removed-later" => {
