@@ -89,7 +89,7 @@ fn page(ui: &Ui, workload: &Workload, connections: i64, form: Form) -> View {
         0 => note.line("Nobody has given it anything."),
         count => note
             .line(format!(
-                "{} will be removed, and taken back at the providers a moment later. If one has no way for that, tokens that were given out live on there until they end, or the person takes them back there.",
+                "{} will be removed. What was given is taken back at the providers, too, a moment later. If one has no way for that, tokens that were given out live on there until they end, or the person takes them back there.",
                 counted(count)
             ))
             .line("A new workload of the same name is another one: people are asked again. To turn it off for a while, disable it instead."),
