@@ -11,11 +11,10 @@ use crate::federation::agentcore::Caller;
 use crate::federation::agentcore::sessions::{self, Completed, Person, Progress};
 use crate::federation::vault::ask::{self, Denial, Given, KeyGiven, Reason, Wanted};
 use crate::federation::vault::sessions::{NewSession, SessionName};
-use crate::federation::workloads::Agent;
+use crate::federation::workloads::{Agent, ProviderState};
 use crate::model::provider::ProviderKind;
 use crate::protocol::resource;
 use crate::protocol::scope::Scope;
-use crate::store::AtProvider;
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error, RelayError};
 use crate::web::federation::connect::troubled;
@@ -203,13 +202,13 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
 }
 
 /// The agent of a token, and what there is at the provider that it names.
-async fn agent(call: &Call, caller: &Caller, token: &str, provider: &str) -> Result<(Agent, AtProvider), Error> {
+async fn agent(call: &Call, caller: &Caller, token: &str, provider: &str) -> Result<(Agent, ProviderState), Error> {
     let found = caller.agent_at(&call.app, token, provider).await?;
     found.ok_or(AgentCoreError::Unauthorized(NO_AGENT).into())
 }
 
 /// An agent that may have anything is told which providers there are not; any other only that it may not.
-fn known(agent: &Agent, name: &str, there: &AtProvider, kind: ProviderKind) -> Result<(), Error> {
+fn known(agent: &Agent, name: &str, there: &ProviderState, kind: ProviderKind) -> Result<(), Error> {
     let is_there = there.provider.as_ref().is_some_and(|provider| provider.kind == kind);
     if agent.workload.ceiling(name).is_some() && !is_there {
         return Err(AgentCoreError::NotFound(NO_PROVIDER).into());
