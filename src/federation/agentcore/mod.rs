@@ -21,10 +21,9 @@ use crate::model::event::Actor;
 use crate::model::provider::{Provider, ProviderKind};
 use crate::model::user::User;
 use crate::model::workload::{Workload, WorkloadSettings};
-use crate::store::AtProvider;
 
 use super::access_keys::Signer;
-use super::workloads::{self, Agent, NewWorkload, WorkloadError};
+use super::workloads::{self, Agent, NewWorkload, ProviderState, WorkloadError};
 
 /// The name of the service that requests to both planes are signed for.
 pub const SERVICE: &str = "bedrock-agentcore";
@@ -97,7 +96,7 @@ impl Caller {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn agent_at(&self, app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, AtProvider)>, Fault> {
+    pub async fn agent_at(&self, app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, ProviderState)>, Fault> {
         let found = workloads::verify_at(app, token, provider_id).await?;
         Ok(found.filter(|(agent, _)| self.owns(agent)))
     }

@@ -14,7 +14,7 @@ use crate::model::connection::Connection;
 use crate::model::event::EventKind;
 use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::scope::Scope;
-use crate::store::AtProvider;
+use crate::store::ProviderState;
 
 use super::refresh::{Refreshed, refresh};
 use super::sessions::{self, Asked, NewSession};
@@ -137,7 +137,7 @@ const NO_KEY: Denial = Denial::new(
 /// # Errors
 /// When the database fails.
 pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fault> {
-    let mut there = AtProvider::default();
+    let mut there = ProviderState::default();
     if let (Some(user_id), Ok(())) = (&agent.user_id, providers::check_id(&wanted.provider)) {
         let mut connection = app.store.read().await?;
         there.provider = connection.provider(&wanted.provider).await?;
@@ -151,11 +151,11 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
 ///
 /// # Errors
 /// When the database fails.
-pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wanted) -> Result<Given, Fault> {
+pub async fn token_of(app: &App, agent: &Agent, there: ProviderState, wanted: Wanted) -> Result<Given, Fault> {
     let Some(user_id) = &agent.user_id else {
         return Ok(Given::Refused(NO_PERSON));
     };
-    let AtProvider { provider, connections } = there;
+    let ProviderState { provider, connections } = there;
     let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
         return Ok(Given::Refused(NOT_ALLOWED));
     };

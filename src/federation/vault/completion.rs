@@ -32,6 +32,9 @@ const ATTEMPTS: u32 = 5;
 /// How long is waited before it is tried again, the first time.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long is waited for somebody else who completes the same session.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What completing a session came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -94,11 +97,8 @@ async fn complete(app: &App, session: ConnectionSession, name: &SessionName, use
         audit::record_seldom(app, event.detail("reason", "somebody else")).await?;
         return Ok(Completion::SomebodyElse);
     }
-    match (session.status_at(app.now()), session.connection_id.clone(), session.failure.clone()) {
-        (Status::Returned, ..) => {}
-        (Status::Completed, Some(id), _) => return Ok(Completion::Done(id)),
-        (Status::Failed, _, Some(failure)) => return Ok(Completion::Failed(failure)),
-        _ => return Ok(Completion::Unknown),
+    if session.status_at(app.now()) != Status::Returned {
+        return outcome(app, session).await;
     }
     let sealed = session.sealed_return.clone().unwrap_or_default();
     let back = Back::open(app, &session.id, &sealed)?;
@@ -107,11 +107,33 @@ async fn complete(app: &App, session: ConnectionSession, name: &SessionName, use
     };
     let mut tx = app.store.begin().await?;
     if !tx.complete_connection_session(&question.session.id, app.now()).await? {
-        return Ok(Completion::Unknown);
+        drop(tx);
+        return outcome(app, question.session).await;
     }
     tx.commit().await?;
     let (_, outcome) = finish(app, question, back).await?;
     Ok(outcome.map_or_else(|problem| Completion::Failed(problem.to_owned()), |made| Completion::Done(made.id)))
+}
+
+/// What completing a session has come to, or comes to while somebody else does it.
+async fn outcome(app: &App, mut session: ConnectionSession) -> Result<Completion, Fault> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let is_completing = match (session.status_at(app.now()), &session.connection_id, &session.failure) {
+            (Status::Completed, Some(id), _) => return Ok(Completion::Done(id.clone())),
+            (Status::Failed, _, Some(failure)) => return Ok(Completion::Failed(failure.clone())),
+            (Status::Completing | Status::Returned, ..) => true,
+            _ => false,
+        };
+        if !is_completing || tokio::time::Instant::now() >= until {
+            return Ok(Completion::Unknown);
+        }
+        tokio::time::sleep(INTERVAL).await;
+        match app.store.read().await?.connection_session(&session.id).await? {
+            Some(read) => session = read,
+            None => return Ok(Completion::Unknown),
+        }
+    }
 }
 
 /// A connection that was made.

@@ -161,7 +161,7 @@ async fn with_many_providers_they_are_typed() {
     assert!(wrong.body.contains("id=\"field-ceilings-problem\""), "{}", wrong.body);
     let wrong = desk.send(&wrong, path, &[("ceilings", "p1: read write\r\np1: read")]).await;
     assert_eq!(wrong.status, 422);
-    assert!(wrong.body.contains("p1 is there twice"), "{}", wrong.body);
+    assert!(wrong.body.contains("two lines for p1"), "{}", wrong.body);
     let page = desk.send(&wrong, path, &[("ceilings", "p1: read write\r\np2:\r\n")]).await;
     assert!(words(&page).contains("Saved."), "{}", words(&page));
     let read = Scope::parse("read write").unwrap();

@@ -339,9 +339,11 @@ async fn each_vendor_is_what_is_known_of_it_here() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_keeps_what_it_has_no_words_for() {
     let app = started(Database::Sqlite).await;
-    let program = program(&app, owner(&app).await.id(), true).await;
+    let owner = owner(&app).await;
+    let program = program(&app, owner.id(), true).await;
     let added = async |id: &str, settings: Value| {
         let mut settings: ProviderSettings = serde_json::from_value(settings).unwrap();
+        settings.owner = Some(owner.id().to_owned());
         (id.clone_into(&mut settings.name), "first".clone_into(&mut settings.client_id));
         let secret = Credential::ClientSecret(SecretString::from("secret one"));
         let secret = Some(secret).filter(|_| settings.client_auth != Some(ClientAuth::PrivateKeyJwt));

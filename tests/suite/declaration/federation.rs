@@ -102,7 +102,7 @@ on_every_database! {
         declaration::apply(app, first).await.unwrap();
         assert_eq!((opened(app, "google").await, opened(app, "weather").await), (SECRET.to_owned(), OTHER_SECRET.to_owned()));
         let by_hand = provider(app, "by-hand").await.unwrap();
-        assert_eq!((by_hand.sealed_secret, by_hand.settings.authorization_parameters["audience"].as_str()), (None, "no"));
+        assert_eq!((by_hand.has_secret(), by_hand.settings.authorization_parameters["audience"].as_str()), (false, "no"));
         let agent = app.store.read().await.unwrap().workload("calendar-agent").await.unwrap().unwrap();
         assert_eq!((agent.client_id.as_str(), agent.display_name.as_str(), agent.ceilings.len()), ("assistant", "Calendar agent", 2));
 

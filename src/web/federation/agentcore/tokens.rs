@@ -11,11 +11,10 @@ use crate::federation::agentcore::Caller;
 use crate::federation::agentcore::sessions::{self, Completed, Person, Progress};
 use crate::federation::vault::ask::{self, Denial, Given, KeyGiven, Reason, Wanted};
 use crate::federation::vault::sessions::{NewSession, SessionName};
-use crate::federation::workloads::Agent;
+use crate::federation::workloads::{Agent, ProviderState};
 use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::resource;
 use crate::protocol::scope::Scope;
-use crate::store::AtProvider;
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error, RelayError};
 use crate::web::federation::connect::troubled;
@@ -203,13 +202,13 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
 }
 
 /// The agent of a token, and what there is at the provider that it names.
-async fn agent(call: &Call, caller: &Caller, token: &str, provider: &str) -> Result<(Agent, AtProvider), Error> {
+async fn agent(call: &Call, caller: &Caller, token: &str, provider: &str) -> Result<(Agent, ProviderState), Error> {
     let found = caller.agent_at(&call.app, token, provider).await?;
     found.ok_or(AgentCoreError::Unauthorized(NO_AGENT).into())
 }
 
 /// An agent without ceilings is told which providers there are not, of its client's; any other only that it may not.
-fn known(agent: &Agent, there: &AtProvider, kind: ProviderKind) -> Result<(), Error> {
+fn known(agent: &Agent, there: &ProviderState, kind: ProviderKind) -> Result<(), Error> {
     let may_have = |provider: &Provider| provider.kind == kind && agent.workload.ceiling(provider).is_some();
     if agent.workload.has_no_ceilings && !there.provider.as_ref().is_some_and(may_have) {
         return Err(AgentCoreError::NotFound(NO_PROVIDER).into());

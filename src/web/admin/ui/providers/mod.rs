@@ -26,7 +26,7 @@ use crate::web::error::Error;
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let listed = engine::list(&call.app, &listed_page(&call.query()?)?).await?;
-    let connections = engine::connections(&call.app).await?;
+    let connections = engine::count_connections(&call.app).await?;
     let mut table = Table::new(
         "Providers",
         &["Name", "Id", "Preset", "State", "Connections"],

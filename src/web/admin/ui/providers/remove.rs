@@ -3,10 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::super::ending::disabling;
-use super::super::vault_keys::counted;
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::Note;
+use super::super::view::parts::{Note, counted};
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::providers as engine;
@@ -47,7 +46,7 @@ pub async fn disabled(call: Call) -> Result<HttpResponse, Error> {
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let provider = engine::find(&call.app, &call.segment("id")?).await?;
-    let connections = engine::connections_at(&call.app, &provider.id).await?;
+    let connections = engine::count_connections_at(&call.app, &provider.id).await?;
     if !call.is_post() {
         return page(&ui, &provider, connections, form(&ui, &provider, connections)).ok();
     }

@@ -62,7 +62,7 @@ pub fn read(typed: &Parameters, current: &BTreeMap<String, Scope>) -> Result<BTr
         for line in lines(typed, CEILINGS) {
             let (id, scope) = read_line(&line)?;
             if read.contains_key(&id) {
-                return Err(AdminError::invalid(CEILINGS, format!("{id} is there twice")));
+                return Err(AdminError::invalid(CEILINGS, format!("there are two lines for {id}")));
             }
             read.insert(id, scope);
         }

@@ -3,10 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::super::ending::disabling;
-use super::super::vault_keys::counted;
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::Note;
+use super::super::view::parts::{Note, counted};
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::workloads as engine;
@@ -46,7 +45,7 @@ pub async fn disabled(call: Call) -> Result<HttpResponse, Error> {
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let workload = engine::find(&call.app, &call.segment("name")?).await?;
-    let connections = engine::connections_of(&call.app, &workload.name).await?;
+    let connections = engine::count_connections_of(&call.app, &workload.name).await?;
     if !call.is_post() {
         return page(&ui, &workload, connections, form(&ui, &workload, connections)).ok();
     }
