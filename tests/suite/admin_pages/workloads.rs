@@ -106,7 +106,7 @@ async fn a_workload_is_added_changed_and_deleted() {
         "unticked is gone"
     );
     assert!(changed.has_no_ceilings && changed.may_name_users && changed.return_uris.is_empty());
-    assert!(words(&desk.get("/admin/workloads").await).contains("Every provider State Enabled Names people"));
+    assert!(words(&desk.get("/admin/workloads").await).contains("Its client’s State Enabled Names people"));
     let said = words(&desk.get(&format!("{path}/connect")).await);
     assert!(said.contains(r#"{"provider":"google"}"#), "the first of all: {said}");
 
