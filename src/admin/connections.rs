@@ -90,7 +90,9 @@ impl ConnectionView {
 pub enum AtProvider {
     /// It is taken back there, too
     Revoked,
-    /// The provider has no way for that, or did not answer: tokens can live on there
+    /// The provider did not do it now: it is tried again, for a week at most
+    Later,
+    /// The provider has no way for that: tokens can live on there
     NotRevoked,
 }
 
@@ -172,6 +174,7 @@ pub async fn remove(app: &App, id: &str) -> Result<RemovalView, AdminError> {
     let connection = app.store.read().await?.connection(id).await?.ok_or(AdminError::NotFound)?;
     let (at_provider, account_page) = match connections::remove(app, &connection).await? {
         Removal::Everywhere => (AtProvider::Revoked, None),
+        Removal::Later(page) => (AtProvider::Later, page.map(str::to_owned)),
         Removal::HereOnly(page) => (AtProvider::NotRevoked, page.map(str::to_owned)),
         Removal::Unknown => return Err(AdminError::NotFound),
     };

@@ -225,7 +225,7 @@ pub async fn find(app: &App, id: &str) -> Result<Provider, AdminError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
+pub async fn count_connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
     let counted = app.store.read().await?.count_connections_by_provider().await?;
     Ok(counted.into_iter().collect())
 }
@@ -234,7 +234,7 @@ pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections_at(app: &App, id: &str) -> Result<i64, Fault> {
+pub async fn count_connections_at(app: &App, id: &str) -> Result<i64, Fault> {
     app.store.read().await?.count_connections_at(id).await
 }
 

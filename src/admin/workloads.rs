@@ -68,7 +68,7 @@ pub async fn find(app: &App, name: &str) -> Result<Workload, AdminError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections_of(app: &App, name: &str) -> Result<i64, Fault> {
+pub async fn count_connections_of(app: &App, name: &str) -> Result<i64, Fault> {
     app.store.read().await?.count_connections_of(name).await
 }
 

@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use crate::admin::AdminError;
 use crate::admin::connections::{self, AtProvider, ConnectionView, ConnectionsWith};
+use crate::admin::users;
 use crate::app::App;
-use crate::model::user::normalize_username;
 
 use super::output::{maybe_instant, say};
 use super::{Failure, output};
@@ -71,17 +71,8 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 async fn user_id(app: &App, user: &str) -> Result<String, Failure> {
-    let mut connection = app.store.read().await?;
-    let by_name = match normalize_username(user) {
-        Ok(name) => connection.user_by_name(&name).await?,
-        Err(_) => None,
-    };
-    let found = match by_name {
-        Some(found) => Some(found),
-        None => connection.user(user).await?,
-    };
-    let found = found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?;
-    Ok(found.id)
+    let found = users::id_of(app, user).await?;
+    Ok(found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?)
 }
 
 /// What is misspelled is told apart from what has no connections.
@@ -137,8 +128,12 @@ async fn remove(app: &App, id: &str, json: bool) -> Result<(), Failure> {
     }
     match (removed.at_provider, removed.account_page) {
         (AtProvider::Revoked, _) => say!("{id} is removed, here and at the provider."),
-        (AtProvider::NotRevoked, page) => {
-            say!("{id} is removed here. The provider has not taken it back: tokens that are out live on there.");
+        (at_provider, page) => {
+            if at_provider == AtProvider::Later {
+                say!("{id} is removed here. The provider has not taken it back yet: the server tries again, for a week at most.");
+            } else {
+                say!("{id} is removed here. The provider has no way to take it back: tokens that are out live on there.");
+            }
             if let Some(page) = page {
                 say!("The person can take it back themselves at {page}");
             }

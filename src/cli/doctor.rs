@@ -213,6 +213,14 @@ async fn check_installation(config: &Config, report: &mut Report) {
         Ok(Some(problem)) => report.warn("vault", problem),
         Err(fault) => report.error("vault", fault.to_string()),
     }
+    match vault_keys::to_be_taken_back(&app).await {
+        Ok(0) => {}
+        Ok(count) => report.ok(
+            "vault",
+            format!("{count} connection(s) are still to be taken back at their providers"),
+        ),
+        Err(fault) => report.error("vault", fault.to_string()),
+    }
     match providers::unsound(&app).await {
         Ok(unsound) if unsound.is_empty() => {}
         Ok(unsound) => report.warn(

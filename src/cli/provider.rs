@@ -59,6 +59,9 @@ pub enum Command {
     Secret {
         /// Provider id
         id: String,
+        /// It has no secret: the one that it had is removed, and its addresses are right as they are
+        #[arg(long, conflicts_with_all = ["secret_stdin", "secret_env", "secret_file"])]
+        none: bool,
         #[command(flatten)]
         source: Source,
     },
@@ -87,7 +90,7 @@ pub enum Command {
     Remove {
         /// Provider id
         id: String,
-        /// Also what people have connected there; nothing is taken back at the provider
+        /// Also what people have connected there; it is taken back at the provider a moment later
         #[arg(long)]
         with_connections: bool,
     },
@@ -171,7 +174,13 @@ pub async fn run(app: &App, command: Command) -> Result<ExitCode, Failure> {
         Command::List { json } => list(app, json).await?,
         Command::Presets { json } => presets(json)?,
         Command::Add(add) => register(app, *add).await?,
-        Command::Secret { id, source } => {
+        Command::Secret { id, none: true, source: _ } => {
+            let provider = find(app, &id).await?;
+            let settings = provider.settings.clone();
+            providers::change(app, provider, settings, SecretChange::Remove).await?;
+            say!("{id} has no secret.");
+        }
+        Command::Secret { id, none: false, source } => {
             let provider = find(app, &id).await?;
             let text = source.fetch()?.ok_or(Source::MISSING)?;
             let credential = Credential::read(&provider.settings, text).map_err(|invalid| invalid.message)?;
@@ -205,7 +214,7 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     if view.settings.kind == ProviderKind::Oauth2 {
         say!("redirect URI to register there: {}", view.callback_url);
     }
-    if !has_secret && CredentialKind::of(&view.settings) != CredentialKind::Nothing {
+    if !has_secret && CredentialKind::of(&view.settings).is_needed() {
         say!("It has no secret yet; give it one with: gatehouse provider secret {}", view.id);
     }
     Ok(())
@@ -287,7 +296,7 @@ async fn remove(app: &App, id: &str, with_connections: bool) -> Result<(), Failu
     removed.map_err(|error| match error {
         ProviderError::InUse(count, _) => ProviderError::InUse(
             count,
-            "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider",
+            "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then",
         ),
         error => error,
     })?;

@@ -51,7 +51,7 @@ pub enum Command {
         /// Its name
         name: String,
     },
-    /// Remove a workload with its connections; nothing is taken back at the providers
+    /// Remove a workload with its connections, which are taken back at the providers a moment later
     #[command(visible_alias = "delete")]
     Remove {
         /// Its name

@@ -212,7 +212,7 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
         note_refused(app, &key, "disabled").await?;
         return Ok(Err(Unproved::Dead("the access key is disabled")));
     }
-    match client.filter(|client| !client.is_disabled && client.lacks_for_vault().is_none()) {
+    match client.filter(|client| !client.is_disabled && client.may_have_access_keys()) {
         Some(client) => Ok(Ok(Signer { client, key })),
         None => {
             note_refused(app, &key, "client").await?;

@@ -385,6 +385,12 @@ impl Client {
         lacks_for_vault(self.auth_method, &self.scope, &self.grant_types)
     }
 
+    /// Whether it may have agents that act with its access keys: it has a secret, and may use the vault.
+    #[must_use]
+    pub fn may_have_access_keys(&self) -> bool {
+        !self.is_public() && self.may_use(VAULT)
+    }
+
     /// Whether it may use the callback relay for itself.
     #[must_use]
     pub fn may_use_relay(&self) -> bool {

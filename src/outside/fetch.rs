@@ -188,7 +188,11 @@ impl Fetch {
         if url.fragment().is_some() {
             return Err(FetchError::Url("has a fragment"));
         }
-        let is_here = matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
+        let name = match url.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.'),
+            _ => "",
+        };
+        let is_here = name == "localhost" || name.ends_with(".localhost");
         if is_here && !self.0.rules.is_loopback_allowed {
             return Err(FetchError::Url("leads to this machine"));
         }

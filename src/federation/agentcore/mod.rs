@@ -21,10 +21,9 @@ use crate::model::event::Actor;
 use crate::model::provider::{Provider, ProviderKind};
 use crate::model::user::User;
 use crate::model::workload::{Workload, WorkloadSettings};
-use crate::protocol::claims::VAULT;
 
 use super::access_keys::Signer;
-use super::workloads::{self, Agent, NewWorkload, WorkloadError};
+use super::workloads::{self, Agent, NewWorkload, ProviderState, WorkloadError};
 
 /// The name of the service that requests to both planes are signed for.
 pub const SERVICE: &str = "bedrock-agentcore";
@@ -54,7 +53,7 @@ impl Caller {
     /// When the database fails.
     pub async fn on_this_machine(app: &App, client_id: &str) -> Result<Option<Self>, Fault> {
         let client = app.store.read().await?.client(client_id).await?;
-        let client = client.filter(|client| !client.is_disabled && !client.is_public() && client.may_use(VAULT));
+        let client = client.filter(|client| !client.is_disabled && client.may_have_access_keys());
         Ok(client.map(|client| Self {
             client,
             may_administer: true,
@@ -90,7 +89,20 @@ impl Caller {
     /// When the database fails.
     pub async fn agent(&self, app: &App, token: &str) -> Result<Option<Agent>, Fault> {
         let agent = workloads::verify(app, token).await?;
-        Ok(agent.filter(|agent| agent.workload.client_id == self.client.id))
+        Ok(agent.filter(|agent| self.owns(agent)))
+    }
+
+    /// As [`Self::agent`], and what there is at a provider for it and its person: both are read at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent_at(&self, app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, ProviderState)>, Fault> {
+        let found = workloads::verify_at(app, token, provider_id).await?;
+        Ok(found.filter(|(agent, _)| self.owns(agent)))
+    }
+
+    fn owns(&self, agent: &Agent) -> bool {
+        agent.workload.client_id == self.client.id
     }
 
     /// Adds a workload of the caller. Where it comes from nobody knows of ceilings, and people are named by ids: it may do
@@ -126,7 +138,7 @@ impl Caller {
     /// When the database fails.
     pub async fn provider(&self, app: &App, name: &str, kind: ProviderKind) -> Result<Option<Provider>, Fault> {
         let found = app.store.read().await?.provider(name).await?;
-        Ok(found.filter(|provider| provider.id == name && provider.kind == kind && self.owns(provider)))
+        Ok(found.filter(|provider| provider.id == name && provider.kind == kind && self.is_owner_of(provider)))
     }
 
     /// Up to `limit` of the caller's providers of this kind by name after the one of this name.
@@ -135,23 +147,13 @@ impl Caller {
     /// When the database fails.
     pub async fn providers(&self, app: &App, kind: ProviderKind, after: &str, limit: u16) -> Result<Vec<Provider>, Fault> {
         let all = app.store.read().await?.providers().await?.into_iter();
-        let rest = all.filter(|provider| provider.kind == kind && provider.id.as_str() > after && self.owns(provider));
+        let rest = all.filter(|provider| provider.kind == kind && provider.id.as_str() > after && self.is_owner_of(provider));
         Ok(rest.take(usize::from(limit)).collect())
     }
 
-    fn owns(&self, provider: &Provider) -> bool {
+    fn is_owner_of(&self, provider: &Provider) -> bool {
         provider.owner.as_deref() == Some(self.client.id.as_str())
     }
-}
-
-/// Whether an agent may have something of the provider of this name, and it is of this kind.
-///
-/// # Errors
-/// When the database fails.
-pub async fn may_have(app: &App, agent: &Agent, name: &str, kind: ProviderKind) -> Result<bool, Fault> {
-    let provider = app.store.read().await?.provider(name).await?;
-    let may = |provider: Provider| provider.kind == kind && agent.workload.ceiling(&provider).is_some();
-    Ok(provider.is_some_and(may))
 }
 
 /// The person with this id. A user name would not do: programs have people of their own, who choose names.

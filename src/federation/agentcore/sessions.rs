@@ -10,6 +10,7 @@ use crate::federation::vault::ask::{self, Given, Wanted};
 use crate::federation::vault::completion::{self, Completion};
 use crate::federation::vault::sessions::{self, NewSession, SessionName};
 use crate::federation::workloads::Agent;
+use crate::model::connection::Connection;
 use crate::model::connection_session::{ConnectionSession, Status};
 use crate::model::event::EventKind;
 
@@ -54,7 +55,7 @@ async fn given(app: &App, agent: &Agent, session: &ConnectionSession, connection
             reader.provider(&session.provider_id).await?,
         )
     };
-    let is_it = |connection: &crate::model::connection::Connection| {
+    let is_it = |connection: &Connection| {
         connection.workload == agent.workload.name && connection.user_id == session.user_id && !connection.needs_consent
     };
     let ceiling = provider.as_ref().and_then(|provider| agent.workload.ceiling(provider));
@@ -142,7 +143,7 @@ pub async fn complete(app: &App, caller: &Caller, name: &SessionName, whom: Pers
             Err(seconds) => Completed::TooMany(seconds),
         });
     };
-    let outcome = completion::complete_for(app, &caller.client.id, name, &user.id).await?;
+    let outcome = completion::complete_for(app, session, name, &user.id).await?;
     Ok(match outcome {
         Completion::Done(_) => Completed::Done,
         Completion::Failed(why) => Completed::Failed(why),

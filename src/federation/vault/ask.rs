@@ -12,9 +12,9 @@ use crate::federation::providers;
 use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
-use crate::model::provider::ProviderKind;
+use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::scope::Scope;
-use crate::store::AtProvider;
+use crate::store::ProviderState;
 
 use super::refresh::{Refreshed, refresh};
 use super::sessions::{self, Asked, NewSession};
@@ -141,7 +141,7 @@ const NO_KEY: Denial = Denial::new(
 /// # Errors
 /// When the database fails.
 pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fault> {
-    let mut there = AtProvider::default();
+    let mut there = ProviderState::default();
     if let (Some(user_id), Ok(())) = (&agent.user_id, providers::check_id(&wanted.provider)) {
         let mut connection = app.store.read().await?;
         there.provider = connection.provider(&wanted.provider).await?;
@@ -155,11 +155,11 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
 ///
 /// # Errors
 /// When the database fails.
-pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wanted) -> Result<Given, Fault> {
+pub async fn token_of(app: &App, agent: &Agent, there: ProviderState, wanted: Wanted) -> Result<Given, Fault> {
     let Some(user_id) = &agent.user_id else {
         return Ok(Given::Refused(NO_PERSON));
     };
-    let AtProvider { provider, connections } = there;
+    let ProviderState { provider, connections } = there;
     let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
         return Ok(Given::Refused(not_there(agent, &wanted.provider)));
     };
@@ -232,7 +232,15 @@ pub enum KeyGiven {
 /// When the database fails.
 pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyGiven, Fault> {
     let provider = app.store.read().await?.provider(provider_id).await?;
-    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+    api_key_of(app, agent, provider_id, provider).await
+}
+
+/// As [`api_key`], of a provider that was just read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: Option<Provider>) -> Result<KeyGiven, Fault> {
+    let Some(provider) = provider.filter(|provider| provider.id == provider_id && !provider.is_disabled) else {
         return Ok(KeyGiven::Refused(not_there(agent, provider_id)));
     };
     if agent.workload.ceiling(&provider).is_none() {

@@ -11,7 +11,9 @@ use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
 
-use super::{ListRequest, NameRequest, administrator, answer, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token};
+use super::{
+    ListRequest, NameRequest, administrator, answer, answer_page, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token,
+};
 
 const LIST: &str = "api-key-credential-providers";
 /// The most items of a page.
@@ -94,11 +96,7 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
             })
         },
     );
-    let mut body = json!({ "credentialProviders": listed.items });
-    if let Some(next) = listed.next {
-        body["nextToken"] = json!(next);
-    }
-    Ok(answer(&call, HttpResponse::Ok(), &body))
+    Ok(answer_page(&call, "credentialProviders", listed))
 }
 
 /// `POST /identities/DeleteApiKeyCredentialProvider`

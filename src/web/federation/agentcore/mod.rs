@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::admin::AdminError;
-use crate::admin::page::Page;
+use crate::admin::page::{Listed, Page};
 use crate::base::fault::Fault;
 use crate::config::agentcore::AgentCore;
 use crate::federation::access_keys::{self, Unproved};
@@ -157,6 +157,15 @@ fn answer(call: &Call, mut response: HttpResponseBuilder, body: &impl Serialize)
         response.insert_header((REQUEST_ID, id.as_str()));
     }
     response.json(body)
+}
+
+/// A page of a list, with the token of the next one.
+fn answer_page(call: &Call, member: &str, listed: Listed<Value>) -> HttpResponse {
+    let mut body = serde_json::json!({ member: listed.items });
+    if let Some(next) = listed.next {
+        body["nextToken"] = Value::String(next);
+    }
+    answer(call, HttpResponse::Ok(), &body)
 }
 
 /// What a thing that was deleted answers.

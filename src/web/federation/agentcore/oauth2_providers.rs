@@ -11,7 +11,9 @@ use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
 
-use super::{ListRequest, NameRequest, administrator, answer, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token};
+use super::{
+    ListRequest, NameRequest, administrator, answer, answer_page, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token,
+};
 
 const LIST: &str = "oauth2-credential-providers";
 /// The most items of a page.
@@ -44,7 +46,7 @@ impl ProviderRequest {
 pub async fn create(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: ProviderRequest = read(&call)?;
-    let configured = configured(body.vendor()?, &body.oauth2_provider_config_input, &body.name, None).map_err(refused)?;
+    let configured = configured(&call.app, body.vendor()?, &body.oauth2_provider_config_input, &body.name, None).map_err(refused)?;
     let Some(secret) = configured.secret else {
         return Err(invalid("clientSecret", "clientSecret is missing"));
     };
@@ -72,7 +74,7 @@ pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
     let body: ProviderRequest = read(&call)?;
     let before = find(&call, &caller, &body.name).await?;
     let config = &body.oauth2_provider_config_input;
-    let configured = configured(body.vendor()?, config, &body.name, Some(&before.settings)).map_err(refused)?;
+    let configured = configured(&call.app, body.vendor()?, config, &body.name, Some(&before.settings)).map_err(refused)?;
     let secret = match configured.secret {
         Some(secret) => SecretChange::Set(Credential::ClientSecret(secret)),
         None => SecretChange::Keep,
@@ -105,11 +107,7 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
             })
         },
     );
-    let mut body = json!({ "credentialProviders": listed.items });
-    if let Some(next) = listed.next {
-        body["nextToken"] = json!(next);
-    }
-    Ok(answer(&call, HttpResponse::Ok(), &body))
+    Ok(answer_page(&call, "credentialProviders", listed))
 }
 
 /// `POST /identities/DeleteOauth2CredentialProvider`

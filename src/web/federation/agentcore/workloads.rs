@@ -10,7 +10,7 @@ use crate::model::workload::{Workload, WorkloadSettings};
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
 
-use super::{ListRequest, NameRequest, PLACE, administrator, answer, deleted, read, refused, wrong_token};
+use super::{ListRequest, NameRequest, PLACE, administrator, answer, answer_page, deleted, read, refused, wrong_token};
 
 const LIST: &str = "workload-identities";
 /// The most items of a page.
@@ -77,11 +77,7 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
         |workload| vec![workload.name.clone()],
         |workload| json!({ "name": workload.name, "workloadIdentityArn": arn(&workload) }),
     );
-    let mut body = json!({ "workloadIdentities": listed.items });
-    if let Some(next) = listed.next {
-        body["nextToken"] = json!(next);
-    }
-    Ok(answer(&call, HttpResponse::Ok(), &body))
+    Ok(answer_page(&call, "workloadIdentities", listed))
 }
 
 /// `POST /identities/DeleteWorkloadIdentity`

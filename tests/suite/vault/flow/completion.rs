@@ -48,7 +48,10 @@ on_every_database! {
         changed.push(last);
         assert_eq!(complete(&world, "agent", &world.alice, &changed).await.status, 404);
         let completions = futures_util::future::join_all((0..5).map(|_| complete(&world, "agent", &world.alice, &session))).await;
-        assert!(completions.iter().any(|answer| answer.status == 200), "{:?}", completions[0].body);
+        for answer in &completions {
+            assert_eq!((answer.status, answer.text("status")), (200, "completed"), "{}", answer.body);
+            assert_eq!(answer.body["connection_id"], completions[0].body["connection_id"]);
+        }
         assert_eq!(world.events(EventKind::ConnectionMade).await.len(), 1);
         let ended = world.session(&world.alice, &session).await;
         assert_eq!(ended.body["status"], "completed");

@@ -72,6 +72,6 @@ fn away(ui: &Ui, workload: &Workload) -> Section {
     };
     Section::new("Turn off or delete")
         .danger()
-        .line("While it is disabled its tokens are worth nothing, and connections stay. Deleting it takes every connection with it, and takes nothing back at the providers.")
+        .line("While it is disabled its tokens are worth nothing, and connections stay. Deleting it takes every connection with it, here and then at the providers.")
         .part(row.part(Link::new("Delete …", ui.at(&["workloads", &workload.name, "delete"]))))
 }
