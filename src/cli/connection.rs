@@ -63,6 +63,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 provider_id: provider.as_deref(),
                 workload: workload.as_deref(),
             };
+            known(app, &with).await?;
             list(app, with, json).await
         }
         Command::Remove { id, json } => remove(app, &id, json).await,
@@ -72,6 +73,22 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 async fn user_id(app: &App, user: &str) -> Result<String, Failure> {
     let found = users::id_of(app, user).await?;
     Ok(found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?)
+}
+
+/// What is misspelled is told apart from what has no connections.
+async fn known(app: &App, with: &ConnectionsWith<'_>) -> Result<(), Failure> {
+    let mut connection = app.store.read().await?;
+    if let Some(id) = with.provider_id
+        && connection.provider(id).await?.is_none()
+    {
+        return Err(format!("there is no provider {id}; see them with: gatehouse provider list").into());
+    }
+    if let Some(name) = with.workload
+        && connection.workload(name).await?.is_none()
+    {
+        return Err(format!("there is no workload {name}; see them with: gatehouse workload list").into());
+    }
+    Ok(())
 }
 
 async fn list(app: &App, with: ConnectionsWith<'_>, json: bool) -> Result<(), Failure> {

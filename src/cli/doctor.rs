@@ -232,6 +232,17 @@ async fn check_installation(config: &Config, report: &mut Report) {
         ),
         Err(fault) => report.error("providers", fault.to_string()),
     }
+    match providers::without_secret(&app).await {
+        Ok(ids) => {
+            for id in ids {
+                report.warn(
+                    "providers",
+                    format!("{id} needs a secret and has none: give it one with gatehouse provider secret {id}"),
+                );
+            }
+        }
+        Err(fault) => report.error("providers", fault.to_string()),
+    }
     #[cfg(unix)]
     if let Some(file) = config.vault_keys_file().filter(|file| is_open_to_others(file)) {
         report.warn("vault", format!("{} can be read by others: chmod 600 {0}", file.display()));

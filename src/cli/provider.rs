@@ -23,16 +23,20 @@ const EXAMPLE: &str = "\
 Examples:
 
   gatehouse provider add google --name Google --preset google \\
-      --client-id 1234567890-abc.apps.googleusercontent.com --secret-env GOOGLE_SECRET \\
+      --client-id 1234567890-abc.apps.googleusercontent.com \\
+      --secret-env GOOGLE_SECRET \\
       --scope https://www.googleapis.com/auth/calendar.readonly
-  gatehouse provider add staff --name \"Our staff\" --preset microsoft --parameter tenant=example.com \\
-      --client-id 11111111-2222-3333-4444-555555555555 --secret-file staff.secret
+  gatehouse provider add staff --name \"Our staff\" --preset microsoft \\
+      --parameter tenant=example.com --secret-file staff.secret \\
+      --client-id 11111111-2222-3333-4444-555555555555
   gatehouse provider add other --name \"The other place\" --preset gatehouse \\
-      --provider-issuer https://other.example.com --client-id login-vault --secret-stdin < other.secret
-  gatehouse provider add weather --name Weather --kind api-key --secret-env WEATHER_KEY
+      --provider-issuer https://other.example.com \\
+      --client-id login-vault --secret-stdin < other.secret
+  gatehouse provider add weather --name Weather --kind api-key \\
+      --secret-env WEATHER_KEY
 
-The secret can be given later, too, with: gatehouse provider secret. What is printed has the redirect URI with which
-the provider gives one.";
+The secret can be given later, too, with: gatehouse provider secret. What is
+printed has the redirect URI with which the provider gives one.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -98,6 +102,7 @@ enum Kind {
     /// Tokens that a person consents to
     Oauth2,
     /// One key for everybody
+    #[value(alias = "api_key")]
     ApiKey,
 }
 
@@ -378,6 +383,9 @@ fn describe(id: &str, checked: &ProviderCheck) {
         for problem in &checked.problems {
             say!("  {}", output::printable(problem));
         }
+    }
+    for warning in &checked.warnings {
+        say!("Note: {}", output::printable(warning));
     }
     let Some(found) = &checked.found else { return };
     say!("redirect URI:           {}", checked.callback_url);

@@ -18,9 +18,13 @@ use super::{Failure, output};
 const EXAMPLE: &str = "\
 Example:
 
-  gatehouse client add Assistant --id assistant --kind service --scope vault
-  gatehouse workload add calendar-agent --client assistant --display-name \"Calendar agent\" \\
-      --ceiling google=https://www.googleapis.com/auth/calendar.readonly --ceiling \"other=openid profile\" \\
+  gatehouse client add Assistant --id assistant \\
+      --client-credentials --token-exchange --scope \"openid vault\" \\
+      --redirect-uri http://localhost:3000/callback
+  gatehouse workload add calendar-agent --client assistant \\
+      --display-name \"Calendar agent\" \\
+      --ceiling google=https://www.googleapis.com/auth/calendar.readonly \\
+      --ceiling \"other=openid profile\" \\
       --return-uri https://assistant.example.com/connected";
 
 #[derive(Subcommand)]
@@ -120,6 +124,12 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
     }
     say!("{} is added.", workload.name);
     let providers = app.store.read().await?.providers().await?;
+    if let Some(lacks) = engine::lacks_of_owner(app, &workload).await? {
+        say!(
+            "Note: the client {} lacks {lacks}: its agents get nothing before that is mended",
+            workload.client_id
+        );
+    }
     for id in workload.ceilings.keys() {
         if !providers.iter().any(|provider| provider.id == *id) {
             say!("Note: there is no provider {id} yet; see them with: gatehouse provider list");

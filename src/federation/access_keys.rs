@@ -89,13 +89,14 @@ pub async fn issue(app: &App, new: NewAccessKey) -> Result<(AccessKey, SecretStr
     };
     let mut tx = app.store.begin().await?;
     let client = tx.client(&key.client_id).await?;
-    let Some(client) = client.filter(Client::may_have_access_keys) else {
-        let message = format!(
-            "there is no client {} that has a secret, the grant client_credentials and the scope {VAULT}",
+    let invalid = |message| AccessKeyError::Invalid(Invalid::new("client_id", message));
+    let client = client.ok_or_else(|| invalid(format!("there is no client {}: register it first", key.client_id)))?;
+    if let Some(lacks) = client.lacks_for_vault() {
+        return Err(invalid(format!(
+            "the client {} lacks {lacks}: one with keys has a secret, the grant client_credentials and the scope {VAULT}",
             key.client_id
-        );
-        return Err(AccessKeyError::Invalid(Invalid::new("client_id", message)));
-    };
+        )));
+    }
     if !tx.hold_client(&client.id).await? || !tx.insert_access_key(&key).await? {
         return Err(AccessKeyError::Changed);
     }

@@ -132,7 +132,7 @@ async fn for_user(app: &App, client: &Client, workload: &Workload, user_id: &str
         let event = event.refused().detail("reason", "unknown user");
         return Ok(match user_tokens::refuse(app, Some(&client.id), event).await? {
             Ok(_) => Issuance::Refused(invalid_grant(
-                "user_id is not the id of a person here, or their account is disabled",
+                "user_id is not the id of a person here, or their account is disabled: it is id of gatehouse user list --json, not the user name",
             )),
             Err(seconds) => Issuance::TooMany(seconds),
         });

@@ -87,6 +87,10 @@ impl fmt::Display for FetchError {
             Self::Url(problem) => write!(f, "the URL {problem}"),
             Self::Special(address, kind) => write!(f, "{address} is not on the public internet ({kind})"),
             Self::Name(problem) => write!(f, "the host has no address: {problem}"),
+            // What rustls says when the other side answers in plain text.
+            Self::Connection(problem) if problem.contains("InvalidContentType") => {
+                f.write_str("it does not speak TLS at this port; did you mean http:// (at a loopback address only)?")
+            }
             Self::Connection(problem) => write!(f, "no connection: {problem}"),
             Self::Slow => f.write_str("it took too long"),
             Self::Busy => f.write_str("too much is being fetched at the moment"),

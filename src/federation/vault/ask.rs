@@ -114,6 +114,10 @@ const NOT_ALLOWED: Denial = Denial::new(
     Reason::Provider,
     "the workload may not have tokens of this provider: an administrator can add it to its ceilings",
 );
+const NOT_THERE: Denial = Denial::new(
+    Reason::Provider,
+    "there is no provider of this name here, or it is disabled: an administrator can add or enable it",
+);
 const NO_PERSON: Denial = Denial::new(
     Reason::Person,
     "the workload token is for nobody: get one with user_token or user_id",
@@ -157,7 +161,7 @@ pub async fn token_of(app: &App, agent: &Agent, there: ProviderState, wanted: Wa
     };
     let ProviderState { provider, connections } = there;
     let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
-        return Ok(Given::Refused(NOT_ALLOWED));
+        return Ok(Given::Refused(not_there(agent, &wanted.provider)));
     };
     let Some(ceiling) = agent.workload.ceiling(&provider) else {
         return Ok(Given::Refused(NOT_ALLOWED));
@@ -236,10 +240,12 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
 /// # Errors
 /// When the database fails.
 pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: Option<Provider>) -> Result<KeyGiven, Fault> {
-    let may_have = |provider: &Provider| provider.id == provider_id && !provider.is_disabled && agent.workload.ceiling(provider).is_some();
-    let Some(provider) = provider.filter(may_have) else {
-        return Ok(KeyGiven::Refused(NOT_ALLOWED));
+    let Some(provider) = provider.filter(|provider| provider.id == provider_id && !provider.is_disabled) else {
+        return Ok(KeyGiven::Refused(not_there(agent, provider_id)));
     };
+    if agent.workload.ceiling(&provider).is_none() {
+        return Ok(KeyGiven::Refused(NOT_ALLOWED));
+    }
     if provider.kind != ProviderKind::ApiKey {
         return Ok(KeyGiven::Refused(NO_KEY));
     }
@@ -253,6 +259,15 @@ pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: O
         Ok(None) => KeyGiven::Refused(NO_KEY),
         Err(problem) => KeyGiven::Trouble(super::unusable(&provider, &problem)),
     })
+}
+
+/// Which providers there are is told only of those that an administrator has named for the agent.
+fn not_there(agent: &Agent, provider_id: &str) -> Denial {
+    if agent.workload.ceilings.contains_key(provider_id) {
+        NOT_THERE
+    } else {
+        NOT_ALLOWED
+    }
 }
 
 /// The connection that is meant: by its id, by the provider's own name for the account, or by a label that only one has;

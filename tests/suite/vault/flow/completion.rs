@@ -22,7 +22,7 @@ async fn complete(world: &World, agent: &str, user: &User, uri: &str) -> Answer 
 }
 
 fn to_complete(more: Value) -> Value {
-    let mut asked = json!({ "needs_completion": true });
+    let mut asked = json!({ "needs_completion": true, "return_uri": RETURN });
     asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     asked
 }
@@ -59,6 +59,13 @@ on_every_database! {
         let again = complete(&world, "agent", &world.alice, &session).await;
         assert_eq!((again.status, &again.body["connection_id"]), (200, &ended.body["connection_id"]));
         assert_eq!(world.ask(&world.alice, json!({})).await.status, 200);
+    }
+
+    async fn what_nobody_can_complete_is_not_asked(app: TestApp) {
+        let world = world(app).await;
+        let refused = world.ask(&world.alice, json!({ "needs_completion": true })).await;
+        assert_eq!((refused.status, refused.text("error")), (400, "invalid_request"), "{}", refused.body);
+        assert!(refused.text("error_description").contains("return_uri"), "{}", refused.body);
     }
 
     async fn a_session_that_nobody_completes_comes_to_nothing(app: TestApp) {
