@@ -85,7 +85,8 @@ async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, S
     }
     for (id, scope) in &may {
         let kind = match providers::find(app, id).await {
-            Ok(provider) => provider.kind,
+            Ok(provider) if workload.ceiling(&provider).is_some() => provider.kind,
+            Ok(_) => continue,
             Err(AdminError::NotFound) => ProviderKind::Oauth2,
             Err(error) => return Err(error.into()),
         };
