@@ -344,7 +344,8 @@ async fn an_update_keeps_what_it_has_no_words_for() {
     let added = async |id: &str, settings: Value| {
         let mut settings: ProviderSettings = serde_json::from_value(settings).unwrap();
         settings.owner = Some(owner.id().to_owned());
-        (id.clone_into(&mut settings.name), "first".clone_into(&mut settings.client_id));
+        id.clone_into(&mut settings.name);
+        "first".clone_into(&mut settings.client_id);
         let secret = Credential::ClientSecret(SecretString::from("secret one"));
         let secret = Some(secret).filter(|_| settings.client_auth != Some(ClientAuth::PrivateKeyJwt));
         register(&app.app, id, settings, secret).await.unwrap().settings
