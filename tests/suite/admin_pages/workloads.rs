@@ -108,7 +108,7 @@ async fn a_workload_is_added_changed_and_deleted() {
     assert!(changed.has_no_ceilings && changed.may_name_users && changed.return_uris.is_empty());
     assert!(words(&desk.get("/admin/workloads").await).contains("Its client’s State Enabled Names people"));
     let said = words(&desk.get(&format!("{path}/connect")).await);
-    assert!(said.contains(r#"{"provider":"google"}"#), "the first of all: {said}");
+    assert!(said.contains(r#"{"provider":"other"}"#), "the first that it may have: {said}");
 
     let page = desk.get(&format!("{path}/delete")).await;
     assert!(words(&page).contains("Nobody has given it anything."));
