@@ -1,4 +1,4 @@
--- What agents ask for besides a scope (RFC 8707), as JSON lists; NULL is nothing.
+-- What agents ask for besides a scope (RFC 8707), as JSON lists; NULL is an empty one.
 ALTER TABLE connections ADD COLUMN resource TEXT;
 ALTER TABLE connection_sessions ADD COLUMN resource TEXT;
 -- Whether the agent completes the session itself, and what waits for that, sealed.

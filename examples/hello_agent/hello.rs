@@ -153,11 +153,14 @@ impl Agent {
         if self.shown.as_ref() == Some(url) {
             return Ok(());
         }
-        let page = Url::parse(url).ok().filter(|page| page.origin() == self.gatehouse.origin());
+        // Of all its pages, only the one that asks who wants what.
+        let questions = format!("{}/connect/", self.gatehouse.path().trim_end_matches('/'));
+        let is_question = |page: &Url| page.origin() == self.gatehouse.origin() && page.path().starts_with(&questions);
+        let page = Url::parse(url).ok().filter(is_question);
         let page = page.ok_or_else(|| {
             Problem::new(
                 Kind::Gateway,
-                "the gateway names a page that is not of Gatehouse, so it is not shown",
+                "the gateway names a page at which Gatehouse asks nobody, so it is not shown",
             )
         })?;
         println!("\n{}", printable(message));

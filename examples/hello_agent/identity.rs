@@ -1,6 +1,7 @@
 //! The workload identity: made for one run, and removed with everything that people gave it.
 
 use openidconnect::reqwest::Method;
+use secrecy::SecretString;
 use serde_json::json;
 
 use crate::gatehouse::{Credentials, Gatehouse, reason};
@@ -35,6 +36,7 @@ impl Identity {
         return_uri: &str,
     ) -> Result<Self, Problem> {
         let token = gatehouse.token(setup, "admin:write").await?;
+        has_provider(gatehouse, &token, ceiling.provider).await?;
         let body = json!({
             "name": name,
             "client_id": owner,
@@ -124,4 +126,16 @@ impl Identity {
             _ => Err(still_there(Problem::new(Kind::Identity, reason(&answer)))),
         }
     }
+}
+
+/// A workload may be made before its provider is there. Nobody should sign in for one that can get nothing.
+async fn has_provider(gatehouse: &Gatehouse, token: &SecretString, id: &str) -> Result<(), Problem> {
+    let (status, answer) = gatehouse.administer(token, Method::GET, &format!("providers/{id}"), None).await?;
+    let problem = match status.as_u16() {
+        200 if answer["is_disabled"] == true => format!("the provider {id} is disabled at Gatehouse: enable it"),
+        200 => return Ok(()),
+        404 => format!("there is no provider {id} at Gatehouse: add it, see README.md"),
+        _ => format!("the provider {id} cannot be looked at: {}", reason(&answer)),
+    };
+    Err(Problem::new(Kind::Configuration, problem))
 }

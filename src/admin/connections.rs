@@ -43,6 +43,8 @@ pub struct ConnectionView {
     pub account_label: String,
     /// What the provider granted, separated by spaces
     pub scope: String,
+    /// What the tokens are for, where the agent has said (RFC 8707)
+    pub resource: Vec<String>,
     /// Whether the person must be asked again before the agent gets anything
     pub needs_consent: bool,
     /// When the access token that is kept ends, in seconds since 1970; `null` when nobody knows
@@ -72,6 +74,7 @@ impl ConnectionView {
             account: connection.account,
             account_label: connection.account_label,
             scope: connection.scope.to_string(),
+            resource: connection.resource.clone(),
             needs_consent: connection.needs_consent,
             token_expires_at: connection.token_expires_at,
             failures: connection.failures,
@@ -87,7 +90,9 @@ impl ConnectionView {
 pub enum AtProvider {
     /// It is taken back there, too
     Revoked,
-    /// The provider has no way for that, or did not answer: tokens can live on there
+    /// The provider did not do it now: it is tried again, for a week at most
+    Later,
+    /// The provider has no way for that: tokens can live on there
     NotRevoked,
 }
 
@@ -169,6 +174,7 @@ pub async fn remove(app: &App, id: &str) -> Result<RemovalView, AdminError> {
     let connection = app.store.read().await?.connection(id).await?.ok_or(AdminError::NotFound)?;
     let (at_provider, account_page) = match connections::remove(app, &connection).await? {
         Removal::Everywhere => (AtProvider::Revoked, None),
+        Removal::Later(page) => (AtProvider::Later, page.map(str::to_owned)),
         Removal::HereOnly(page) => (AtProvider::NotRevoked, page.map(str::to_owned)),
         Removal::Unknown => return Err(AdminError::NotFound),
     };

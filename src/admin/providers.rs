@@ -128,6 +128,8 @@ pub struct ProviderCheck {
     pub is_usable: bool,
     /// What is wrong, and what to do; empty when nothing is
     pub problems: Vec<String>,
+    /// What may go wrong all the same; empty when nothing is known
+    pub warnings: Vec<String>,
     /// The redirect URI to register at the provider
     #[schema(format = "uri")]
     pub callback_url: String,
@@ -166,6 +168,7 @@ pub struct FoundView {
 
 impl FoundView {
     fn new(profile: Profile) -> Self {
+        let scope = profile.always_asked_for().collect();
         let revocation_endpoint = match profile.revocation {
             Revocation::Standard { endpoint, .. }
             | Revocation::OwnProof { endpoint }
@@ -186,7 +189,7 @@ impl FoundView {
             account_endpoint,
             pkce: profile.pkce,
             client_auth: profile.client_auth,
-            scope: profile.whoami.scope.iter().copied().chain(profile.offline_scope).collect(),
+            scope,
             authorization_parameters: profile.authorization_parameters,
         }
     }
@@ -222,7 +225,7 @@ pub async fn find(app: &App, id: &str) -> Result<Provider, AdminError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
+pub async fn count_connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
     let counted = app.store.read().await?.count_connections_by_provider().await?;
     Ok(counted.into_iter().collect())
 }
@@ -231,7 +234,7 @@ pub async fn connections(app: &App) -> Result<BTreeMap<String, i64>, Fault> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections_at(app: &App, id: &str) -> Result<i64, Fault> {
+pub async fn count_connections_at(app: &App, id: &str) -> Result<i64, Fault> {
     app.store.read().await?.count_connections_at(id).await
 }
 
@@ -294,8 +297,10 @@ pub async fn check(app: &App, id: &str) -> Result<ProviderCheck, AdminError> {
             None
         }
     };
-    if let Err(problem) = providers::proof(app, &provider) {
-        problems.push(problem.to_string());
+    match providers::proof(app, &provider) {
+        Ok(_) => {}
+        Err(problem @ ProviderProblem::NoSecret) => problems.push(format!("{problem}: gatehouse provider secret {id}")),
+        Err(problem) => problems.push(problem.to_string()),
     }
     if provider.is_disabled {
         problems.push("the provider is disabled: nobody gets anything from it until it is enabled again".to_owned());
@@ -303,7 +308,32 @@ pub async fn check(app: &App, id: &str) -> Result<ProviderCheck, AdminError> {
     Ok(ProviderCheck {
         is_usable: problems.is_empty(),
         problems,
+        warnings: shared_cookies(app, &provider).into_iter().collect(),
         callback_url: callback_url(app, &provider.id),
         found,
     })
+}
+
+/// What happens where a provider is at another port of this very host: browsers keep no cookies of ports apart.
+fn shared_cookies(app: &App, provider: &Provider) -> Option<String> {
+    let (here, there) = (Url::parse(app.issuer.as_str()).ok()?, Url::parse(provider.issuer.as_deref()?).ok()?);
+    let is_beside = here.host() == there.host() && here.port_or_known_default() != there.port_or_known_default();
+    is_beside.then(|| {
+        format!(
+            "{there} has the host name of this server, and browsers do not keep cookies of ports apart: if that is a Gatehouse, too, whoever signs in there is signed out here; give one of them another name, such as localhost instead of 127.0.0.1"
+        )
+    })
+}
+
+/// The enabled providers, by id, that need a secret and have none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn without_secret(app: &App) -> Result<Vec<String>, Fault> {
+    let providers = app.store.read().await?.providers().await?;
+    let lacks = |provider: &Provider| {
+        let proof = providers::proof(app, provider);
+        !provider.is_disabled && matches!(proof, Err(ProviderProblem::NoSecret))
+    };
+    Ok(providers.into_iter().filter(lacks).map(|provider| provider.id).collect())
 }

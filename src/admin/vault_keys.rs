@@ -167,6 +167,14 @@ async fn record(app: &App, tx: &mut Tx, rewrapped: u64) -> Result<(), Fault> {
     tx.record(event.detail("connections", rewrapped)).await
 }
 
+/// How much is still to be taken back at providers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn to_be_taken_back(app: &App) -> Result<i64, Fault> {
+    app.store.read().await?.count_revocations().await
+}
+
 /// What is wrong with the keys of this node, in words for the operator; `None` when every connection can be opened.
 ///
 /// # Errors

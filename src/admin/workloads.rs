@@ -68,8 +68,17 @@ pub async fn find(app: &App, name: &str) -> Result<Workload, AdminError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn connections_of(app: &App, name: &str) -> Result<i64, Fault> {
+pub async fn count_connections_of(app: &App, name: &str) -> Result<i64, Fault> {
     app.store.read().await?.count_connections_of(name).await
+}
+
+/// What the client of a workload lacks to have any; `None` when it lacks nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lacks_of_owner(app: &App, workload: &Workload) -> Result<Option<String>, Fault> {
+    let client = app.store.read().await?.client(&workload.client_id).await?;
+    Ok(client.and_then(|client| client.lacks_for_vault()))
 }
 
 /// Changes a workload; `change` makes the new settings of those in force.

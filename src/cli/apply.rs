@@ -81,7 +81,7 @@ pub struct Args {
     /// Remove what is not named, in the sections that are there; the scopes that every server defines stay
     #[arg(long)]
     prune: bool,
-    /// With --prune: remove providers although people have connections there, with these; nothing is taken back there
+    /// With --prune: remove providers although people have connections there, with these, which are taken back there
     #[arg(long, requires = "prune")]
     with_connections: bool,
     /// Do not ask before something is removed

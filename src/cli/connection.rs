@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use crate::admin::AdminError;
 use crate::admin::connections::{self, AtProvider, ConnectionView, ConnectionsWith};
+use crate::admin::users;
 use crate::app::App;
-use crate::model::user::normalize_username;
 
 use super::output::{maybe_instant, say};
 use super::{Failure, output};
@@ -63,6 +63,7 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
                 provider_id: provider.as_deref(),
                 workload: workload.as_deref(),
             };
+            known(app, &with).await?;
             list(app, with, json).await
         }
         Command::Remove { id, json } => remove(app, &id, json).await,
@@ -70,17 +71,24 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
 }
 
 async fn user_id(app: &App, user: &str) -> Result<String, Failure> {
+    let found = users::id_of(app, user).await?;
+    Ok(found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?)
+}
+
+/// What is misspelled is told apart from what has no connections.
+async fn known(app: &App, with: &ConnectionsWith<'_>) -> Result<(), Failure> {
     let mut connection = app.store.read().await?;
-    let by_name = match normalize_username(user) {
-        Ok(name) => connection.user_by_name(&name).await?,
-        Err(_) => None,
-    };
-    let found = match by_name {
-        Some(found) => Some(found),
-        None => connection.user(user).await?,
-    };
-    let found = found.ok_or_else(|| format!("there is no user {user}; see them with: gatehouse user list"))?;
-    Ok(found.id)
+    if let Some(id) = with.provider_id
+        && connection.provider(id).await?.is_none()
+    {
+        return Err(format!("there is no provider {id}; see them with: gatehouse provider list").into());
+    }
+    if let Some(name) = with.workload
+        && connection.workload(name).await?.is_none()
+    {
+        return Err(format!("there is no workload {name}; see them with: gatehouse workload list").into());
+    }
+    Ok(())
 }
 
 async fn list(app: &App, with: ConnectionsWith<'_>, json: bool) -> Result<(), Failure> {
@@ -120,8 +128,12 @@ async fn remove(app: &App, id: &str, json: bool) -> Result<(), Failure> {
     }
     match (removed.at_provider, removed.account_page) {
         (AtProvider::Revoked, _) => say!("{id} is removed, here and at the provider."),
-        (AtProvider::NotRevoked, page) => {
-            say!("{id} is removed here. The provider has not taken it back: tokens that are out live on there.");
+        (at_provider, page) => {
+            if at_provider == AtProvider::Later {
+                say!("{id} is removed here. The provider has not taken it back yet: the server tries again, for a week at most.");
+            } else {
+                say!("{id} is removed here. The provider has no way to take it back: tokens that are out live on there.");
+            }
             if let Some(page) = page {
                 say!("The person can take it back themselves at {page}");
             }

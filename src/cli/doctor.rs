@@ -213,6 +213,14 @@ async fn check_installation(config: &Config, report: &mut Report) {
         Ok(Some(problem)) => report.warn("vault", problem),
         Err(fault) => report.error("vault", fault.to_string()),
     }
+    match vault_keys::to_be_taken_back(&app).await {
+        Ok(0) => {}
+        Ok(count) => report.ok(
+            "vault",
+            format!("{count} connection(s) are still to be taken back at their providers"),
+        ),
+        Err(fault) => report.error("vault", fault.to_string()),
+    }
     match providers::unsound(&app).await {
         Ok(unsound) if unsound.is_empty() => {}
         Ok(unsound) => report.warn(
@@ -222,6 +230,17 @@ async fn check_installation(config: &Config, report: &mut Report) {
                 unsound.join(", ")
             ),
         ),
+        Err(fault) => report.error("providers", fault.to_string()),
+    }
+    match providers::without_secret(&app).await {
+        Ok(ids) => {
+            for id in ids {
+                report.warn(
+                    "providers",
+                    format!("{id} needs a secret and has none: give it one with gatehouse provider secret {id}"),
+                );
+            }
+        }
         Err(fault) => report.error("providers", fault.to_string()),
     }
     #[cfg(unix)]

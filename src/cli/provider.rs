@@ -23,16 +23,20 @@ const EXAMPLE: &str = "\
 Examples:
 
   gatehouse provider add google --name Google --preset google \\
-      --client-id 1234567890-abc.apps.googleusercontent.com --secret-env GOOGLE_SECRET \\
+      --client-id 1234567890-abc.apps.googleusercontent.com \\
+      --secret-env GOOGLE_SECRET \\
       --scope https://www.googleapis.com/auth/calendar.readonly
-  gatehouse provider add staff --name \"Our staff\" --preset microsoft --parameter tenant=example.com \\
-      --client-id 11111111-2222-3333-4444-555555555555 --secret-file staff.secret
+  gatehouse provider add staff --name \"Our staff\" --preset microsoft \\
+      --parameter tenant=example.com --secret-file staff.secret \\
+      --client-id 11111111-2222-3333-4444-555555555555
   gatehouse provider add other --name \"The other place\" --preset gatehouse \\
-      --provider-issuer https://other.example.com --client-id login-vault --secret-stdin < other.secret
-  gatehouse provider add weather --name Weather --kind api-key --secret-env WEATHER_KEY
+      --provider-issuer https://other.example.com \\
+      --client-id login-vault --secret-stdin < other.secret
+  gatehouse provider add weather --name Weather --kind api-key \\
+      --secret-env WEATHER_KEY
 
-The secret can be given later, too, with: gatehouse provider secret. What is printed has the redirect URI with which
-the provider gives one.";
+The secret can be given later, too, with: gatehouse provider secret. What is
+printed has the redirect URI with which the provider gives one.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -55,6 +59,9 @@ pub enum Command {
     Secret {
         /// Provider id
         id: String,
+        /// It has no secret: the one that it had is removed, and its addresses are right as they are
+        #[arg(long, conflicts_with_all = ["secret_stdin", "secret_env", "secret_file"])]
+        none: bool,
         #[command(flatten)]
         source: Source,
     },
@@ -83,7 +90,7 @@ pub enum Command {
     Remove {
         /// Provider id
         id: String,
-        /// Also what people have connected there; nothing is taken back at the provider
+        /// Also what people have connected there; it is taken back at the provider a moment later
         #[arg(long)]
         with_connections: bool,
     },
@@ -95,6 +102,7 @@ enum Kind {
     /// Tokens that a person consents to
     Oauth2,
     /// One key for everybody
+    #[value(alias = "api_key")]
     ApiKey,
 }
 
@@ -105,6 +113,9 @@ pub struct Add {
     /// What people read
     #[arg(long)]
     name: String,
+    /// The client whose agents without ceilings may use it
+    #[arg(long, value_name = "CLIENT_ID")]
+    owner: Option<String>,
     /// What is kept: tokens that a person consents to, or one API key for everybody
     #[arg(long, value_enum, default_value = "oauth2")]
     kind: Kind,
@@ -163,7 +174,13 @@ pub async fn run(app: &App, command: Command) -> Result<ExitCode, Failure> {
         Command::List { json } => list(app, json).await?,
         Command::Presets { json } => presets(json)?,
         Command::Add(add) => register(app, *add).await?,
-        Command::Secret { id, source } => {
+        Command::Secret { id, none: true, source: _ } => {
+            let provider = find(app, &id).await?;
+            let settings = provider.settings.clone();
+            providers::change(app, provider, settings, SecretChange::Remove).await?;
+            say!("{id} has no secret.");
+        }
+        Command::Secret { id, none: false, source } => {
             let provider = find(app, &id).await?;
             let text = source.fetch()?.ok_or(Source::MISSING)?;
             let credential = Credential::read(&provider.settings, text).map_err(|invalid| invalid.message)?;
@@ -197,7 +214,7 @@ async fn register(app: &App, add: Add) -> Result<(), Failure> {
     if view.settings.kind == ProviderKind::Oauth2 {
         say!("redirect URI to register there: {}", view.callback_url);
     }
-    if !has_secret && CredentialKind::of(&view.settings) != CredentialKind::Nothing {
+    if !has_secret && CredentialKind::of(&view.settings).is_needed() {
         say!("It has no secret yet; give it one with: gatehouse provider secret {}", view.id);
     }
     Ok(())
@@ -230,6 +247,7 @@ fn settings(add: &Add) -> Result<ProviderSettings, Failure> {
         authorization_parameters: super::pairs("--authorization-parameter", &add.authorization_parameters)?,
         pkce: add.pkce,
         requires_iss: add.requires_iss,
+        owner: add.owner.clone(),
         is_disabled: false,
     })
 }
@@ -278,7 +296,7 @@ async fn remove(app: &App, id: &str, with_connections: bool) -> Result<(), Failu
     removed.map_err(|error| match error {
         ProviderError::InUse(count, _) => ProviderError::InUse(
             count,
-            "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider",
+            "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then",
         ),
         error => error,
     })?;
@@ -365,6 +383,9 @@ fn describe(id: &str, checked: &ProviderCheck) {
         for problem in &checked.problems {
             say!("  {}", output::printable(problem));
         }
+    }
+    for warning in &checked.warnings {
+        say!("Note: {}", output::printable(warning));
     }
     let Some(found) = &checked.found else { return };
     say!("redirect URI:           {}", checked.callback_url);

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::admin::stats;
 use crate::app::App;
+use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::config::{AuditLog, Config, LogFormat};
 use crate::federation::relay;
@@ -125,6 +126,20 @@ async fn announce(app: &App, lines: &Lines, is_token_in_force: bool) -> Result<(
             event = "no_trusted_proxies",
             "the issuer is https, so a proxy must stand in front; set GATEHOUSE_TRUSTED_PROXIES to its address, or all people share one address when sign-ins are throttled"
         );
+    }
+    if let AgentCore::Unsigned(id) = &app.config.agentcore {
+        let client = app.store.read().await?.client(id).await?;
+        let problem = match client {
+            None => Some("does not exist".to_owned()),
+            Some(client) => client.lacks_for_vault().map(|lacks| format!("lacks {lacks}")),
+        };
+        if let Some(problem) = problem {
+            tracing::warn!(
+                event = "agentcore_client_unusable",
+                client_id = id,
+                "the client that GATEHOUSE_AGENTCORE names {problem}: requests without a signature are refused"
+            );
+        }
     }
     if !is_token_in_force {
         tracing::warn!(

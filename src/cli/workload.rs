@@ -18,9 +18,13 @@ use super::{Failure, output};
 const EXAMPLE: &str = "\
 Example:
 
-  gatehouse client add Assistant --id assistant --kind service --scope vault
-  gatehouse workload add calendar-agent --client assistant --display-name \"Calendar agent\" \\
-      --ceiling google=https://www.googleapis.com/auth/calendar.readonly --ceiling \"other=openid profile\" \\
+  gatehouse client add Assistant --id assistant \\
+      --client-credentials --token-exchange --scope \"openid vault\" \\
+      --redirect-uri http://localhost:3000/callback
+  gatehouse workload add calendar-agent --client assistant \\
+      --display-name \"Calendar agent\" \\
+      --ceiling google=https://www.googleapis.com/auth/calendar.readonly \\
+      --ceiling \"other=openid profile\" \\
       --return-uri https://assistant.example.com/connected";
 
 #[derive(Subcommand)]
@@ -47,7 +51,7 @@ pub enum Command {
         /// Its name
         name: String,
     },
-    /// Remove a workload with its connections; nothing is taken back at the providers
+    /// Remove a workload with its connections, which are taken back at the providers a moment later
     #[command(visible_alias = "delete")]
     Remove {
         /// Its name
@@ -72,7 +76,7 @@ pub struct Add {
                 Nothing is allowed at others, unless with --no-ceilings"
     )]
     ceilings: Vec<String>,
-    /// Let it ask for anything at the providers that have no ceiling
+    /// Let it ask for anything at the providers whose owner is its client, where it has no ceiling
     #[arg(long)]
     no_ceilings: bool,
     /// Where people may be sent back to after they were asked; repeat for several
@@ -120,6 +124,12 @@ async fn create(app: &App, add: Add) -> Result<(), Failure> {
     }
     say!("{} is added.", workload.name);
     let providers = app.store.read().await?.providers().await?;
+    if let Some(lacks) = engine::lacks_of_owner(app, &workload).await? {
+        say!(
+            "Note: the client {} lacks {lacks}: its agents get nothing before that is mended",
+            workload.client_id
+        );
+    }
     for id in workload.ceilings.keys() {
         if !providers.iter().any(|provider| provider.id == *id) {
             say!("Note: there is no provider {id} yet; see them with: gatehouse provider list");
@@ -168,7 +178,7 @@ async fn list(app: &App, client_id: Option<&str>, json: bool) -> Result<(), Fail
         .map(|workload| {
             let mut ceilings: Vec<&str> = workload.ceilings.keys().map(String::as_str).collect();
             if workload.has_no_ceilings {
-                ceilings.push(if ceilings.is_empty() { "any" } else { "and any other" });
+                ceilings.push(if ceilings.is_empty() { "its client's" } else { "and its client's" });
             }
             vec![
                 workload.name.clone(),

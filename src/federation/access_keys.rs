@@ -89,13 +89,14 @@ pub async fn issue(app: &App, new: NewAccessKey) -> Result<(AccessKey, SecretStr
     };
     let mut tx = app.store.begin().await?;
     let client = tx.client(&key.client_id).await?;
-    let Some(client) = client.filter(may_have_keys) else {
-        let message = format!(
-            "there is no client {} that has a secret, the grant client_credentials and the scope {VAULT}",
+    let invalid = |message| AccessKeyError::Invalid(Invalid::new("client_id", message));
+    let client = client.ok_or_else(|| invalid(format!("there is no client {}: register it first", key.client_id)))?;
+    if let Some(lacks) = client.lacks_for_vault() {
+        return Err(invalid(format!(
+            "the client {} lacks {lacks}: one with keys has a secret, the grant client_credentials and the scope {VAULT}",
             key.client_id
-        );
-        return Err(AccessKeyError::Invalid(Invalid::new("client_id", message)));
-    };
+        )));
+    }
     if !tx.hold_client(&client.id).await? || !tx.insert_access_key(&key).await? {
         return Err(AccessKeyError::Changed);
     }
@@ -103,11 +104,6 @@ pub async fn issue(app: &App, new: NewAccessKey) -> Result<(AccessKey, SecretStr
         .await?;
     tx.commit().await?;
     Ok((key, secret))
-}
-
-/// Whether a client may use the vault, for which its keys are.
-fn may_have_keys(client: &Client) -> bool {
-    !client.is_public() && client.may_use(VAULT)
 }
 
 /// Changes an access key, if it is still of the version that `key` was read with.
@@ -216,7 +212,7 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
         note_refused(app, &key, "disabled").await?;
         return Ok(Err(Unproved::Dead("the access key is disabled")));
     }
-    match client.filter(|client| !client.is_disabled && may_have_keys(client)) {
+    match client.filter(|client| !client.is_disabled && client.may_have_access_keys()) {
         Some(client) => Ok(Ok(Signer { client, key })),
         None => {
             note_refused(app, &key, "client").await?;

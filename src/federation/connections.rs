@@ -62,7 +62,8 @@ async fn replace(app: &App, tx: &mut Tx, there: Connection, new: &NewConnection)
     // Some providers give a refresh token at the first consent only.
     let mut tokens = new.tokens.clone();
     let is_at_rest = there.refresher.is_none() || there.refreshing_until <= now;
-    if tokens.refresh_token.is_none() && !there.needs_consent && !there.account.is_empty() && is_at_rest {
+    let is_for_the_same = there.is_for(&new.resource);
+    if tokens.refresh_token.is_none() && is_for_the_same && !there.needs_consent && !there.account.is_empty() && is_at_rest {
         let old = app.envelope.open(&there.binding(), &there.tokens).ok();
         tokens.refresh_token = old.and_then(|old| old.refresh_token);
     }

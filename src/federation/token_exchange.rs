@@ -7,19 +7,21 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::event::{Actor, EventKind};
 use crate::oauth::client_authentication::AuthenticatedClient;
+use crate::oauth::token;
 use crate::protocol::claims::VAULT;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
 use crate::protocol::resource;
 use crate::protocol::token_exchange::{Parties, TokenExchange};
+use crate::protocol::token_request::GrantType;
 
 use super::user_tokens::{self, Named};
-use super::vault::ask::{self, Given, Wanted};
+use super::vault::ask::{self, Denial, Given, Reason, Wanted};
 use super::workloads::{self, Agent};
 
 /// What an exchange came to.
 #[derive(Debug)]
 pub enum Exchanged {
-    /// What the vault gives, or asks
+    /// What the vault gives, or asks; never that it refuses
     Given(Given),
     /// Nothing
     Refused(Refusal),
@@ -37,6 +39,16 @@ const PERSON: &str = "the workload access token is for somebody else than subjec
 /// # Errors
 /// When the database fails.
 pub async fn exchange(app: &App, client: &AuthenticatedClient, request: &TokenExchange, resource: &[String]) -> Result<Exchanged, Fault> {
+    let exchanged = decide(app, client, request, resource).await?;
+    match &exchanged {
+        Exchanged::Given(Given::Token(_)) => token::count(app, GrantType::TokenExchange),
+        Exchanged::Refused(refusal) => token::note_refusal(&client.id, GrantType::TokenExchange, refusal),
+        Exchanged::Given(_) | Exchanged::TooMany(_) | Exchanged::Unreadable => {}
+    }
+    Ok(exchanged)
+}
+
+async fn decide(app: &App, client: &AuthenticatedClient, request: &TokenExchange, resource: &[String]) -> Result<Exchanged, Fault> {
     if !client.may_use(VAULT) {
         let text = "this is for clients that an operator gave the grant client_credentials and the scope vault";
         return Ok(Exchanged::Refused(Refusal::new(ErrorCode::UnauthorizedClient, text)));
@@ -59,10 +71,7 @@ pub async fn exchange(app: &App, client: &AuthenticatedClient, request: &TokenEx
             Err(exchanged) => return Ok(exchanged),
         },
     };
-    let Some((provider, account)) = meant(app, &agent, &request.audience).await? else {
-        let text = "audience is no provider that the workload may have tokens of, and no connection of the person";
-        return Ok(Exchanged::Refused(Refusal::new(ErrorCode::InvalidTarget, text)));
-    };
+    let (provider, account) = meant(app, &agent, &request.audience).await?;
     let wanted = Wanted {
         provider,
         scope: request.scope.clone().unwrap_or_default(),
@@ -70,7 +79,20 @@ pub async fn exchange(app: &App, client: &AuthenticatedClient, request: &TokenEx
         account,
         ..Wanted::default()
     };
-    Ok(Exchanged::Given(ask::token(app, &agent, wanted).await?))
+    Ok(match ask::token(app, &agent, wanted).await? {
+        Given::Refused(denial) => Exchanged::Refused(refusal(denial)),
+        given => Exchanged::Given(given),
+    })
+}
+
+fn refusal(denial: Denial) -> Refusal {
+    let code = match denial.reason {
+        Reason::Person => ErrorCode::InvalidGrant,
+        Reason::Provider => ErrorCode::InvalidTarget,
+        Reason::Scope => ErrorCode::InvalidScope,
+        Reason::Request => ErrorCode::InvalidRequest,
+    };
+    Refusal::new(code, denial.text)
 }
 
 /// The agent, for the person of this token.
@@ -92,15 +114,15 @@ async fn for_person(app: &App, client: &AuthenticatedClient, agent: Agent, subje
     Ok(Ok(Agent { user_id, ..agent }))
 }
 
-/// The provider that an audience names, and the connection if it names one.
-async fn meant(app: &App, agent: &Agent, audience: &str) -> Result<Option<(String, Option<String>)>, Fault> {
+/// The connection that an audience names, with its provider; otherwise it is the name of a provider, if there is one.
+async fn meant(app: &App, agent: &Agent, audience: &str) -> Result<(String, Option<String>), Fault> {
     let found = app.store.read().await?.connection(audience).await?;
     let own = found.filter(|connection| {
         let is_of_person = agent.user_id.as_ref() == Some(&connection.user_id);
         connection.id == audience && connection.workload == agent.workload.name && is_of_person
     });
     if let Some(connection) = own {
-        return Ok(Some((connection.provider_id, Some(connection.id))));
+        return Ok((connection.provider_id, Some(connection.id)));
     }
-    Ok(agent.workload.ceiling(audience).map(|_| (audience.to_owned(), None)))
+    Ok((audience.to_owned(), None))
 }

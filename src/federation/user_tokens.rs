@@ -64,7 +64,7 @@ pub async fn refuse(app: &App, client_id: Option<&str>, event: Event) -> Result<
     tx.record(event).await?;
     tx.commit().await?;
     Ok(Ok(invalid_grant(
-        "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else",
+        "user_token is not a token of a person here: it is unknown, has expired, or is for somebody else; it must be a token issued to this very client",
     )))
 }
 

@@ -21,12 +21,13 @@ use crate::model::event::{Event, EventKind};
 use crate::model::workload::Workload;
 use crate::protocol::error::{Refusal, invalid_grant};
 use crate::protocol::tokens::WORKLOAD_TOKEN_PREFIX;
-use crate::store::{AtProvider, WorkloadState};
+use crate::store::WorkloadState;
 
 use super::program::Program;
 use super::providers::check_id;
 use super::user_tokens::{self, Named};
 
+pub use crate::store::ProviderState;
 pub use registry::{NewWorkload, WorkloadError, change, change_in, check_name, create, create_in, delete, delete_in, normalized, problems};
 
 /// How long a workload access token lives, in seconds.
@@ -131,7 +132,7 @@ async fn for_user(app: &App, client: &Client, workload: &Workload, user_id: &str
         let event = event.refused().detail("reason", "unknown user");
         return Ok(match user_tokens::refuse(app, Some(&client.id), event).await? {
             Ok(_) => Issuance::Refused(invalid_grant(
-                "user_id is not the id of a person here, or their account is disabled",
+                "user_id is not the id of a person here, or their account is disabled: it is id of gatehouse user list --json, not the user name",
             )),
             Err(seconds) => Issuance::TooMany(seconds),
         });
@@ -192,7 +193,7 @@ pub async fn verify(app: &App, token: &str) -> Result<Option<Agent>, Fault> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn verify_at(app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, AtProvider)>, Fault> {
+pub async fn verify_at(app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, ProviderState)>, Fault> {
     let Some(claims) = unexpired(app, token) else { return Ok(None) };
     // What cannot be the id of a provider is not asked for.
     let provider_id = if check_id(provider_id).is_ok() { provider_id } else { "" };

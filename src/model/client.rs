@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
-use crate::protocol::claims::RELAY;
+use crate::protocol::claims::{RELAY, VAULT};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::redirect_uri;
 use crate::protocol::scope::Scope;
@@ -178,6 +178,18 @@ pub struct ClientSettings {
 #[must_use]
 pub fn may_use(name: &str, scope: &Scope, grant_types: &[GrantType]) -> bool {
     scope.contains(name) && grant_types.contains(&GrantType::ClientCredentials)
+}
+
+/// What a client with these settings lacks to have agents; `None` when it lacks nothing.
+#[must_use]
+pub fn lacks_for_vault(auth_method: AuthMethod, scope: &Scope, grant_types: &[GrantType]) -> Option<String> {
+    let lacks = [
+        (auth_method == AuthMethod::None, "a secret"),
+        (!grant_types.contains(&GrantType::ClientCredentials), "the grant client_credentials"),
+        (!scope.contains(VAULT), "the scope vault"),
+    ];
+    let lacks: Vec<&str> = lacks.into_iter().filter(|(lacks, _)| *lacks).map(|(_, what)| what).collect();
+    (!lacks.is_empty()).then(|| lacks.join(", "))
 }
 
 /// Whether a client with this scope and these grant types may use the callback relay for itself.
@@ -365,6 +377,18 @@ impl Client {
     #[must_use]
     pub fn may_use(&self, name: &str) -> bool {
         may_use(name, &self.scope, &self.grant_types)
+    }
+
+    /// What it lacks to have agents.
+    #[must_use]
+    pub fn lacks_for_vault(&self) -> Option<String> {
+        lacks_for_vault(self.auth_method, &self.scope, &self.grant_types)
+    }
+
+    /// Whether it may have agents that act with its access keys: it has a secret, and may use the vault.
+    #[must_use]
+    pub fn may_have_access_keys(&self) -> bool {
+        !self.is_public() && self.may_use(VAULT)
     }
 
     /// Whether it may use the callback relay for itself.

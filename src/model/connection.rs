@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::{Seconds, Timestamp};
-use crate::protocol::resource::is_same;
+use crate::protocol::resource::are_same;
 use crate::protocol::scope::Scope;
 
 /// What the data key of a connection is bound to: a row that is copied to another person, provider or agent does
@@ -105,11 +105,11 @@ impl Connection {
         }
     }
 
-    /// Whether its tokens are for all of these resources (RFC 8707); any token is for none.
+    /// Whether its tokens are for these resources (RFC 8707) and no others: whoever is shown a token could use it at all of
+    /// them.
     #[must_use]
     pub fn is_for(&self, resource: &[String]) -> bool {
-        let is_among = |wanted: &String| self.resource.iter().any(|own| is_same(own, wanted));
-        resource.iter().all(is_among)
+        are_same(&self.resource, resource)
     }
 
     /// Whether the access token lives for `margin` seconds more, at least.

@@ -71,6 +71,8 @@ pub struct ProviderSettings {
     pub pkce: Option<bool>,
     /// Whether a redirect without `iss` is refused (RFC 9207)
     pub requires_iss: bool,
+    /// The client to whose agents without ceilings it belongs; nobody's when this is not set
+    pub owner: Option<String>,
     /// Nobody gets anything from it while this is set
     pub is_disabled: bool,
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::clock::Timestamp;
+use crate::model::provider::Provider;
+use crate::protocol::resource::is_same;
 use crate::protocol::scope::Scope;
 
 /// What is decided about an agent.
@@ -21,7 +23,9 @@ pub struct WorkloadSettings {
     /// The providers that it may have tokens of, and the most that it may ask for there. Nothing is allowed at others.
     #[schema(value_type = BTreeMap<String, String>)]
     pub ceilings: BTreeMap<String, Scope>,
-    /// Whether it may ask for anything at the providers that have no ceiling
+    /// The resources that it may name at a provider (RFC 8707), by its id. None where there are none.
+    pub resources: BTreeMap<String, Vec<String>>,
+    /// Whether it may ask for anything at the providers that belong to its client, where it has no ceiling
     pub has_no_ceilings: bool,
     /// Whether it may name people by their ids, without a token of theirs
     pub may_name_users: bool,
@@ -69,28 +73,42 @@ impl Workload {
 
     /// The most that it may ask for at a provider; `None` when it may ask for nothing there.
     #[must_use]
-    pub fn ceiling(&self, provider_id: &str) -> Option<Ceiling<'_>> {
-        match self.ceilings.get(provider_id) {
-            Some(scope) => Some(Ceiling(Some(scope))),
-            None => self.has_no_ceilings.then_some(Ceiling(None)),
-        }
+    pub fn ceiling(&self, provider: &Provider) -> Option<Ceiling<'_>> {
+        let scope = self.ceilings.get(&provider.id);
+        let is_its_own = provider.owner.as_deref() == Some(self.client_id.as_str());
+        (scope.is_some() || (self.has_no_ceilings && is_its_own)).then(|| Ceiling {
+            scope,
+            resources: self.resources.get(&provider.id).map_or(&[], Vec::as_slice),
+        })
     }
 }
 
 /// The most that an agent may ask for at a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ceiling<'w>(Option<&'w Scope>);
+pub struct Ceiling<'w> {
+    /// `None` is no ceiling
+    scope: Option<&'w Scope>,
+    /// Those that may be named, where there is one
+    resources: &'w [String],
+}
 
 impl Ceiling<'_> {
     /// Whether a scope is not above it.
     #[must_use]
     pub fn holds(self, scope: &Scope) -> bool {
-        self.0.is_none_or(|most| scope.is_subset(most))
+        self.scope.is_none_or(|most| scope.is_subset(most))
+    }
+
+    /// Whether all of these resources may be named.
+    #[must_use]
+    pub fn admits(self, resources: &[String]) -> bool {
+        let may_be_named = |wanted: &String| self.resources.iter().any(|known| is_same(known, wanted));
+        self.scope.is_none() || resources.iter().all(may_be_named)
     }
 
     /// What of a scope is not above it.
     #[must_use]
     pub fn cut(self, scope: &Scope) -> Scope {
-        self.0.map_or_else(|| scope.clone(), |most| scope.intersection(most))
+        self.scope.map_or_else(|| scope.clone(), |most| scope.intersection(most))
     }
 }

@@ -37,26 +37,36 @@ impl Decision {
 /// When the database fails.
 pub async fn token(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<Decision, Refusal>, Fault> {
     let outcome = decide(app, credentials, request).await?;
-    if outcome.is_ok() {
-        app.counters.count(match request.grant.grant_type() {
-            GrantType::AuthorizationCode => Statistic::CodeTokens,
-            GrantType::RefreshToken => Statistic::RefreshTokens,
-            GrantType::ClientCredentials => Statistic::ClientTokens,
-            GrantType::TokenExchange => Statistic::ExchangedTokens,
-        });
-    }
-    if let Err(refusal) = &outcome {
-        tracing::info!(
-            event = "token_refused",
-            client = %credentials.client_id.chars().take(64).collect::<String>(),
-            grant_type = %request.grant.grant_type(),
-            error = %refusal.code,
-            detail = refusal.detail,
-            "{}",
-            refusal.description
-        );
+    let grant_type = request.grant.grant_type();
+    match &outcome {
+        Ok(Decision::Issued(_)) => count(app, grant_type),
+        Ok(Decision::Exchange(..)) => {}
+        Err(refusal) => note_refusal(&credentials.client_id, grant_type, refusal),
     }
     Ok(outcome)
+}
+
+/// Counts an answer with tokens.
+pub fn count(app: &App, grant_type: GrantType) {
+    app.counters.count(match grant_type {
+        GrantType::AuthorizationCode => Statistic::CodeTokens,
+        GrantType::RefreshToken => Statistic::RefreshTokens,
+        GrantType::ClientCredentials => Statistic::ClientTokens,
+        GrantType::TokenExchange => Statistic::ExchangedTokens,
+    });
+}
+
+/// Tells the operator why a client got no tokens.
+pub fn note_refusal(client_id: &str, grant_type: GrantType, refusal: &Refusal) {
+    tracing::info!(
+        event = "token_refused",
+        client = %client_id.chars().take(64).collect::<String>(),
+        %grant_type,
+        error = %refusal.code,
+        detail = refusal.detail,
+        "{}",
+        refusal.description
+    );
 }
 
 async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenRequest) -> Result<Result<Decision, Refusal>, Fault> {

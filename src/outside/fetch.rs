@@ -87,6 +87,10 @@ impl fmt::Display for FetchError {
             Self::Url(problem) => write!(f, "the URL {problem}"),
             Self::Special(address, kind) => write!(f, "{address} is not on the public internet ({kind})"),
             Self::Name(problem) => write!(f, "the host has no address: {problem}"),
+            // What rustls says when the other side answers in plain text.
+            Self::Connection(problem) if problem.contains("InvalidContentType") => {
+                f.write_str("it does not speak TLS at this port; did you mean http:// (at a loopback address only)?")
+            }
             Self::Connection(problem) => write!(f, "no connection: {problem}"),
             Self::Slow => f.write_str("it took too long"),
             Self::Busy => f.write_str("too much is being fetched at the moment"),
@@ -184,7 +188,11 @@ impl Fetch {
         if url.fragment().is_some() {
             return Err(FetchError::Url("has a fragment"));
         }
-        let is_here = matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
+        let name = match url.host() {
+            Some(Host::Domain(name)) => name.trim_end_matches('.'),
+            _ => "",
+        };
+        let is_here = name == "localhost" || name.ends_with(".localhost");
         if is_here && !self.0.rules.is_loopback_allowed {
             return Err(FetchError::Url("leads to this machine"));
         }

@@ -163,3 +163,10 @@ pub struct Profile {
     /// Where people take access back themselves
     pub account_page: Option<&'static str>,
 }
+
+impl Profile {
+    /// Scopes that are asked for whatever an agent wants: to know whose account it is, and to get a refresh token.
+    pub fn always_asked_for(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.whoami.scope.iter().copied().chain(self.offline_scope)
+    }
+}

@@ -53,6 +53,13 @@ pub fn is_same(left: &str, right: &str) -> bool {
     }
 }
 
+/// Whether two lists mean the same resources.
+#[must_use]
+pub fn are_same(left: &[String], right: &[String]) -> bool {
+    let is_within = |all: &[String], few: &[String]| few.iter().all(|one| all.iter().any(|other| is_same(one, other)));
+    is_within(left, right) && is_within(right, left)
+}
+
 fn key(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     if url.fragment().is_some() {

@@ -8,7 +8,7 @@ use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
 
 use super::connection::Statement;
-use super::row::{Row, escape_like, json, unreadable};
+use super::row::{Row, escape_like, json};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx, WHOLE_PAGE};
 
@@ -40,10 +40,8 @@ pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
             name: row.text(1)?,
             auth_method: row.named(3, AuthMethod::parse)?,
             redirect_uris: row.json(4)?,
-            grant_types: grant_types
-                .iter()
-                .map(|name| GrantType::parse(name).ok_or_else(|| unreadable("unknown grant type")))
-                .collect::<Result<_, _>>()?,
+            // A newer version may know more of them, and serve the same database.
+            grant_types: grant_types.iter().filter_map(|name| GrantType::parse(name)).collect(),
             scope: row.scope(6)?,
             consent_policy: row.named(7, ConsentPolicy::parse)?,
             access_token_format: row.named(8, AccessTokenFormat::parse)?,

@@ -394,15 +394,6 @@ impl Tx {
         Ok(returned.text(id).text(refresher).execute().await? == 1)
     }
 
-    /// Keeps a connection from being changed by others until the transaction ends. False when there is none.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn hold_connection(&mut self, id: &str) -> Result<bool, Fault> {
-        let held = self.query(sql!("UPDATE connections SET version = version WHERE id = $1"));
-        Ok(held.text(id).execute().await? == 1)
-    }
-
     /// Replaces the wrapped data key of a connection, if it still has the tokens and the key of `before`. The tokens stay,
     /// and so does the version.
     ///

@@ -66,7 +66,7 @@ pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
 pub use users::UsersWith;
-pub use vault::AtProvider;
+pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
 use audit::Audit;

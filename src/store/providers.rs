@@ -22,7 +22,7 @@ pub(super) const COLUMNS: usize = 6;
 pub(super) fn provider(row: Row<'_>) -> Result<Provider, Fault> {
     Ok(Provider {
         id: row.text(0)?,
-        settings: row.json(1)?,
+        settings: row.settings(1)?,
         sealed_secret: row.maybe_text(2)?,
         updated_at: row.integer(3)?,
         created_at: row.integer(4)?,

@@ -1,6 +1,8 @@
 //! Reading columns by position into types.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -52,6 +54,13 @@ impl Row<'_> {
         serde_json::from_str(&self.text(at)?).map_err(unreadable)
     }
 
+    /// Settings. What a newer version has written, and this one does not know, is left out: both serve while one takes the
+    /// place of the other.
+    pub(super) fn settings<T: DeserializeOwned + Serialize + Default>(&self, at: usize) -> Result<T, Fault> {
+        let text = self.text(at)?;
+        serde_json::from_str(&text).or_else(|_| known(&text)).map_err(unreadable)
+    }
+
     pub(super) fn maybe_json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>, Fault> {
         let text = self.maybe_text(at)?;
         text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
@@ -76,6 +85,16 @@ pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
 /// A list or map as JSON, the way columns hold them.
 pub(super) fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Fault> {
     serde_json::to_string(value).map_err(Fault::internal)
+}
+
+/// The settings in a text, without the fields that are not known.
+fn known<T: DeserializeOwned + Serialize + Default>(text: &str) -> Result<T, serde_json::Error> {
+    let mut value: Value = serde_json::from_str(text)?;
+    let fields = serde_json::to_value(T::default())?;
+    if let (Value::Object(value), Value::Object(fields)) = (&mut value, fields) {
+        value.retain(|name, _| fields.contains_key(name));
+    }
+    serde_json::from_value(value)
 }
 
 /// A text that `LIKE … ESCAPE '!'` takes literally.

@@ -78,20 +78,46 @@ const OF_WORKLOAD: [Sql; 3] = removal!("workload");
 const OF_PROVIDER: [Sql; 3] = removal!("provider_id");
 
 impl Connection {
-    /// Up to `limit` of what is to be taken back and can be tried now, the oldest first.
+    /// Up to `limit` of what is to be taken back and can be tried now, after this one, the oldest first: since when it can
+    /// be tried, and its id. Nothing else of it is read: a row that cannot be read must not keep the others.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn due_revocations(&mut self, now: Timestamp, limit: u16) -> Result<Vec<UpstreamRevocation>, Fault> {
+    pub async fn due_revocations(
+        &mut self,
+        now: Timestamp,
+        (since, after): (Timestamp, &str),
+        limit: u16,
+    ) -> Result<Vec<(Timestamp, String)>, Fault> {
         self.query(sql!(
-            "SELECT ",
-            columns!(),
-            " FROM upstream_revocations WHERE retry_at <= $1 AND held_until <= $2 ORDER BY retry_at, id LIMIT $3"
+            "SELECT retry_at, id FROM upstream_revocations WHERE retry_at <= $1 AND held_until <= $2 \
+             AND (retry_at > $3 OR (retry_at = $4 AND id > $5)) ORDER BY retry_at, id LIMIT $6"
         ))
         .bind(now)
         .bind(now)
+        .bind(since)
+        .bind(since)
+        .text(after)
         .bind(i64::from(limit))
-        .all(revocation)
+        .all(|row| Ok((row.integer(0)?, row.text(1)?)))
+        .await
+    }
+
+    /// Up to `limit` ids, after this one, of what was to be taken back before `before` already and is not tried now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn overdue_revocations(&mut self, before: Timestamp, now: Timestamp, after: &str, limit: u16) -> Result<Vec<String>, Fault> {
+        self.query(sql!(
+            "SELECT id FROM upstream_revocations WHERE retry_at > $1 AND held_until <= $2 AND created_at <= $3 AND id > $4 \
+             ORDER BY id LIMIT $5"
+        ))
+        .bind(now)
+        .bind(now)
+        .bind(before)
+        .text(after)
+        .bind(i64::from(limit))
+        .all(|row| row.text(0))
         .await
     }
 
@@ -222,13 +248,23 @@ impl Tx {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn put_off_revocation(&mut self, id: &str, holder: &str, retry_at: Timestamp, is_failure: bool) -> Result<bool, Fault> {
+    pub async fn put_off_revocation(&mut self, id: &str, holder: &str, retry_at: Timestamp) -> Result<bool, Fault> {
         let put_off = self.query(sql!(
-            "UPDATE upstream_revocations SET failures = failures + $1, retry_at = $2, holder = NULL, held_until = 0 \
-             WHERE id = $3 AND holder = $4"
+            "UPDATE upstream_revocations SET failures = failures + 1, retry_at = $1, holder = NULL, held_until = 0 \
+             WHERE id = $2 AND holder = $3"
         ));
-        let put_off = put_off.bind(i64::from(is_failure)).bind(retry_at).text(id).text(holder);
-        Ok(put_off.execute().await? == 1)
+        Ok(put_off.bind(retry_at).text(id).text(holder).execute().await? == 1)
+    }
+
+    /// Whoever had it has not tried: somebody else may at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn return_revocation(&mut self, id: &str, holder: &str) -> Result<bool, Fault> {
+        let returned = self.query(sql!(
+            "UPDATE upstream_revocations SET holder = NULL, held_until = 0 WHERE id = $1 AND holder = $2"
+        ));
+        Ok(returned.text(id).text(holder).execute().await? == 1)
     }
 
     /// A provider is left alone until `retry_at` with all that is to be taken back there.
@@ -253,34 +289,72 @@ impl Tx {
         }
     }
 
-    /// Whoever has it had to refresh the tokens to take them back: these are what is to be taken back now.
+    /// Adds what is to be taken back, from now on.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn store_revocation_tokens(&mut self, id: &str, new: &NewTokens) -> Result<bool, Fault> {
-        let stored = self
-            .query(sql!(
+    pub async fn insert_revocation(&mut self, new: &UpstreamRevocation) -> Result<(), Fault> {
+        self.query(sql!(
+            "INSERT INTO upstream_revocations (",
+            columns!(),
+            ", held_until, retry_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13)"
+        ))
+        .text(new.id())
+        .text(&new.binding.workload)
+        .text(&new.binding.user_id)
+        .text(&new.binding.provider_id)
+        .maybe_text(new.former_provider.as_deref())
+        .bind(new.scope.to_string())
+        .text(&new.tokens.key_id)
+        .text(&new.tokens.wrapped_key)
+        .text(&new.tokens.sealed)
+        .bind(new.token_expires_at)
+        .bind(new.failures)
+        .bind(new.created_at)
+        .bind(new.created_at)
+        .execute()
+        .await?;
+        Ok(())
+    }
+
+    /// There are newer tokens of it: these are what is to be taken back now. False when there is nothing to be taken back,
+    /// or nothing any more of what is in `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn store_revocation_tokens(&mut self, id: &str, before: Option<&SealedTokens>, new: &NewTokens) -> Result<bool, Fault> {
+        let store = match before {
+            None => self.query(sql!(
                 "UPDATE upstream_revocations SET scope = $1, key_id = $2, wrapped_key = $3, sealed_tokens = $4, token_expires_at = $5 \
                  WHERE id = $6"
-            ))
+            )),
+            Some(_) => self.query(sql!(
+                "UPDATE upstream_revocations SET scope = $1, key_id = $2, wrapped_key = $3, sealed_tokens = $4, token_expires_at = $5 \
+                 WHERE id = $6 AND sealed_tokens = $7"
+            )),
+        };
+        let store = store
             .bind(new.scope.to_string())
             .text(&new.tokens.key_id)
             .text(&new.tokens.wrapped_key)
             .text(&new.tokens.sealed)
             .bind(new.token_expires_at)
-            .text(id)
-            .execute()
-            .await?;
+            .text(id);
+        let stored = match before {
+            None => store.execute().await?,
+            Some(before) => store.text(&before.sealed).execute().await?,
+        };
         Ok(stored == 1)
     }
 
-    /// There is nothing to be taken back any more; false when somebody else has said so.
+    /// There is nothing to be taken back of it any more; false when there is, since it has other tokens meanwhile, or
+    /// somebody else has said so.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_revocation(&mut self, id: &str) -> Result<bool, Fault> {
-        let deleted = self.query(sql!("DELETE FROM upstream_revocations WHERE id = $1"));
-        Ok(deleted.text(id).execute().await? == 1)
+    pub async fn delete_revocation(&mut self, done: &UpstreamRevocation) -> Result<bool, Fault> {
+        let deleted = self.query(sql!("DELETE FROM upstream_revocations WHERE id = $1 AND sealed_tokens = $2"));
+        Ok(deleted.text(done.id()).text(&done.tokens.sealed).execute().await? == 1)
     }
 
     /// A provider is removed or led elsewhere: what is to be taken back there is so where it was. False when there is
@@ -295,6 +369,15 @@ impl Tx {
         if moved.text(id).text(&provider.id).execute().await? == 0 {
             return Ok(false);
         }
+        self.insert_former_provider(id, provider, now).await?;
+        Ok(true)
+    }
+
+    /// Adds a provider as it was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_former_provider(&mut self, id: &str, provider: &Provider, now: Timestamp) -> Result<(), Fault> {
         self.query(sql!(
             "INSERT INTO former_providers (id, provider_id, settings, sealed_secret, created_at) VALUES ($1, $2, $3, $4, $5)"
         ))
@@ -305,7 +388,7 @@ impl Tx {
         .bind(now)
         .execute()
         .await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Forgets providers as they were at which there is nothing to be taken back any more.

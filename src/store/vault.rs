@@ -12,7 +12,7 @@ use super::workloads::{self, STATE_COLUMNS, WorkloadState, state, state_columns}
 
 /// What there is at a provider for an agent and its person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AtProvider {
+pub struct ProviderState {
     /// The provider, disabled or not; `None` when there is none
     pub provider: Option<Provider>,
     /// What the person has given the agent there, the oldest first: one for each account
@@ -29,7 +29,7 @@ impl Connection {
         name: &str,
         user_id: Option<&str>,
         provider_id: &str,
-    ) -> Result<Option<(WorkloadState, AtProvider)>, Fault> {
+    ) -> Result<Option<(WorkloadState, ProviderState)>, Fault> {
         let rows = self
             .query(sql!(
                 "SELECT ",
@@ -62,12 +62,12 @@ impl Connection {
                 ))
             })
             .await?;
-        let mut found: Option<(WorkloadState, AtProvider)> = None;
+        let mut found: Option<(WorkloadState, ProviderState)> = None;
         for (state, provider, connection) in rows {
             let new = || {
-                let there = AtProvider {
+                let there = ProviderState {
                     provider,
-                    ..AtProvider::default()
+                    ..ProviderState::default()
                 };
                 (state, there)
             };
@@ -78,7 +78,7 @@ impl Connection {
         Ok(found.filter(|(state, _)| state.workload.name == name).map(|(state, mut there)| {
             in_order(&mut there.connections);
             let is_right = there.provider.as_ref().is_some_and(is_asked_for);
-            (state, if is_right { there } else { AtProvider::default() })
+            (state, if is_right { there } else { ProviderState::default() })
         }))
     }
 }

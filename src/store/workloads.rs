@@ -24,7 +24,7 @@ pub(super) fn workload(row: &Row<'_>) -> Result<Workload, Fault> {
         name: row.text(0)?,
         id: row.text(1)?,
         client_id: row.text(2)?,
-        settings: row.json(3)?,
+        settings: row.settings(3)?,
         created_at: row.integer(4)?,
         updated_at: row.integer(5)?,
         version: row.integer(6)?,

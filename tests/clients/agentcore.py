@@ -137,8 +137,8 @@ async def main() -> None:
     identity = IdentityClient(REGION)
     control(identity)
     user_token = os.environ["USER_TOKEN"]
-    by_id = UserIdIdentifier(user_id="alice")
-    await story(identity, "by-id", by_id, lambda name: identity.get_workload_access_token(name, user_id="alice"))
+    by_id = UserIdIdentifier(user_id=os.environ["USER_ID"])
+    await story(identity, "by-id", by_id, lambda name: identity.get_workload_access_token(name, user_id=os.environ["USER_ID"]))
     by_token = UserTokenIdentifier(user_token=user_token)
     await story(identity, "by-token", by_token, lambda name: identity.get_workload_access_token(name, user_token=user_token))
     token = identity.get_workload_access_token("by-id")["workloadAccessToken"]

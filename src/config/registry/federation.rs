@@ -45,7 +45,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "completion_url",
         "GATEHOUSE_COMPLETION_URL",
         "URL",
-        "Where /oauth2/callback completes the flow of an agent for the person who is signed in; that path exists only then",
+        "Where /oauth2/callback completes the flow of an agent for the person who is signed in; /userIdentifier/token exists only then",
         |config, text| config.relay.completion_url = Some(CompletionUrl::parse(text)?),
         |config| config.relay.completion_url.as_ref().map(ToString::to_string).unwrap_or_default()
     ),

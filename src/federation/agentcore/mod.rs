@@ -3,7 +3,7 @@
 //! ```text
 //! access key ── signs ──▶ caller: a client, and whether it may administer
 //! data plane     ── workloads of that client, and what their people gave them
-//! control plane  ── workloads of that client, and the providers of this server
+//! control plane  ── workloads and providers of that client
 //! ```
 //!
 //! Nothing is decided here that is not decided elsewhere: this is which of it a caller reaches, and under which names.
@@ -19,12 +19,11 @@ use crate::base::fault::Fault;
 use crate::model::client::Client;
 use crate::model::event::Actor;
 use crate::model::provider::{Provider, ProviderKind};
-use crate::model::user::{User, normalize_username};
+use crate::model::user::User;
 use crate::model::workload::{Workload, WorkloadSettings};
-use crate::protocol::claims::VAULT;
 
 use super::access_keys::Signer;
-use super::workloads::{self, Agent, NewWorkload, WorkloadError};
+use super::workloads::{self, Agent, NewWorkload, ProviderState, WorkloadError};
 
 /// The name of the service that requests to both planes are signed for.
 pub const SERVICE: &str = "bedrock-agentcore";
@@ -54,7 +53,7 @@ impl Caller {
     /// When the database fails.
     pub async fn on_this_machine(app: &App, client_id: &str) -> Result<Option<Self>, Fault> {
         let client = app.store.read().await?.client(client_id).await?;
-        let client = client.filter(|client| !client.is_disabled && !client.is_public() && client.may_use(VAULT));
+        let client = client.filter(|client| !client.is_disabled && client.may_have_access_keys());
         Ok(client.map(|client| Self {
             client,
             may_administer: true,
@@ -90,7 +89,20 @@ impl Caller {
     /// When the database fails.
     pub async fn agent(&self, app: &App, token: &str) -> Result<Option<Agent>, Fault> {
         let agent = workloads::verify(app, token).await?;
-        Ok(agent.filter(|agent| agent.workload.client_id == self.client.id))
+        Ok(agent.filter(|agent| self.owns(agent)))
+    }
+
+    /// As [`Self::agent`], and what there is at a provider for it and its person: both are read at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn agent_at(&self, app: &App, token: &str, provider_id: &str) -> Result<Option<(Agent, ProviderState)>, Fault> {
+        let found = workloads::verify_at(app, token, provider_id).await?;
+        Ok(found.filter(|(agent, _)| self.owns(agent)))
+    }
+
+    fn owns(&self, agent: &Agent) -> bool {
+        agent.workload.client_id == self.client.id
     }
 
     /// Adds a workload of the caller. Where it comes from nobody knows of ceilings, and people are named by ids: it may do
@@ -111,38 +123,43 @@ impl Caller {
         };
         workloads::create(app, new).await
     }
-}
 
-/// The person whom a program calls so: by the id of their account, or by their user name.
-///
-/// # Errors
-/// When the database fails.
-pub async fn person(app: &App, name: &str) -> Result<Option<User>, Fault> {
-    let mut connection = app.store.read().await?;
-    if let Some(user) = connection.user(name).await? {
-        return Ok(Some(user));
+    /// Whether the caller may change or remove a workload of its own: as it makes them it does. What an administrator has
+    /// made, or made narrower, is theirs.
+    #[must_use]
+    pub fn may_change(&self, workload: &Workload) -> bool {
+        let is_as_made = workload.has_no_ceilings && workload.may_name_users && !workload.is_disabled;
+        is_as_made && workload.client_id == self.client.id
     }
-    match normalize_username(name) {
-        Ok(normal) if normal == name => connection.user_by_name(name).await,
-        _ => Ok(None),
+
+    /// The provider of this name, if it is of this kind and the caller's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn provider(&self, app: &App, name: &str, kind: ProviderKind) -> Result<Option<Provider>, Fault> {
+        let found = app.store.read().await?.provider(name).await?;
+        Ok(found.filter(|provider| provider.id == name && provider.kind == kind && self.is_owner_of(provider)))
+    }
+
+    /// Up to `limit` of the caller's providers of this kind by name after the one of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn providers(&self, app: &App, kind: ProviderKind, after: &str, limit: u16) -> Result<Vec<Provider>, Fault> {
+        let all = app.store.read().await?.providers().await?.into_iter();
+        let rest = all.filter(|provider| provider.kind == kind && provider.id.as_str() > after && self.is_owner_of(provider));
+        Ok(rest.take(usize::from(limit)).collect())
+    }
+
+    fn is_owner_of(&self, provider: &Provider) -> bool {
+        provider.owner.as_deref() == Some(self.client.id.as_str())
     }
 }
 
-/// The provider of this name, if it is of this kind.
+/// The person with this id. A user name would not do: programs have people of their own, who choose names.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn provider(app: &App, name: &str, kind: ProviderKind) -> Result<Option<Provider>, Fault> {
-    let found = app.store.read().await?.provider(name).await?;
-    Ok(found.filter(|provider| provider.kind == kind))
-}
-
-/// Up to `limit` providers of this kind by name after the one of this name.
-///
-/// # Errors
-/// When the database fails.
-pub async fn providers(app: &App, kind: ProviderKind, after: &str, limit: u16) -> Result<Vec<Provider>, Fault> {
-    let all = app.store.read().await?.providers().await?.into_iter();
-    let rest = all.filter(|provider| provider.kind == kind && provider.id.as_str() > after);
-    Ok(rest.take(usize::from(limit)).collect())
+pub async fn person(app: &App, id: &str) -> Result<Option<User>, Fault> {
+    app.store.read().await?.user(id).await
 }

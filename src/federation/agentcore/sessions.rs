@@ -10,6 +10,7 @@ use crate::federation::vault::ask::{self, Given, Wanted};
 use crate::federation::vault::completion::{self, Completion};
 use crate::federation::vault::sessions::{self, NewSession, SessionName};
 use crate::federation::workloads::Agent;
+use crate::model::connection::Connection;
 use crate::model::connection_session::{ConnectionSession, Status};
 use crate::model::event::EventKind;
 
@@ -47,11 +48,17 @@ pub async fn progress(app: &App, agent: &Agent, provider: &str, name: &SessionNa
 /// What a connection gives that came of a question: that, and no other one. The provider may have granted less than was
 /// asked for, which is no reason to ask again.
 async fn given(app: &App, agent: &Agent, session: &ConnectionSession, connection_id: &str) -> Result<Progress, Fault> {
-    let connection = app.store.read().await?.connection(connection_id).await?;
-    let is_it = |connection: &crate::model::connection::Connection| {
+    let (connection, provider) = {
+        let mut reader = app.store.read().await?;
+        (
+            reader.connection(connection_id).await?,
+            reader.provider(&session.provider_id).await?,
+        )
+    };
+    let is_it = |connection: &Connection| {
         connection.workload == agent.workload.name && connection.user_id == session.user_id && !connection.needs_consent
     };
-    let ceiling = agent.workload.ceiling(&session.provider_id);
+    let ceiling = provider.as_ref().and_then(|provider| agent.workload.ceiling(provider));
     let Some((connection, ceiling)) = connection.filter(is_it).zip(ceiling) else {
         return Ok(Progress::Failed);
     };
@@ -136,7 +143,7 @@ pub async fn complete(app: &App, caller: &Caller, name: &SessionName, whom: Pers
             Err(seconds) => Completed::TooMany(seconds),
         });
     };
-    let outcome = completion::complete_for(app, &caller.client.id, name, &user.id).await?;
+    let outcome = completion::complete_for(app, session, name, &user.id).await?;
     Ok(match outcome {
         Completion::Done(_) => Completed::Done,
         Completion::Failed(why) => Completed::Failed(why),

@@ -34,6 +34,11 @@ const BY_ENDPOINTS: &str = "oauth2";
 /// What a discovery URL has after the host, or at its end.
 const WELL_KNOWN: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
+/// The parameter of a preset that is the host of a customer.
+const DOMAIN: &str = "domain";
+/// The parameter of a preset that is one of several servers at that host.
+const SERVER: &str = "authorization_server";
+
 const fn vendor(name: &'static str, member: &'static str, preset: Option<&'static str>) -> Vendor {
     Vendor { name, member, preset }
 }
@@ -76,8 +81,8 @@ impl Vendor {
 
     /// The vendor of a provider: that of its preset. What is known by its metadata or its endpoints only is a custom one.
     #[must_use]
-    pub fn of(provider: &Provider) -> Self {
-        let preset = match provider.preset.as_str() {
+    pub fn of(settings: &ProviderSettings) -> Self {
+        let preset = match settings.preset.as_str() {
             "github_app" => "github",
             preset => preset,
         };
@@ -129,11 +134,13 @@ pub struct Configured {
 
 const CONFIG: &str = "oauth2ProviderConfigInput";
 
-/// Reads the configuration of a provider called `name` of a vendor. What it does not know of stays as it was `before`.
+/// Reads the configuration of a provider called `name` of a vendor. What it does not know of stays as it was `before`; so do
+/// the addresses, where it leads to the same place.
 ///
 /// # Errors
 /// When there is something in it that does not work here, or that is wrong.
 pub fn configured(
+    app: &App,
     vendor: Vendor,
     config: &Map<String, Value>,
     name: &str,
@@ -164,10 +171,13 @@ pub fn configured(
     };
     if vendor == CUSTOM {
         name.clone_into(&mut settings.name);
-        custom(&config, &mut settings)?;
+        settings.client_auth = custom(&config, &mut settings)?;
     } else {
         settings.name = label(vendor, name);
         included(vendor, &config, &mut settings)?;
+    }
+    if let Some(before) = before {
+        keep(app, vendor, before, &mut settings);
     }
     // An operator may have given it another name. But what leads somewhere else is called by what it is.
     if let Some(before) = before.filter(|before| before.preset == settings.preset) {
@@ -179,14 +189,46 @@ pub fn configured(
     })
 }
 
+/// Keeps what a configuration has no words for: of a vendor that is known here the parameters that it does not say, such as
+/// the host; of any other one everything about where it is, if that is the same place.
+fn keep(app: &App, vendor: Vendor, before: &ProviderSettings, settings: &mut ProviderSettings) {
+    if vendor.preset.is_some() {
+        if Vendor::of(before) != vendor {
+            return;
+        }
+        settings.preset.clone_from(&before.preset);
+        // An issuer says which server it is, and whether it is one besides the usual one.
+        let is_said = |name: &str| name == SERVER && settings.parameters.contains_key(DOMAIN);
+        let kept = before.parameters.iter().filter(|(name, _)| !is_said(name));
+        let kept: Vec<_> = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+        for (name, value) in kept {
+            settings.parameters.entry(name).or_insert(value);
+        }
+    } else if is_same_place(app, before, settings) {
+        settings.preset.clone_from(&before.preset);
+        settings.parameters.clone_from(&before.parameters);
+        settings.issuer.clone_from(&before.issuer);
+        settings.endpoints.clone_from(&before.endpoints);
+        settings.client_auth = settings.client_auth.or(before.client_auth);
+    }
+}
+
+/// Whether two providers are at the same place, as far as a configuration shows it.
+fn is_same_place(app: &App, before: &ProviderSettings, after: &ProviderSettings) -> bool {
+    let place = |settings| described(app, settings).ok().map(discovery);
+    before.kind == after.kind && place(before).is_some_and(|before| place(after) == Some(before))
+}
+
 /// What people read.
 fn label(vendor: Vendor, name: &str) -> String {
     let preset = vendor.preset.and_then(presets::find);
     preset.map_or_else(|| name.to_owned(), |preset| preset.label.to_owned())
 }
 
-fn custom(config: &Config, settings: &mut ProviderSettings) -> Result<(), Invalid> {
+/// How we prove who we are to a custom provider, if that is said.
+fn custom(config: &Config, settings: &mut ProviderSettings) -> Result<Option<ClientAuth>, Invalid> {
     let wrong = |message: &str| Err(Invalid::new(CONFIG, message));
+    let had_key = settings.client_auth == Some(ClientAuth::PrivateKeyJwt);
     if config.tenant_id.is_some() || config.issuer.is_some() || config.authorization_endpoint.is_some() || config.token_endpoint.is_some() {
         return wrong("a custom provider is described by oauthDiscovery");
     }
@@ -215,13 +257,14 @@ fn custom(config: &Config, settings: &mut ProviderSettings) -> Result<(), Invali
         }
         _ => return wrong("oauthDiscovery has discoveryUrl or authorizationServerMetadata"),
     };
-    settings.client_auth = match (config.client_authentication_method.as_deref(), said) {
-        (Some("CLIENT_SECRET_BASIC"), _) | (None, Some("client_secret_basic")) => Some(ClientAuth::ClientSecretBasic),
-        (Some("CLIENT_SECRET_POST"), _) | (None, Some("client_secret_post")) => Some(ClientAuth::ClientSecretPost),
-        (None, None) => None,
-        _ => return wrong("only client_secret_basic and client_secret_post are supported: set up others at the admin API"),
-    };
-    Ok(())
+    match (config.client_authentication_method.as_deref(), said) {
+        (Some("CLIENT_SECRET_BASIC"), _) | (None, Some("client_secret_basic")) => Ok(Some(ClientAuth::ClientSecretBasic)),
+        (Some("CLIENT_SECRET_POST"), _) | (None, Some("client_secret_post")) => Ok(Some(ClientAuth::ClientSecretPost)),
+        // It is shown so, and may be sent back. Keys are not: they are set up elsewhere.
+        (Some("PRIVATE_KEY_JWT"), _) if had_key => Ok(Some(ClientAuth::PrivateKeyJwt)),
+        (None, None) => Ok(None),
+        _ => wrong("only client_secret_basic and client_secret_post are supported: set up others at the admin API"),
+    }
 }
 
 fn included(vendor: Vendor, config: &Config, settings: &mut ProviderSettings) -> Result<(), Invalid> {
@@ -272,22 +315,35 @@ fn included(vendor: Vendor, config: &Config, settings: &mut ProviderSettings) ->
 
 /// The parameters of a preset whose addresses are at a host of each customer: all that are said must be there.
 fn tenant_of(vendor: Vendor, addresses: (Option<&str>, Option<&str>, Option<&str>)) -> Result<BTreeMap<String, String>, Invalid> {
-    let wrong = || Invalid::new(CONFIG, format!("{} needs its issuer, and all addresses at that host", vendor.name));
+    let wrong = || {
+        Invalid::new(
+            CONFIG,
+            format!(
+                "{} needs its issuer, at https:// and the usual port, and all addresses at that host",
+                vendor.name
+            ),
+        )
+    };
     let (Some(issuer), authorization_endpoint, token_endpoint) = addresses else {
         return Err(wrong());
     };
     let issuer = Url::parse(issuer).map_err(|_| wrong())?;
+    // Only the host is kept: what is said besides would silently be somewhere else.
+    let is_plain = issuer.scheme() == "https" && issuer.port().is_none() && issuer.username().is_empty() && issuer.password().is_none();
+    if !is_plain || issuer.query().is_some() || issuer.fragment().is_some() {
+        return Err(wrong());
+    }
     let host = issuer.host_str().ok_or_else(wrong)?;
     for endpoint in [authorization_endpoint, token_endpoint].into_iter().flatten() {
         if Url::parse(endpoint).ok().is_none_or(|url| url.origin() != issuer.origin()) {
             return Err(wrong());
         }
     }
-    let mut parameters = BTreeMap::from([("domain".to_owned(), host.to_owned())]);
+    let mut parameters = BTreeMap::from([(DOMAIN.to_owned(), host.to_owned())]);
     match issuer.path().trim_matches('/').split_once('/') {
         None if issuer.path().trim_matches('/').is_empty() => {}
         Some(("oauth2", server)) if vendor.preset == Some("okta") => {
-            parameters.insert("authorization_server".to_owned(), server.to_owned());
+            parameters.insert(SERVER.to_owned(), server.to_owned());
         }
         _ => return Err(wrong()),
     }
@@ -320,18 +376,17 @@ fn issuer_of(discovery_url: &str) -> Result<String, Invalid> {
     }
 }
 
-/// A provider as their configurations show it: without secrets.
-#[must_use]
-pub fn shown(app: &App, provider: &Provider) -> Value {
-    let discovery = match described(app, provider) {
-        Ok(Described::Metadata(issuer)) => {
+/// Where a provider is, as their configurations show it.
+fn discovery(described: Described) -> Value {
+    match described {
+        Described::Metadata(issuer) => {
             json!({ "discoveryUrl": format!("{}{}", issuer.trim_end_matches('/'), WELL_KNOWN[0]) })
         }
-        Ok(Described::Addresses {
+        Described::Addresses {
             issuer,
             authorization_endpoint,
             token_endpoint,
-        }) => {
+        } => {
             let issuer = issuer.unwrap_or_else(|| authorization_endpoint.origin().ascii_serialization());
             json!({ "authorizationServerMetadata": {
                 "issuer": issuer,
@@ -339,9 +394,14 @@ pub fn shown(app: &App, provider: &Provider) -> Value {
                 "tokenEndpoint": token_endpoint,
             }})
         }
-        // It was right when it was set.
-        Err(_) => json!({}),
-    };
+    }
+}
+
+/// A provider as their configurations show it: without secrets.
+#[must_use]
+pub fn shown(app: &App, provider: &Provider) -> Value {
+    // It was right when it was set.
+    let discovery = described(app, provider).map_or_else(|_| json!({}), discovery);
     let mut config = json!({ "oauthDiscovery": discovery, "clientId": provider.client_id });
     let vendor = Vendor::of(provider);
     if vendor == CUSTOM {

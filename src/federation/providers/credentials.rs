@@ -45,6 +45,24 @@ impl CredentialKind {
             (ProviderKind::Oauth2, _) => Self::ClientSecret,
         }
     }
+
+    /// The field that it is sent in, and a part of what it is sealed for.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "client_secret",
+            Self::PrivateKey => "private_key",
+            Self::ApiKey => "api_key",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// Whether a provider is of no use without one. Where it can do without, nothing is sealed instead, for the sake of what
+    /// it is sealed for: where there is no private key, those of this server sign.
+    #[must_use]
+    pub fn is_needed(self) -> bool {
+        matches!(self, Self::ClientSecret | Self::ApiKey)
+    }
 }
 
 /// A secret that an operator has sent. `Debug` shows nothing of it.
@@ -68,11 +86,7 @@ impl Credential {
     /// The field that it was sent in.
     #[must_use]
     pub fn field(&self) -> &'static str {
-        match self {
-            Self::ClientSecret(_) => "client_secret",
-            Self::PrivateKey(_) => "private_key",
-            Self::ApiKey(_) => "api_key",
-        }
+        self.kind().as_str()
     }
 
     fn kind(&self) -> CredentialKind {
@@ -164,22 +178,6 @@ fn check_key(key: &Map<String, Value>) -> Result<(), String> {
     AssertionKey::read(key).map(drop)
 }
 
-/// What a secret of this kind is sealed for.
-fn purpose(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::ClientSecret => "client_secret",
-        CredentialKind::PrivateKey => "private_key",
-        CredentialKind::ApiKey => "api_key",
-        CredentialKind::Nothing => "nothing",
-    }
-}
-
-/// Whether a provider with these settings can do without a secret: then nothing is sealed instead, for the sake of what it
-/// is sealed for.
-fn may_be_without(settings: &ProviderSettings) -> bool {
-    matches!(CredentialKind::of(settings), CredentialKind::PrivateKey | CredentialKind::Nothing)
-}
-
 /// What stands in the row of a provider: its secret, which opens only in this row, for this use and at these addresses; or
 /// what shows that there is none and that the addresses are the operator's; or nothing, where a secret is still missing.
 ///
@@ -187,16 +185,16 @@ fn may_be_without(settings: &ProviderSettings) -> bool {
 /// When sealing fails, which it has no reason to.
 pub(super) fn sealed(app: &App, id: &str, settings: &ProviderSettings, credential: Option<&Credential>) -> Result<Option<String>, Fault> {
     let addresses = Addresses::of(settings);
-    let seal = |purpose: &str, plain: &[u8]| {
-        let context = addresses.context(id, purpose)?;
+    let seal = |purpose: CredentialKind, plain: &[u8]| {
+        let context = addresses.context(id, purpose.as_str())?;
         app.secrets.provider_secret.seal(&app.random, &context, plain)
     };
     match credential {
         Some(credential) => {
-            let text = seal(purpose(credential.kind()), credential.plain()?.expose_secret().as_bytes())?;
+            let text = seal(credential.kind(), credential.plain()?.expose_secret().as_bytes())?;
             Ok(Some(format!("{SEALED}{text}")))
         }
-        None if may_be_without(settings) => Ok(Some(format!("{WITHOUT_SECRET}{}", seal("nothing", b"")?))),
+        None if !CredentialKind::of(settings).is_needed() => Ok(Some(format!("{WITHOUT_SECRET}{}", seal(CredentialKind::Nothing, b"")?))),
         None => Ok(None),
     }
 }
@@ -210,6 +208,13 @@ pub fn is_sound(app: &App, provider: &Provider) -> bool {
     )
 }
 
+/// Whether a provider has no secret and needs none, but nothing shows that its addresses are those that an operator has set.
+/// An operator who has seen that they are right removes the secret that it does not have: its row is sealed anew.
+#[must_use]
+pub fn is_unconfirmed(app: &App, provider: &Provider) -> bool {
+    !provider.has_secret() && !CredentialKind::of(provider).is_needed() && !is_sound(app, provider)
+}
+
 /// The secret of a provider: that of our client, its private key as a JWK in JSON, or an API key, as
 /// [`CredentialKind::of`] its settings says. `None` for a public client, and where the keys of this server sign.
 ///
@@ -217,7 +222,8 @@ pub fn is_sound(app: &App, provider: &Provider) -> bool {
 /// [`ProviderProblem::NoSecret`] when none is set, [`ProviderProblem::SealedSecret`] when it does not open,
 /// [`ProviderProblem::Unsealed`] when nothing shows that the addresses are those that an operator has set.
 pub fn credential(app: &App, provider: &Provider) -> Result<Option<SecretString>, ProviderProblem> {
-    let is_optional = may_be_without(provider);
+    let kind = CredentialKind::of(provider);
+    let is_optional = !kind.is_needed();
     let Some(sealed) = provider.sealed_secret.as_deref() else {
         return Err(if is_optional {
             ProviderProblem::Unsealed
@@ -225,18 +231,16 @@ pub fn credential(app: &App, provider: &Provider) -> Result<Option<SecretString>
             ProviderProblem::NoSecret
         });
     };
-    let open = |purpose: &str, text: &str| {
-        let context = Addresses::of(provider).context(&provider.id, purpose).ok()?;
+    let open = |purpose: CredentialKind, text: &str| {
+        let context = Addresses::of(provider).context(&provider.id, purpose.as_str()).ok()?;
         app.secrets.provider_secret.open(&context, text)
     };
     if let Some(text) = sealed.strip_prefix(WITHOUT_SECRET) {
-        let is_without = is_optional && open("nothing", text).is_some();
+        let is_without = is_optional && open(CredentialKind::Nothing, text).is_some();
         return is_without.then_some(None).ok_or(ProviderProblem::Unsealed);
     }
     // What an older version has sealed has no such beginning, and no addresses in it: it could be led anywhere.
-    let opened = sealed
-        .strip_prefix(SEALED)
-        .and_then(|text| open(purpose(CredentialKind::of(provider)), text));
+    let opened = sealed.strip_prefix(SEALED).and_then(|text| open(kind, text));
     let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
     text.map(|text| Some(SecretString::from(text))).ok_or(ProviderProblem::SealedSecret)
 }

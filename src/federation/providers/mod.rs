@@ -29,7 +29,7 @@ use self::parameters::{Values, fill};
 use self::presets::{Known, Preset, Quirks, Revoked, Said, Source};
 
 pub use addresses::leads_elsewhere;
-pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, proof};
+pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, is_unconfirmed, proof};
 pub use registry::{
     ProviderError, STAYS, SecretChange, change, change_in, check_id, delete, delete_in, normalized, problems, register, register_in,
 };
@@ -64,7 +64,7 @@ impl fmt::Display for ProviderProblem {
                 f.write_str("the secret does not open: its row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether the addresses are right, and enter the secret again")
             }
             Self::Unsealed => {
-                f.write_str("nothing shows that the addresses are those that an operator has set: the row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether they are right, and send client_secret or private_key as null")
+                f.write_str("nothing shows that the addresses are those that an operator has set: the row was changed outside of this server or is of an older version, or APP_SECRET is another one; see whether they are right, and confirm them")
             }
             Self::UnusableKey(problem) => write!(f, "private_key: {problem}"),
         }

@@ -304,11 +304,7 @@ fn checked(app: &App, settings: ProviderSettings, credential: Option<&Credential
 /// Whether a secret may stay as it is when the settings change.
 fn check_kept(before: &ProviderSettings, after: &ProviderSettings, leads_elsewhere: bool) -> Result<(), ProviderError> {
     let (old, new) = (CredentialKind::of(before), CredentialKind::of(after));
-    let field = match new {
-        CredentialKind::PrivateKey => "private_key",
-        CredentialKind::ApiKey => "api_key",
-        CredentialKind::ClientSecret | CredentialKind::Nothing => "client_secret",
-    };
+    let field = if new == CredentialKind::Nothing { old } else { new }.as_str();
     let message = if old != new {
         "the provider now wants another kind of secret: send it with this change, or remove the old one first"
     } else if leads_elsewhere {

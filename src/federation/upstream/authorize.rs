@@ -18,6 +18,7 @@ pub struct Flow {
     /// The verifier (RFC 7636 §4.1)
     pub verifier: Option<String>,
     /// What the tokens are for (RFC 8707 §2.2)
+    #[serde(default)]
     pub resource: Vec<String>,
 }
 
@@ -49,9 +50,8 @@ impl Upstream<'_> {
             let verifier = PkceCodeVerifier::new(verifier.clone());
             request = request.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
         }
-        let also = profile.whoami.scope.iter().copied().chain(profile.offline_scope);
-        let also = also.filter(|token| !scope.contains(token));
-        let tokens: Vec<String> = scope.iter().chain(also).map(str::to_owned).collect();
+        let also = profile.always_asked_for().filter(|token| !scope.contains(token));
+        let tokens: Vec<String> = scope.iter().map(str::to_owned).chain(also.map(str::to_owned)).collect();
         let is_usual = profile.scope_parameter == "scope" && profile.scope_separator == ' ';
         if is_usual {
             request = request.add_scopes(tokens.iter().cloned().map(ScopeToken::new));

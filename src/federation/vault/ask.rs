@@ -12,10 +12,9 @@ use crate::federation::providers;
 use crate::federation::workloads::Agent;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
-use crate::model::provider::ProviderKind;
-use crate::protocol::resource::is_same;
+use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::scope::Scope;
-use crate::store::AtProvider;
+use crate::store::ProviderState;
 
 use super::refresh::{Refreshed, refresh};
 use super::sessions::{self, Asked, NewSession};
@@ -115,11 +114,19 @@ const NOT_ALLOWED: Denial = Denial::new(
     Reason::Provider,
     "the workload may not have tokens of this provider: an administrator can add it to its ceilings",
 );
+const NOT_THERE: Denial = Denial::new(
+    Reason::Provider,
+    "there is no provider of this name here, or it is disabled: an administrator can add or enable it",
+);
 const NO_PERSON: Denial = Denial::new(
     Reason::Person,
     "the workload token is for nobody: get one with user_token or user_id",
 );
 const TOO_MUCH: Denial = Denial::new(Reason::Scope, "the scope is more than the workload may ask for at this provider");
+const NO_RESOURCE: Denial = Denial::new(
+    Reason::Provider,
+    "the workload may not name this resource: an administrator can add it to its resources",
+);
 const NO_TOKENS: Denial = Denial::new(
     Reason::Provider,
     "this provider has an API key and no tokens: ask for that at /api/vault/api-key",
@@ -134,7 +141,7 @@ const NO_KEY: Denial = Denial::new(
 /// # Errors
 /// When the database fails.
 pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fault> {
-    let mut there = AtProvider::default();
+    let mut there = ProviderState::default();
     if let (Some(user_id), Ok(())) = (&agent.user_id, providers::check_id(&wanted.provider)) {
         let mut connection = app.store.read().await?;
         there.provider = connection.provider(&wanted.provider).await?;
@@ -148,15 +155,15 @@ pub async fn token(app: &App, agent: &Agent, wanted: Wanted) -> Result<Given, Fa
 ///
 /// # Errors
 /// When the database fails.
-pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wanted) -> Result<Given, Fault> {
+pub async fn token_of(app: &App, agent: &Agent, there: ProviderState, wanted: Wanted) -> Result<Given, Fault> {
     let Some(user_id) = &agent.user_id else {
         return Ok(Given::Refused(NO_PERSON));
     };
-    let Some(ceiling) = agent.workload.ceiling(&wanted.provider) else {
-        return Ok(Given::Refused(NOT_ALLOWED));
-    };
-    let AtProvider { provider, connections } = there;
+    let ProviderState { provider, connections } = there;
     let Some(provider) = provider.filter(|provider| provider.id == wanted.provider && !provider.is_disabled) else {
+        return Ok(Given::Refused(not_there(agent, &wanted.provider)));
+    };
+    let Some(ceiling) = agent.workload.ceiling(&provider) else {
         return Ok(Given::Refused(NOT_ALLOWED));
     };
     if provider.kind == ProviderKind::ApiKey {
@@ -169,6 +176,9 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
     };
     if !ceiling.holds(&scope) {
         return Ok(Given::Refused(TOO_MUCH));
+    }
+    if !ceiling.admits(&wanted.resource) {
+        return Ok(Given::Refused(NO_RESOURCE));
     }
     // Whether it can be used now is asked of the one that is meant only: nobody gets another account than before.
     let meant = meant(&connections, wanted.account.as_deref());
@@ -201,14 +211,8 @@ pub async fn token_of(app: &App, agent: &Agent, there: AtProvider, wanted: Wante
     }
     // Who consents to more keeps what they consented to before; who is asked for another account does not.
     let before = meant.filter(|_| !wanted.is_forced || wanted.account.is_some());
-    let (mut scope, mut resource) = (scope, wanted.resource);
-    if let Some(before) = before {
-        scope = scope.union(&ceiling.cut(&before.scope));
-        let is_new = |known: &&String| !resource.iter().any(|wanted| is_same(wanted, known));
-        let kept: Vec<String> = before.resource.iter().filter(is_new).cloned().collect();
-        resource.extend(kept);
-    }
-    sessions::ask(app, agent, user_id, &provider, scope, resource, wanted.session).await
+    let scope = before.map_or_else(|| scope.clone(), |before| scope.union(&ceiling.cut(&before.scope)));
+    sessions::ask(app, agent, user_id, &provider, scope, wanted.resource, wanted.session).await
 }
 
 /// What asking for an API key came to.
@@ -227,13 +231,21 @@ pub enum KeyGiven {
 /// # Errors
 /// When the database fails.
 pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyGiven, Fault> {
-    if agent.workload.ceiling(provider_id).is_none() {
+    let provider = app.store.read().await?.provider(provider_id).await?;
+    api_key_of(app, agent, provider_id, provider).await
+}
+
+/// As [`api_key`], of a provider that was just read.
+///
+/// # Errors
+/// When the database fails.
+pub async fn api_key_of(app: &App, agent: &Agent, provider_id: &str, provider: Option<Provider>) -> Result<KeyGiven, Fault> {
+    let Some(provider) = provider.filter(|provider| provider.id == provider_id && !provider.is_disabled) else {
+        return Ok(KeyGiven::Refused(not_there(agent, provider_id)));
+    };
+    if agent.workload.ceiling(&provider).is_none() {
         return Ok(KeyGiven::Refused(NOT_ALLOWED));
     }
-    let provider = app.store.read().await?.provider(provider_id).await?;
-    let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
-        return Ok(KeyGiven::Refused(NOT_ALLOWED));
-    };
     if provider.kind != ProviderKind::ApiKey {
         return Ok(KeyGiven::Refused(NO_KEY));
     }
@@ -247,6 +259,15 @@ pub async fn api_key(app: &App, agent: &Agent, provider_id: &str) -> Result<KeyG
         Ok(None) => KeyGiven::Refused(NO_KEY),
         Err(problem) => KeyGiven::Trouble(super::unusable(&provider, &problem)),
     })
+}
+
+/// Which providers there are is told only of those that an administrator has named for the agent.
+fn not_there(agent: &Agent, provider_id: &str) -> Denial {
+    if agent.workload.ceilings.contains_key(provider_id) {
+        NOT_THERE
+    } else {
+        NOT_ALLOWED
+    }
 }
 
 /// The connection that is meant: by its id, by the provider's own name for the account, or by a label that only one has;

@@ -8,12 +8,15 @@ use std::time::Duration;
 use crate::app::App;
 use crate::audit;
 use crate::base::fault::Fault;
+use crate::base::id::new_id;
 use crate::federation::connections::{self, NewConnection};
 use crate::federation::upstream::{Account, Granted, UpstreamError};
 use crate::federation::workloads::Agent;
 use crate::identity::session::SignedIn;
+use crate::model::connection::Binding;
 use crate::model::connection_session::{ConnectionSession, MEMORY, Status};
 use crate::model::event::{Actor, EventKind};
+use crate::store::NewTokens;
 
 use super::Line;
 use super::question::{Answer, Back, Question};
@@ -29,6 +32,9 @@ const ATTEMPTS: u32 = 5;
 /// How long is waited before it is tried again, the first time.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long is waited for somebody else who completes the same session.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What completing a session came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completion {
@@ -42,23 +48,17 @@ pub enum Completion {
     SomebodyElse,
 }
 
-/// Completes a session of a client's agent, for the person with this id, of whom the client says that they came back to it.
-/// What was completed before is told once more.
+/// Completes a session of this name, for the person with this id, of whom the client whose agent it is says that they came
+/// back to it; it has been read just now, and whose it is looked at. What was completed before is told once more.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn complete_for(app: &App, client_id: &str, name: &SessionName, user_id: &str) -> Result<Completion, Fault> {
-    let mut connection = app.store.read().await?;
-    let session = connection.connection_session(&name.id).await?;
-    let Some(session) = session.filter(|session| name.is_of(session)) else {
-        return Ok(Completion::Unknown);
-    };
-    let workload = connection.workload(&session.workload).await?;
-    drop(connection);
-    if !workload.is_some_and(|workload| workload.id == session.workload_id && workload.client_id == client_id) {
-        return Ok(Completion::Unknown);
+pub async fn complete_for(app: &App, session: ConnectionSession, name: &SessionName, user_id: &str) -> Result<Completion, Fault> {
+    if name.is_of(&session) {
+        complete(app, session, name, user_id).await
+    } else {
+        Ok(Completion::Unknown)
     }
-    complete(app, session, name, user_id).await
 }
 
 /// As [`complete_for`], by an agent that acts for the person.
@@ -97,11 +97,8 @@ async fn complete(app: &App, session: ConnectionSession, name: &SessionName, use
         audit::record_seldom(app, event.detail("reason", "somebody else")).await?;
         return Ok(Completion::SomebodyElse);
     }
-    match (session.status_at(app.now()), session.connection_id.clone(), session.failure.clone()) {
-        (Status::Returned, ..) => {}
-        (Status::Completed, Some(id), _) => return Ok(Completion::Done(id)),
-        (Status::Failed, _, Some(failure)) => return Ok(Completion::Failed(failure)),
-        _ => return Ok(Completion::Unknown),
+    if session.status_at(app.now()) != Status::Returned {
+        return outcome(app, session).await;
     }
     let sealed = session.sealed_return.clone().unwrap_or_default();
     let back = Back::open(app, &session.id, &sealed)?;
@@ -110,11 +107,33 @@ async fn complete(app: &App, session: ConnectionSession, name: &SessionName, use
     };
     let mut tx = app.store.begin().await?;
     if !tx.complete_connection_session(&question.session.id, app.now()).await? {
-        return Ok(Completion::Unknown);
+        drop(tx);
+        return outcome(app, question.session).await;
     }
     tx.commit().await?;
     let (_, outcome) = finish(app, question, back).await?;
     Ok(outcome.map_or_else(|problem| Completion::Failed(problem.to_owned()), |made| Completion::Done(made.id)))
+}
+
+/// What completing a session has come to, or comes to while somebody else does it.
+async fn outcome(app: &App, mut session: ConnectionSession) -> Result<Completion, Fault> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let is_completing = match (session.status_at(app.now()), &session.connection_id, &session.failure) {
+            (Status::Completed, Some(id), _) => return Ok(Completion::Done(id.clone())),
+            (Status::Failed, _, Some(failure)) => return Ok(Completion::Failed(failure.clone())),
+            (Status::Completing | Status::Returned, ..) => true,
+            _ => false,
+        };
+        if !is_completing || tokio::time::Instant::now() >= until {
+            return Ok(Completion::Unknown);
+        }
+        tokio::time::sleep(INTERVAL).await;
+        match app.store.read().await?.connection_session(&session.id).await? {
+            Some(read) => session = read,
+            None => return Ok(Completion::Unknown),
+        }
+    }
 }
 
 /// A connection that was made.
@@ -200,7 +219,6 @@ async fn exchange(app: &App, question: &Question, back: Back) -> Result<Result<M
             return Ok(Err((text, error.to_string())));
         }
     };
-    let tokens = granted.tokens.clone();
     let mut attempts = 0;
     let kept = loop {
         let kept = keep(app, question, &account, &granted).await;
@@ -215,12 +233,32 @@ async fn exchange(app: &App, question: &Question, back: Back) -> Result<Result<M
     };
     if !matches!(kept, Ok(Some(_))) {
         // Nobody has them here, so nobody should.
-        super::revoke(app, &question.provider, &line, &tokens).await?;
+        take_back(app, question, &line, &granted).await?;
     }
     Ok(kept?.map_or_else(
         || Err((NO_TOKENS, "the agent, the person or the provider is gone or was changed".to_owned())),
         |id| Ok(Made { id, account }),
     ))
+}
+
+/// Takes back what was granted and could not be kept: at once, since it may be the database that kept nothing, or later.
+async fn take_back(app: &App, question: &Question, line: &Line, granted: &Granted) -> Result<(), Fault> {
+    if super::revoke(app, &question.provider, line, &granted.tokens).await? {
+        return Ok(());
+    }
+    let binding = Binding {
+        connection_id: new_id(&app.clock, &app.random),
+        workload: question.workload.name.clone(),
+        user_id: question.session.user_id.clone(),
+        provider_id: question.provider.id.clone(),
+    };
+    let new = NewTokens {
+        tokens: app.envelope.seal(&app.random, &binding, &granted.tokens)?,
+        scope: granted.scope.clone(),
+        resource: None,
+        token_expires_at: granted.expires_at,
+    };
+    super::revocations::queue(app, &question.provider, &binding, &new).await
 }
 
 /// Keeps what was granted; the id of the connection. `None` when the agent or the person is not there any more, or the

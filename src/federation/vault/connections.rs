@@ -4,17 +4,19 @@ use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
-use crate::model::upstream_revocation::UpstreamRevocation;
 
 use super::about;
-use super::revocations::{self, Attempt};
+use super::revocations::{self, Attempt, Settled, Task};
 
 /// What taking a connection back came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removal {
     /// It is gone here and there
     Everywhere,
-    /// It is gone here. The provider was not told, or could not be: the page where people do it themselves, if there is one
+    /// It is gone here, and the provider could not be told yet: that is tried again. The page where people do it themselves,
+    /// if there is one
+    Later(Option<&'static str>),
+    /// It is gone here, and nobody takes it back at the provider. The page where people do it themselves, if there is one
     HereOnly(Option<&'static str>),
     /// There was none
     Unknown,
@@ -27,31 +29,24 @@ pub enum Removal {
 /// When the database fails.
 pub async fn remove(app: &App, connection: &Connection) -> Result<Removal, Fault> {
     let mut tx = app.store.begin().await?;
-    // As it is now, and nobody refreshes it meanwhile.
-    let is_held = tx.hold_connection(&connection.id).await?;
-    let Some(connection) = tx.connection(&connection.id).await?.filter(|_| is_held) else {
-        return Ok(Removal::Unknown);
-    };
     let now = app.now();
     if !tx.remove_connection(&connection.id, now, now + revocations::LEASE).await? {
         return Ok(Removal::Unknown);
     }
-    tx.record(about(app, EventKind::ConnectionRemoved, &connection)).await?;
+    tx.record(about(app, EventKind::ConnectionRemoved, connection)).await?;
     tx.commit().await?;
-    let revocation = UpstreamRevocation {
-        binding: connection.binding(),
-        former_provider: None,
-        scope: connection.scope,
-        tokens: connection.tokens,
-        token_expires_at: connection.token_expires_at,
-        failures: 0,
-        created_at: now,
+    // As it was when it was removed, and where the provider is now.
+    let Some(mut task) = Task::read(app, &connection.id).await? else {
+        return Ok(Removal::Later(None));
     };
-    let attempt = revocations::attempt(app, &revocation).await?;
-    revocations::settle(app, &revocation, &attempt).await?;
+    let attempt = revocations::attempt(app, &mut task).await?;
+    let settled = revocations::settle(app, task.revocation(), &attempt).await?;
     Ok(match attempt {
+        Attempt::NotNow { account_page, .. } => Removal::Later(account_page),
+        // Newer tokens were on their way.
+        _ if settled == Settled::Changed => Removal::Later(None),
         Attempt::Done => Removal::Everywhere,
-        Attempt::NoWay(page) | Attempt::NotNow { account_page: page, .. } => Removal::HereOnly(page),
+        Attempt::NoWay(page) => Removal::HereOnly(page),
         Attempt::Damaged => Removal::HereOnly(None),
     })
 }

@@ -71,13 +71,29 @@ async fn note_somebody_else(app: &App, session: &ConnectionSession, visitor: &Si
     audit::record_seldom(app, event.by(Actor::User(visitor.user.id.clone()))).await
 }
 
-/// Where a person goes who says yes: the address of the provider without what we say there.
+/// Where a person goes who says yes, and what is asked for there besides what the agent wants.
+#[derive(Debug)]
+pub struct Destination {
+    /// The address of the provider without what we say there
+    pub address: Url,
+    /// Scopes that are always asked for, and that the agent does not ask for itself
+    pub also: Vec<&'static str>,
+}
+
+/// Where a person goes who says yes.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn destination(app: &App, question: &Question) -> Result<Result<Url, Trouble>, Fault> {
+pub async fn destination(app: &App, question: &Question) -> Result<Result<Destination, Trouble>, Fault> {
     let line = Line::to(app, &question.provider).await?;
-    Ok(line.map(|line| line.profile.authorization_endpoint))
+    Ok(line.map(|line| Destination {
+        also: line
+            .profile
+            .always_asked_for()
+            .filter(|scope| !question.session.scope.contains(scope))
+            .collect(),
+        address: line.profile.authorization_endpoint,
+    }))
 }
 
 /// What came of saying yes.

@@ -33,20 +33,22 @@ impl Question {
     /// When the database fails.
     pub(super) async fn of(app: &App, session: ConnectionSession, name: String) -> Result<Option<Self>, Fault> {
         let mut connection = app.store.read().await?;
-        let workload = connection.workload(&session.workload).await?;
-        let is_same = |workload: &Workload| {
-            let ceiling = workload.ceiling(&session.provider_id);
-            workload.id == session.workload_id && !workload.is_disabled && ceiling.is_some_and(|ceiling| ceiling.holds(&session.scope))
+        let provider = connection.provider(&session.provider_id).await?;
+        let Some(provider) = provider.filter(|provider| !provider.is_disabled) else {
+            return Ok(None);
         };
-        let Some(workload) = workload.filter(is_same) else {
+        let workload = connection.workload(&session.workload).await?;
+        let may_ask = |workload: &Workload| {
+            let is_within = workload
+                .ceiling(&provider)
+                .is_some_and(|ceiling| ceiling.holds(&session.scope) && ceiling.admits(&session.resource));
+            workload.id == session.workload_id && !workload.is_disabled && is_within
+        };
+        let Some(workload) = workload.filter(may_ask) else {
             return Ok(None);
         };
         let client = connection.client(&workload.client_id).await?.filter(|client| !client.is_disabled);
-        let provider = connection
-            .provider(&session.provider_id)
-            .await?
-            .filter(|provider| !provider.is_disabled);
-        Ok(client.zip(provider).map(|(client, provider)| Self {
+        Ok(client.map(|client| Self {
             session,
             name,
             workload,

@@ -121,12 +121,11 @@ async fn with_lease(app: &App, provider: &Provider, connection: Connection, refr
                 resource: None,
                 token_expires_at: granted.expires_at,
             };
-            let connection_id = connection.id.clone();
+            let binding = connection.binding();
             let stored = store(app, connection, &new).await?;
             if matches!(stored, Refreshed::Gone) {
-                // Taken back meanwhile: what was on its way is, too; later, if that does not work now.
-                super::revocations::replace_tokens(app, &connection_id, &new).await?;
-                super::revoke(app, provider, &line, &granted.tokens).await?;
+                // Taken back meanwhile: what was on its way is, too, by the job, which does not forget it.
+                super::revocations::queue(app, provider, &binding, &new).await?;
             }
             Ok(stored)
         }

@@ -9,7 +9,7 @@ use crate::base::invalid::Invalid;
 use crate::model::event::{Event, EventKind};
 use crate::model::workload::{Workload, WorkloadSettings};
 use crate::oauth::clients::is_deceptive;
-use crate::protocol::redirect_uri;
+use crate::protocol::{redirect_uri, resource};
 use crate::store::Tx;
 
 /// The most addresses that people may be sent back to.
@@ -239,6 +239,23 @@ pub fn problems(settings: &WorkloadSettings) -> Vec<Invalid> {
             "ceilings",
             &format!("{provider:?} cannot be the id of a provider: it has 1 to 64 letters, digits, dots, dashes and underscores"),
         );
+    }
+    check(
+        settings.resources.len() <= MAX_CEILINGS,
+        "resources",
+        "a workload has resources at most at 100 providers",
+    );
+    for (provider, resources) in &settings.resources {
+        if !settings.ceilings.contains_key(provider) {
+            check(
+                false,
+                "resources",
+                &format!("{provider} has resources and no ceiling: add it to ceilings"),
+            );
+        }
+        if let Err(refusal) = resource::check(resources) {
+            check(false, "resources", &format!("resources of {provider}: {}", refusal.description));
+        }
     }
     check(
         serde_json::to_vec(settings).is_ok_and(|text| text.len() <= MAX_SETTINGS),

@@ -40,6 +40,8 @@ pub enum RelayError {
     Rejected(Refusal),
     /// A redirect for which nobody waits.
     Gone,
+    /// Whoever comes back from a provider is not signed in any more.
+    SignedOut,
     /// A redirect that was received before.
     Used,
     /// The issuer of a user token does not say its keys now.
@@ -204,6 +206,12 @@ pub(super) fn answer(error: &RelayError) -> Answer {
             "whoever keeps the access for the agent did not take it",
             "That did not work",
             START_AGAIN,
+        ),
+        RelayError::SignedOut => page(
+            StatusCode::GONE,
+            "nobody is signed in here any more in this browser, so nothing was connected",
+            "You are no longer signed in here",
+            "Go back to the program that sent you, start again, and sign in when you are asked to. If it happens again: two servers with the same host name and different ports take each other's cookies; whoever runs them must give them different host names.",
         ),
         RelayError::Gone => page(
             StatusCode::GONE,

@@ -32,6 +32,10 @@ struct ConnectPage {
     /// Where they go on to
     host: String,
     scopes: Vec<String>,
+    /// What is always asked for besides
+    also: Vec<&'static str>,
+    /// What the tokens are for
+    resources: Vec<String>,
 }
 
 #[derive(Template)]
@@ -84,11 +88,13 @@ async fn show(call: &Call, name: &SessionName, question: &Question, visitor: Opt
         agent: question.workload.label().to_owned(),
         client: question.client_name.clone(),
         provider: question.provider.name.clone(),
-        host: display_host(destination.as_str()),
+        host: display_host(destination.address.as_str()),
         scopes: question.session.scope.iter().map(str::to_owned).collect(),
+        also: destination.also,
+        resources: question.session.resource.clone(),
     };
     // The form leads to the provider, and that may lead to wherever people sign in there.
-    pages::client_page(StatusCode::OK, &page, token, None, Some(destination.as_str()))
+    pages::client_page(StatusCode::OK, &page, token, None, Some(destination.address.as_str()))
 }
 
 async fn answer(call: &Call, question: &Question, visitor: Option<&SignedIn>) -> Result<HttpResponse, Error> {
@@ -135,7 +141,8 @@ pub async fn callback(call: Call) -> Result<HttpResponse, Error> {
         Arrived::Returned(question) => connected(&call, &question, Ok(End::Returned)),
         Arrived::Failed(question, problem) => connected(&call, &question, Err(problem)),
         // Whoever is not signed in any more begins again: the code must stand in no other address.
-        Arrived::Gone | Arrived::SignInNeeded => Err(RelayError::Gone.into()),
+        Arrived::SignInNeeded => Err(RelayError::SignedOut.into()),
+        Arrived::Gone => Err(RelayError::Gone.into()),
         Arrived::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
     }
 }

@@ -53,16 +53,20 @@ pub async fn complete(call: Call) -> Result<HttpResponse, Error> {
     if session.len() > flows::MAX_SESSION {
         return Err(RelayError::Gone.into());
     }
+    // A session of the vault is completed here; others where the setting says, if it does.
+    let own = SessionName::parse(session);
+    let url = if own.is_none() { Some(completion_url(&call)?) } else { None };
     let Some(visitor) = call.visitor().await? else {
         // Sessions are URIs: whatever stands in one, the sign-in must not take it for an address.
         let session = utf8_percent_encode(session, NON_ALPHANUMERIC);
-        return Err(Error::SignInNeeded(format!("/oauth2/callback?session_id={session}")));
+        return Err(Error::SignInNeeded(format!("{PATH}?session_id={session}")));
     };
-    if let Some(name) = SessionName::parse(session) {
-        return complete_here(&call, &name, &visitor).await;
-    }
-    let url = completion_url(&call)?;
-    match flows::complete(&call.app, &url, session, &visitor).await? {
+    let (name, url) = match (own, url) {
+        (Some(name), _) => return complete_here(&call, &name, &visitor).await,
+        (None, Some(url)) => (session, url),
+        (None, None) => return Err(Error::NotFound),
+    };
+    match flows::complete(&call.app, &url, name, &visitor).await? {
         Completion::Done => completed(&call),
         Completion::Unknown => Err(RelayError::Gone.into()),
         Completion::SomebodyElse => Err(RelayError::FlowOfSomebodyElse.into()),
@@ -88,7 +92,7 @@ fn completed(call: &Call) -> Result<HttpResponse, Error> {
     pages::ok(&page, None)
 }
 
-/// Where flows are completed. Without it these paths do not exist.
+/// Where flows of others are completed. Without it there are none.
 fn completion_url(call: &Call) -> Result<CompletionUrl, Error> {
     call.app.config.relay.completion_url.clone().ok_or(Error::NotFound)
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::federation::token_exchange::{self, Exchanged};
-use crate::federation::vault::ask::{Given, Reason, Token};
+use crate::federation::vault::ask::{Given, Token};
 use crate::oauth::client_authentication::AuthenticatedClient;
-use crate::protocol::error::{ErrorCode, Refusal};
+use crate::protocol::error::invalid_request;
 use crate::protocol::token_exchange::{ACCESS_TOKEN, TokenExchange};
 use crate::web::error::{Error, RelayError, consent_required};
 
@@ -46,15 +46,7 @@ fn answer(given: Given) -> Result<HttpResponse, Error> {
             token: *token,
         })),
         Given::Question(asked) => Ok(consent_required(&asked)),
-        Given::Refused(denial) => {
-            let code = match denial.reason {
-                Reason::Person => ErrorCode::InvalidGrant,
-                Reason::Provider => ErrorCode::InvalidTarget,
-                Reason::Scope => ErrorCode::InvalidScope,
-                Reason::Request => ErrorCode::InvalidRequest,
-            };
-            Err(Refusal::new(code, denial.text).into())
-        }
+        Given::Refused(denial) => Err(invalid_request(denial.text).into()),
         Given::TooMany(seconds) => Err(RelayError::SlowDown(seconds).into()),
         Given::Trouble(trouble) => Err(troubled(&trouble)),
     }

@@ -74,6 +74,10 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
     let (agent, there) = found.ok_or_else(unknown_agent)?;
     acts(&mut call, &agent);
     let body = body?;
+    if body.needs_completion && body.return_uri.is_none() {
+        let text = "needs_completion needs a return_uri: the person brings session_id there, and only then the session can be completed";
+        return Err(invalid_request(text).into());
+    }
     let scope = if body.scope.trim().is_empty() {
         Scope::default()
     } else {

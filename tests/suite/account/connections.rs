@@ -180,7 +180,7 @@ async fn what_cannot_be_said_to_the_provider_is_taken_back_here() {
         let answer = post(&world.app, &browser, REMOVE, &[("connection", id)]).await;
         let page = browser.follow(answer).await;
         assert!(
-            page.body.contains(&format!("taken back here, but not at <bdi>{name}</bdi>")),
+            page.body.contains(&format!("taken back here, and not yet at <bdi>{name}</bdi>")),
             "{}",
             page.body
         );

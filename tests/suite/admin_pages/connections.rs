@@ -98,11 +98,12 @@ async fn one_that_is_removed_is_taken_back_at_the_provider_which_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_said_when_the_provider_was_not_told() {
+async fn it_is_said_when_the_provider_was_not_told_yet() {
     let desk = Desk::new().await;
     let (_, connection) = vault::connected(&desk.app).await;
     let question = desk.get(&format!("/admin/connections/{}/remove", connection.id)).await;
     let page = desk.send(&question, "/remove", &[]).await;
-    assert!(words(&page).contains("Removed here. The provider was not told"), "{}", words(&page));
+    let said = words(&page);
+    assert!(said.contains("Removed here. The provider has not taken it back yet"), "{said}");
     assert!(read(&desk.app.app, &connection.id).await.is_none());
 }

@@ -1,12 +1,14 @@
 //! Providers: from the choice of a preset to the end.
 
 use gatehouse::admin::providers as engine;
-use gatehouse::federation::providers::{Credential, callback_url, credential, presets, register};
+use gatehouse::federation::providers::{Credential, callback_url, credential, is_sound, presets, register};
 use gatehouse::model::provider::{Provider, ProviderKind, ProviderSettings};
 use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::provider::ClientAuth;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Desk, words};
+use crate::support::database::execute;
 use crate::support::{Database, TestApp};
 use crate::vault::{self, given, kept};
 
@@ -252,6 +254,53 @@ async fn addresses_change_together_with_the_secret_and_a_secret_can_be_replaced_
     assert!(is_blamed(&wrong, "private_key") && !wrong.body.contains("s3cret"), "{}", wrong.body);
     let values = [("private_key", "{\"kty\": \"EC\"}"), ("client_secret", "both")];
     assert!(is_blamed(&desk.send(&page, path, &values).await, "private_key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_of_providers_that_need_no_secret_are_confirmed() {
+    let desk = Desk::new().await;
+    for (id, auth) in [("open", ClientAuth::None), ("signs", ClientAuth::PrivateKeyJwt)] {
+        let settings = ProviderSettings {
+            name: id.to_owned(),
+            preset: "oidc".to_owned(),
+            issuer: Some("https://op.example".to_owned()),
+            client_id: "us".to_owned(),
+            client_auth: Some(auth),
+            ..ProviderSettings::default()
+        };
+        register(&desk.app.app, id, settings, None).await.unwrap();
+    }
+    // There is nothing to confirm, and no secret that could be removed.
+    assert!(!words(&desk.get("/admin/providers").await).contains("Without secret"));
+    assert!(
+        !desk
+            .get("/admin/providers/open")
+            .await
+            .body
+            .contains("/admin/providers/open/secret")
+    );
+    for id in ["open", "signs"] {
+        let page = desk.get(&format!("/admin/providers/{id}/secret")).await;
+        assert!(!words(&page).contains("The addresses are right"), "{}", words(&page));
+        assert!(!words(&page).contains("Remove"), "{}", words(&page));
+    }
+    execute(&desk.app.database_url(), "UPDATE providers SET sealed_secret = NULL".to_owned()).await;
+    for id in ["open", "signs"] {
+        assert!(!is_sound(&desk.app.app, &found(&desk, id).await));
+        let page = desk.get(&format!("/admin/providers/{id}")).await;
+        let at = format!("/admin/providers/{id}/secret");
+        assert!(page.body.contains(&at), "{}", page.body);
+        let page = desk.get(&at).await;
+        assert!(words(&page).contains("The addresses are right"), "{}", words(&page));
+        assert!(!words(&page).contains("Remove"), "{}", words(&page));
+        let (target, fields) = super::form(&page, "/secret");
+        let sent: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert!(sent.contains(&("remove", "yes")), "{sent:?}");
+        let answer = desk.browser.post(&target, &sent).await;
+        let expected = format!("/admin/providers/{id}?done=addresses-confirmed");
+        assert_eq!(answer.header("location"), expected, "{}", answer.body);
+        assert!(is_sound(&desk.app.app, &found(&desk, id).await));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,7 +106,7 @@ async fn a_workload_is_added_changed_and_deleted() {
         "unticked is gone"
     );
     assert!(changed.has_no_ceilings && changed.may_name_users && changed.return_uris.is_empty());
-    assert!(words(&desk.get("/admin/workloads").await).contains("Every provider State Enabled Names people"));
+    assert!(words(&desk.get("/admin/workloads").await).contains("Its client’s State Enabled Names people"));
     let said = words(&desk.get(&format!("{path}/connect")).await);
     assert!(said.contains(r#"{"provider":"google"}"#), "the first of all: {said}");
 
@@ -159,6 +159,9 @@ async fn with_many_providers_they_are_typed() {
     let wrong = desk.send(&page, path, &[("ceilings", "p1: read write\r\np 2:")]).await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.body.contains("id=\"field-ceilings-problem\""), "{}", wrong.body);
+    let wrong = desk.send(&wrong, path, &[("ceilings", "p1: read write\r\np1: read")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("two lines for p1"), "{}", wrong.body);
     let page = desk.send(&wrong, path, &[("ceilings", "p1: read write\r\np2:\r\n")]).await;
     assert!(words(&page).contains("Saved."), "{}", words(&page));
     let read = Scope::parse("read write").unwrap();

@@ -1,6 +1,10 @@
 //! The control plane: workload identities of the caller's client, and credential providers.
 
+use gatehouse::federation::providers::{Credential, register};
 use gatehouse::model::event::{EventFilter, EventKind};
+use gatehouse::model::provider::ProviderSettings;
+use gatehouse::protocol::provider::ClientAuth;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{Program, is_refused, on_every_database_with_agentcore, owner, program, started};
@@ -289,6 +293,19 @@ async fn each_vendor_is_what_is_known_of_it_here() {
             "Auth0Oauth2",
             json!({ included: with(json!({ "issuer": "https://a.auth0.com/oauth2/x" })) }),
         ),
+        (
+            "Auth0Oauth2",
+            json!({ included: with(json!({ "issuer": "https://a.auth0.com:8443/" })) }),
+        ),
+        ("OktaOauth2", json!({ included: with(json!({ "issuer": "http://a.okta.com" })) })),
+        (
+            "OktaOauth2",
+            json!({ included: with(json!({ "issuer": "https://a.okta.com/?at=b" })) }),
+        ),
+        (
+            "CustomOauth2",
+            json!({ custom: with(json!({ "oauthDiscovery": { "discoveryUrl": url }, "clientAuthenticationMethod": "PRIVATE_KEY_JWT" })) }),
+        ),
         ("CustomOauth2", json!({ custom: with(json!({})) })),
         ("CustomOauth2", json!({ custom: with(json!({ "oauthDiscovery": {} })) })),
         (
@@ -317,4 +334,93 @@ async fn each_vendor_is_what_is_known_of_it_here() {
         is_refused(&answer, WRONG, &body.to_string());
         assert!(!answer.body.to_string().contains("secret\""), "{}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_keeps_what_it_has_no_words_for() {
+    let app = started(Database::Sqlite).await;
+    let owner = owner(&app).await;
+    let program = program(&app, owner.id(), true).await;
+    let added = async |id: &str, settings: Value| {
+        let mut settings: ProviderSettings = serde_json::from_value(settings).unwrap();
+        settings.owner = Some(owner.id().to_owned());
+        id.clone_into(&mut settings.name);
+        "first".clone_into(&mut settings.client_id);
+        let secret = Credential::ClientSecret(SecretString::from("secret one"));
+        let secret = Some(secret).filter(|_| settings.client_auth != Some(ClientAuth::PrivateKeyJwt));
+        register(&app.app, id, settings, secret).await.unwrap().settings
+    };
+    let update = async |id: &str, vendor: &str, member: &str, more: Value| {
+        let mut config = json!({ "clientId": "second" });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let body = json!({ "name": id, "credentialProviderVendor": vendor, "oauth2ProviderConfigInput": { member: config } });
+        program.done(200, "UpdateOauth2CredentialProvider", body).await;
+        let mut reader = app.app.store.read().await.unwrap();
+        reader.provider(id).await.unwrap().unwrap().settings
+    };
+    let included = "includedOauth2ProviderConfig";
+    let new = json!({ "clientSecret": "secret two" });
+    let at_auth0 = json!({ "clientSecret": "secret two", "issuer": "https://a.auth0.com/" });
+    let at_okta = json!({ "clientSecret": "secret two", "issuer": "https://a.okta.com/oauth2/default" });
+    #[rustfmt::skip]
+    let known = [
+        ("hub", "GithubOauth2", "githubOauth2ProviderConfig", new.clone(), json!({ "preset": "github", "parameters": { "host": "hub.example" } })),
+        ("force", "SalesforceOauth2", "salesforceOauth2ProviderConfig", new.clone(), json!({ "preset": "salesforce", "parameters": { "login_host": "test.salesforce.com" } })),
+        ("slack", "SlackOauth2", "slackOauth2ProviderConfig", new.clone(), json!({ "preset": "slack", "parameters": { "team": "T1" } })),
+        ("ms", "MicrosoftOauth2", "microsoftOauth2ProviderConfig", new.clone(), json!({ "preset": "microsoft", "parameters": { "tenant": "contoso.example" } })),
+        ("auth0", "Auth0Oauth2", included, at_auth0, json!({ "preset": "auth0", "parameters": { "domain": "a.auth0.com", "audience": "https://api.example" } })),
+        ("okta", "OktaOauth2", included, at_okta, json!({ "preset": "okta", "parameters": { "domain": "a.okta.com", "authorization_server": "default" } })),
+    ];
+    for (id, vendor, member, more, settings) in known {
+        let before = added(id, settings).await;
+        let client_id = "second".to_owned();
+        assert_eq!(
+            update(id, vendor, member, more).await,
+            ProviderSettings { client_id, ..before },
+            "{id}"
+        );
+    }
+    // What is said is as it is said: another server, and none.
+    let moved = update(
+        "okta",
+        "OktaOauth2",
+        included,
+        json!({ "clientSecret": "x", "issuer": "https://b.okta.com" }),
+    );
+    assert_eq!(json!(moved.await.parameters), json!({ "domain": "b.okta.com" }));
+
+    let custom = "customOauth2ProviderConfig";
+    let endpoints = json!({ "authorization_endpoint": "https://x.example/authorize", "token_endpoint": "https://x.example/token",
+        "revocation_endpoint": "https://x.example/revoke", "userinfo_endpoint": "https://x.example/me" });
+    let described = [
+        (
+            "by-hand",
+            json!({ "preset": "oauth2", "client_auth": "client_secret_post", "endpoints": endpoints }),
+        ),
+        (
+            "signs",
+            json!({ "preset": "oidc", "issuer": "https://x.example/", "client_auth": "private_key_jwt" }),
+        ),
+        ("gate", json!({ "preset": "gatehouse", "issuer": "https://gate.example" })),
+    ];
+    for (id, settings) in described {
+        let before = added(id, settings).await;
+        // What is shown is sent back.
+        let shown = program.done(200, "GetOauth2CredentialProvider", json!({ "name": id })).await;
+        let shown = shown["oauth2ProviderConfigOutput"][custom].clone();
+        let mut more = shown.clone();
+        more.as_object_mut().unwrap().remove("clientId");
+        let client_id = "second".to_owned();
+        assert_eq!(
+            update(id, "CustomOauth2", custom, more).await,
+            ProviderSettings { client_id, ..before },
+            "{shown}"
+        );
+    }
+    // Elsewhere nothing is as it was there.
+    let metadata = json!({ "issuer": "https://y.example", "authorizationEndpoint": "https://y.example/authorize", "tokenEndpoint": "https://y.example/token" });
+    let more = json!({ "clientSecret": "secret two", "oauthDiscovery": { "authorizationServerMetadata": metadata } });
+    let moved = update("by-hand", "CustomOauth2", custom, more).await;
+    assert_eq!(moved.issuer.as_deref(), Some("https://y.example"));
+    assert_eq!(moved.endpoints.unwrap().revocation_endpoint, None);
 }

@@ -36,7 +36,7 @@ on_every_database! {
             "id": connection.id, "user_id": connection.user_id, "username": "alice",
             "workload": "mail-agent", "workload_label": "mail-agent", "client_id": agent.client_id, "client_name": "Example App",
             "provider": "mail", "provider_name": null, "account": "alice", "account_label": "alice@mail.example",
-            "scope": "read send", "needs_consent": false, "token_expires_at": 1_800_003_600, "failures": 0,
+            "scope": "read send", "resource": [], "needs_consent": false, "token_expires_at": 1_800_003_600, "failures": 0,
             "created_at": connection.created_at, "updated_at": connection.updated_at,
         });
         let mut body = shown.body.clone();
@@ -144,14 +144,14 @@ on_every_database! {
     }
 }
 
-/// The answer says when the provider was not told, and where the person can do it.
+/// The answer says when the provider was not told yet, or cannot be, and where the person can do it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_provider_does_not_take_back_is_said() {
     let app = TestApp::start(Database::Sqlite).await;
     let operator = operator(&app).await;
     let (agent, first) = connected(&app).await;
     let removed = operator.delete(&format!("/connections/{}", first.id)).await;
-    let mut expected = json!({ "id": first.id, "at_provider": "not_revoked", "account_page": null });
+    let mut expected = json!({ "id": first.id, "at_provider": "later", "account_page": null });
     assert_eq!((removed.status, removed.body), (200, expected.clone()), "there is no such provider");
 
     let provider = json!({ "id": "mail", "name": "Music", "preset": "spotify", "client_id": "us", "client_secret": "secret" });
@@ -160,6 +160,7 @@ async fn what_the_provider_does_not_take_back_is_said() {
     let second = kept(&app.app, &agent, &given(&first.user_id, "alice", 1)).await;
     let removed = operator.delete(&format!("/connections/{}", second.id)).await;
     expected["id"] = json!(second.id);
+    expected["at_provider"] = json!("not_revoked");
     expected["account_page"] = json!("https://www.spotify.com/account/apps/");
     assert_eq!((removed.status, removed.body), (200, expected));
 }

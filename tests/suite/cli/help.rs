@@ -62,3 +62,17 @@ fn help_of_every_command_is_printed() {
     assert!(left.is_empty(), "asking for help leaves nothing behind");
     assert!(sandbox.run(&["--version"]).done().starts_with("gatehouse "));
 }
+
+/// What is meant to be copied must not be broken where a terminal ends.
+#[test]
+fn examples_are_not_wrapped() {
+    let mut seen = 0;
+    for (words, command) in commands() {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            seen += 1;
+            assert!(line.chars().count() <= 80, "gatehouse {}: {line}", words.join(" "));
+        }
+    }
+    assert!(seen > 20, "only {seen} lines");
+}

@@ -45,7 +45,7 @@ async fn the_sdk_of_agentcore_gets_a_persons_token() {
         by_the_clock(Database::Sqlite, "on").await,
         by_the_clock(Database::Sqlite, "off").await,
     );
-    app.user("alice").await;
+    let alice = app.user("alice").await;
     let alice_there = provider.user("alice").await;
     let there = provider
         .client(AuthMethod::ClientSecretBasic, |new| {
@@ -74,6 +74,7 @@ async fn the_sdk_of_agentcore_gets_a_persons_token() {
         ("THERE_ID", there.id()),
         ("THERE_SECRET", there.secret.as_deref().unwrap()),
         ("USER_TOKEN", user_token.as_str()),
+        ("USER_ID", alice.id.as_str()),
     ]);
     command.env("HOME", sandbox.folder()).stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(File::create(&complaints).expect("a file"));

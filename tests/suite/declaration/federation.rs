@@ -2,7 +2,7 @@
 
 use gatehouse::admin::declaration::{self, ApplyError, PlanError, Pruning, Section};
 use gatehouse::app::App;
-use gatehouse::federation::providers::{self, SecretChange, credential};
+use gatehouse::federation::providers::{self, ProviderProblem, SecretChange, credential};
 use gatehouse::federation::workloads;
 use gatehouse::model::event::{EventFilter, EventKind};
 use gatehouse::model::provider::{Provider, ProviderSettings};
@@ -102,7 +102,7 @@ on_every_database! {
         declaration::apply(app, first).await.unwrap();
         assert_eq!((opened(app, "google").await, opened(app, "weather").await), (SECRET.to_owned(), OTHER_SECRET.to_owned()));
         let by_hand = provider(app, "by-hand").await.unwrap();
-        assert_eq!((by_hand.sealed_secret, by_hand.settings.authorization_parameters["audience"].as_str()), (None, "no"));
+        assert_eq!((by_hand.has_secret(), by_hand.settings.authorization_parameters["audience"].as_str()), (false, "no"));
         let agent = app.store.read().await.unwrap().workload("calendar-agent").await.unwrap().unwrap();
         assert_eq!((agent.client_id.as_str(), agent.display_name.as_str(), agent.ceilings.len()), ("assistant", "Calendar agent", 2));
 
@@ -187,13 +187,44 @@ on_every_database! {
         let next = plan(app, &text).await;
         assert_eq!(shown(&next), ["~providers.google client_auth,private_key"]);
         declaration::apply(app, next).await.unwrap();
-        assert_eq!(provider(app, "google").await.unwrap().sealed_secret, None);
+        let google = provider(app, "google").await.unwrap();
+        assert!(!google.has_secret() && credential(app, &google).unwrap().is_none());
         assert!(plan(app, &text).await.is_empty());
         // One that does not open is another one.
         apply(app, "providers: { weather: { name: Weather, kind: api_key, api_key_env: OTHER_SECRET } }").await;
         let statement = "UPDATE providers SET sealed_secret = 'x' WHERE id = 'weather'".to_owned();
         execute(&server.database_url(), statement).await;
         assert_eq!(shown(&plan(app, AGENTS).await).last().unwrap(), "~providers.weather api_key");
+    }
+
+    async fn what_needs_no_secret_is_confirmed(app: TestApp) {
+        let (server, app) = (&app, &app.app);
+        let text = "providers: {
+            open: { name: Open, preset: oidc, issuer: 'https://open.example', client_id: us, client_auth: none },
+            signs: { name: Signs, preset: oidc, issuer: 'https://signs.example', client_id: us, client_auth: private_key_jwt },
+            keeps: { name: Keeps, preset: oidc, issuer: 'https://keeps.example', client_id: us } }";
+        apply(app, text).await;
+        assert!(plan(app, text).await.is_empty());
+        // As an older version has left them, or somebody who has changed the database.
+        execute(&server.database_url(), "UPDATE providers SET sealed_secret = NULL".to_owned()).await;
+        let state = async |id: &str| credential(app, &provider(app, id).await.unwrap()).map(|secret| secret.is_some());
+        assert_eq!(state("open").await, Err(ProviderProblem::Unsealed));
+        assert_eq!(state("signs").await, Err(ProviderProblem::Unsealed));
+        let next = plan(app, text).await;
+        assert_eq!(shown(&next), ["~providers.open addresses", "~providers.signs addresses"]);
+        declaration::apply(app, next).await.unwrap();
+        assert_eq!((state("open").await, state("signs").await), (Ok(false), Ok(false)));
+        assert_eq!(state("keeps").await, Err(ProviderProblem::NoSecret));
+        assert!(plan(app, text).await.is_empty());
+        // What was led elsewhere is where the file says again.
+        let settings = provider(app, "open").await.unwrap().settings;
+        let led = serde_json::to_string(&settings).unwrap().replace("open.example", "evil.example");
+        execute(&server.database_url(), format!("UPDATE providers SET settings = '{led}' WHERE id = 'open'")).await;
+        let next = plan(app, text).await;
+        assert_eq!(shown(&next), ["~providers.open issuer,addresses"]);
+        declaration::apply(app, next).await.unwrap();
+        assert_eq!(state("open").await, Ok(false));
+        assert_eq!(provider(app, "open").await.unwrap().issuer.as_deref(), Some("https://open.example"));
     }
 
     async fn a_secret_goes_only_where_it_was_given_for(app: TestApp) {
@@ -228,7 +259,7 @@ on_every_database! {
         connect(server, "c1", "google").await;
         let less = "providers: { by-hand: { name: By hand, preset: gitlab, client_id: us, client_auth: none } }";
         assert!(try_plan(app, &less.replace("gitlab", "google"), false).await.is_ok(), "nothing is removed unasked");
-        let advice = "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider";
+        let advice = "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then";
         let expected = format!("providers.google: there is 1 connection to this provider: {advice}");
         assert_eq!(problems(app, less, true).await, [expected]);
         let next = with_connections(app, less).await;

@@ -5,6 +5,7 @@ mod cost;
 mod envelope;
 pub mod flow;
 mod keys;
+mod late;
 mod nodes;
 mod private_keys;
 mod revocations;

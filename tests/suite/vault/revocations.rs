@@ -163,10 +163,10 @@ on_every_database! {
         answers(&there, 200);
         app.advance(6 * 3600);
         let (node, now) = (app.second_node().await, app.app.now());
-        let held = app.app.store.read().await.unwrap().due_revocations(now, 1).await.unwrap().remove(0);
+        let held = app.app.store.read().await.unwrap().due_revocations(now, (0, ""), 1).await.unwrap().remove(0).1;
         let mut tx = app.app.store.begin().await.unwrap();
-        assert!(tx.hold_revocation(held.id(), "whoever dies", now, now + 120).await.unwrap());
-        assert!(!tx.hold_revocation(held.id(), "another", now, now + 120).await.unwrap());
+        assert!(tx.hold_revocation(&held, "whoever dies", now, now + 120).await.unwrap());
+        assert!(!tx.hold_revocation(&held, "another", now, now + 120).await.unwrap());
         tx.commit().await.unwrap();
         assert_eq!((work(&node).await.unwrap(), left(&app).await), (6, 1));
         app.advance(120);
@@ -239,7 +239,6 @@ on_every_database! {
         // A node without that key leaves them to others, and says so.
         assert!(vault_keys::missing(&app.app).await.unwrap().is_some_and(|problem| problem.contains("3 connection(s)")));
         assert_eq!((work(&app.app).await.unwrap(), left(&app).await, shown(&there).len()), (0, 3, 0));
-        app.advance(61);
         assert_eq!((work(&node).await.unwrap(), shown(&there).len()), (3, 3));
     }
 
@@ -257,6 +256,68 @@ on_every_database! {
         let event = ended(&app).await.remove(0);
         assert_eq!(event.outcome, Outcome::Failure);
         assert_eq!(event.detail["reason"], "given up: the provider does not answer: status 500");
+    }
+
+    async fn it_is_given_up_after_a_week_although_others_were_tried(app: TestApp) {
+        let there = Elsewhere::start().await;
+        answers(&there, 503);
+        add_provider(&app, &there).await;
+        let (_, alice) = connect(&app, 30).await;
+        account::delete(&app.app, &alice).await.unwrap();
+        app.advance(u64::try_from(PATIENCE).unwrap() - 30);
+        assert_eq!((work(&app.app).await.unwrap(), left(&app).await), (0, 30));
+        let asked = shown(&there).len();
+        assert!((1..=4).contains(&asked), "{asked}");
+        app.advance(31);
+        assert_eq!((work(&app.app).await.unwrap(), left(&app).await), (30, 0));
+        assert_eq!(shown(&there).len(), asked, "it is still left alone");
+        assert!(ended(&app).await.iter().all(|event| event.outcome == Outcome::Failure));
+        assert_eq!(ended(&app).await.len(), 30);
+    }
+
+    async fn a_node_without_the_key_spoils_nothing(app: TestApp) {
+        let there = Elsewhere::start().await;
+        answers(&there, 500);
+        add_provider(&app, &there).await;
+        let (_, alice) = connect(&app, 1).await;
+        account::delete(&app.app, &alice).await.unwrap();
+        let folder = tempfile::TempDir::new().unwrap();
+        let node = app.second_node_with(&[("vault_keys_file", &file(&folder, "new", &[1]))]).await;
+        vault_keys::rewrap(&node).await.unwrap();
+        let row = async || {
+            let id = app.app.store.read().await.unwrap().due_revocations(i64::MAX, (0, ""), 1).await.unwrap().remove(0).1;
+            app.app.store.read().await.unwrap().revocation(&id).await.unwrap().unwrap()
+        };
+        // It has no key, and comes first each time.
+        assert_eq!((work(&app.app).await.unwrap(), row().await.failures), (0, 0));
+        assert_eq!((work(&node).await.unwrap(), row().await.failures, shown(&there).len()), (0, 1, 1));
+        for _ in 0..8 {
+            app.advance(86_400);
+            assert_eq!((work(&app.app).await.unwrap(), left(&app).await), (0, 1));
+        }
+        assert_eq!((row().await.failures, shown(&there).len(), ended(&app).await.len()), (1, 1, 0));
+        // A week is over. Who has the key tries once more.
+        answers(&there, 200);
+        assert_eq!((work(&node).await.unwrap(), left(&app).await, shown(&there).len()), (1, 0, 2));
+        assert_eq!(ended(&app).await.remove(0).outcome, Outcome::Success);
+    }
+
+    async fn a_row_that_cannot_be_read_holds_up_no_other(app: TestApp) {
+        let there = Elsewhere::start().await;
+        answers(&there, 200);
+        add_provider(&app, &there).await;
+        let (_, alice) = connect(&app, 5).await;
+        account::delete(&app.app, &alice).await.unwrap();
+        let now = app.app.now();
+        let first = app.app.store.read().await.unwrap().due_revocations(now, (0, ""), 1).await.unwrap().remove(0).1;
+        execute(&app.database_url(), format!("UPDATE upstream_revocations SET scope = 'a\"b' WHERE id = '{first}'")).await;
+        assert_eq!((work(&app.app).await.unwrap(), left(&app).await), (4, 1));
+        // It is let alone for a while, and nothing is lost.
+        let due = async || app.app.store.read().await.unwrap().due_revocations(app.app.now(), (0, ""), 1).await.unwrap().len();
+        assert_eq!(due().await, 0);
+        execute(&app.database_url(), "UPDATE upstream_revocations SET scope = 'read'".to_owned()).await;
+        app.advance(601);
+        assert_eq!((work(&app.app).await.unwrap(), left(&app).await, shown(&there).len()), (1, 0, 5));
     }
 
     async fn rows_that_were_changed_do_not_open(app: TestApp) {
@@ -298,7 +359,7 @@ async fn what_could_not_be_taken_back_at_once_is_later() {
     let mut reader = app.app.store.read().await.unwrap();
     let connection = reader.connections_of_user(&alice.id, "", 1).await.unwrap().remove(0);
     drop(reader);
-    assert_eq!(remove(&app.app, &connection).await.unwrap(), Removal::HereOnly(None));
+    assert_eq!(remove(&app.app, &connection).await.unwrap(), Removal::Later(None));
     assert_eq!(
         (work(&app.app).await.unwrap(), left(&app).await),
         (0, 1),

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::admin::declaration::{Declared, DeclaredCredential, DeclaredProvider, Section};
 use crate::base::fault::Fault;
-use crate::federation::providers::{CredentialKind, ProviderError, STAYS, SecretChange, leads_elsewhere};
+use crate::federation::providers::{CredentialKind, ProviderError, STAYS, SecretChange, is_unconfirmed, leads_elsewhere};
 use crate::model::provider::{Provider, ProviderSettings};
 use crate::store::Connection;
 
 use super::{FieldChange, Planner, Step, created, differences, set_fields, unnamed, updated};
 
 /// What somebody can do who would remove a provider that people use.
-const ADVICE: &str = "disable it instead, or say --with-connections to remove them with it, which takes nothing back at the provider";
+const ADVICE: &str = "disable it instead, or say --with-connections to remove them with it; they are taken back at the provider then";
 
 impl Planner<'_> {
     pub(super) async fn providers(
@@ -51,12 +51,14 @@ impl Planner<'_> {
     fn new_provider(&mut self, id: String, Declared { place, value }: Declared<DeclaredProvider>) {
         let DeclaredProvider { settings, secret } = value;
         let mut fields = set_fields(&ProviderSettings::default(), &settings);
-        match (&secret, wanted(&settings)) {
-            (Some(secret), _) => fields.push(new_secret(Value::Null, secret)),
-            (None, Some(name)) => self.plan.notes.push(format!(
+        let kind = CredentialKind::of(&settings);
+        if let Some(secret) = &secret {
+            fields.push(new_secret(Value::Null, secret));
+        } else if kind.is_needed() {
+            let name = kind.as_str();
+            self.plan.notes.push(format!(
                 "providers.{id} has no {name}_env or {name}_file, and nobody gets anything from it until it has a secret"
-            )),
-            (None, None) => {}
+            ));
         }
         let step = Step::RegisterProvider {
             id: id.clone(),
@@ -86,7 +88,7 @@ impl Planner<'_> {
                 SecretChange::Set(secret.credential)
             }
             None if has_secret && new == CredentialKind::Nothing => {
-                fields.push(FieldChange::new(secret_field(old), "set", Value::Null));
+                fields.push(FieldChange::new(old.as_str(), "set", Value::Null));
                 SecretChange::Remove
             }
             None if has_secret && old != new => {
@@ -97,10 +99,15 @@ impl Planner<'_> {
                 problem = Some("the secret was given for the addresses that the provider had");
                 SecretChange::Keep
             }
+            // The file says where it is, and that is sealed with the row.
+            None if !new.is_needed() && is_unconfirmed(self.app, &provider) => {
+                fields.push(FieldChange::new("addresses", "not confirmed", "confirmed"));
+                SecretChange::Remove
+            }
             None => SecretChange::Keep,
         };
         if let Some(problem) = problem {
-            let name = secret_field(new);
+            let name = new.as_str();
             let message = format!("{problem}: say with this change where it is, as {name}_env or {name}_file");
             self.problems.push(place.problem(message));
             return Ok(());
@@ -137,20 +144,4 @@ pub(super) fn lost_connections(count: i64) -> Vec<FieldChange> {
 
 fn new_secret(before: impl Into<Value>, secret: &DeclaredCredential) -> FieldChange {
     FieldChange::new(secret.credential.field(), before, format!("from {}", secret.origin))
-}
-
-/// The secret without which a provider is of no use.
-fn wanted(settings: &ProviderSettings) -> Option<&'static str> {
-    match CredentialKind::of(settings) {
-        kind @ (CredentialKind::ClientSecret | CredentialKind::ApiKey) => Some(secret_field(kind)),
-        CredentialKind::PrivateKey | CredentialKind::Nothing => None,
-    }
-}
-
-fn secret_field(kind: CredentialKind) -> &'static str {
-    match kind {
-        CredentialKind::PrivateKey => "private_key",
-        CredentialKind::ApiKey => "api_key",
-        CredentialKind::ClientSecret | CredentialKind::Nothing => "client_secret",
-    }
 }

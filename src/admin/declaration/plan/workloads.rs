@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::admin::declaration::{Declaration, Declared, DeclaredWorkload, Section};
 use crate::base::fault::Fault;
 use crate::federation::workloads::NewWorkload;
-use crate::model::client::ClientOrigin;
+use crate::model::client::{ClientOrigin, lacks_for_vault};
 use crate::model::workload::{Workload, WorkloadSettings};
 use crate::store::Connection;
 
@@ -19,6 +19,8 @@ pub(super) struct Agents {
     clients: BTreeSet<String>,
     /// The clients that will be removed, by id
     removed: BTreeSet<String>,
+    /// What some of them lack to have workloads
+    lacks: BTreeMap<String, String>,
     /// The providers that will be there, by id
     providers: BTreeSet<String>,
 }
@@ -34,8 +36,18 @@ impl Planner<'_> {
         for client in connection.every_client().await? {
             // Those that nobody declares stay; see `clients`.
             let goes = prunes_clients && client.origin == ClientOrigin::Operator && !named(&client.id);
+            if let Some(lacks) = client.lacks_for_vault() {
+                self.agents.lacks.insert(client.id.clone(), lacks);
+            }
             let ids = if goes { &mut self.agents.removed } else { &mut self.agents.clients };
             ids.insert(client.id);
+        }
+        for (id, declared) in declaration.clients.iter().flatten() {
+            let settings = &declared.value.settings;
+            match lacks_for_vault(settings.auth_method, &settings.scope, &settings.grant_types) {
+                Some(lacks) => self.agents.lacks.insert(id.clone(), lacks),
+                None => self.agents.lacks.remove(id),
+            };
         }
         self.agents
             .clients
@@ -83,7 +95,7 @@ impl Planner<'_> {
                 self.problems.push(client_id.place.problem(problem));
                 continue;
             }
-            self.say_what_is_unknown(&name, &settings);
+            self.say_what_is_missing(&name, &client_id.value, &settings);
             match there {
                 Some(workload) if workload.settings == settings => self.plan.unchanged += 1,
                 Some(workload) => {
@@ -125,7 +137,11 @@ impl Planner<'_> {
         }
     }
 
-    fn say_what_is_unknown(&mut self, name: &str, settings: &WorkloadSettings) {
+    fn say_what_is_missing(&mut self, name: &str, client_id: &str, settings: &WorkloadSettings) {
+        if let Some(lacks) = self.agents.lacks.get(client_id) {
+            let note = format!("workloads.{name} gets nothing yet: its client {client_id} lacks {lacks}");
+            self.plan.notes.push(note);
+        }
         let is_unknown = |id: &&String| !self.agents.providers.contains(*id);
         for id in settings.ceilings.keys().filter(is_unknown) {
             self.plan.notes.push(format!(

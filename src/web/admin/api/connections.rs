@@ -44,8 +44,9 @@ pub async fn show(call: Call) -> Result<HttpResponse, Error> {
 
 /// Take a connection back
 ///
-/// The agent gets nothing of it any more. The answer says whether the provider took it back, too; where it did not, tokens
-/// that the agent still has live on there, and only the person can end them.
+/// The agent gets nothing of it any more. The answer says whether the provider took it back, too, or that this is tried again
+/// later. Where the provider has no way for that, tokens that the agent still has live on there, and only the person can end
+/// them.
 #[utoipa::path(
     delete, path = "/api/admin/v1/connections/{id}", tag = "connections", operation_id = "delete_connection",
     params(("id" = String, Path, description = "Its identifier")),

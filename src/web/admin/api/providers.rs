@@ -51,7 +51,7 @@ pub struct ProviderSecrets {
     /// The secret of our client there
     #[schema(write_only)]
     client_secret: Option<String>,
-    /// The private key of our client there, a JWK (RFC 7517): RSA, P-256 or Ed25519
+    /// The private key of our client there, a JWK (RFC 7517): RSA, P-256, P-384 or Ed25519
     #[schema(write_only, value_type = Option<Object>)]
     private_key: Option<Value>,
     /// The API key, for the kind `api_key`
@@ -158,8 +158,8 @@ pub async fn patch(call: Call) -> Result<HttpResponse, Error> {
 
 /// Remove a provider
 ///
-/// While people have connections there it is refused, unless `force` is true: then they are removed with it, and nothing
-/// is taken back at the provider.
+/// While people have connections there it is refused, unless `force` is true: then they are removed with it, and
+/// taken back at the provider a moment later.
 #[utoipa::path(
     delete, path = "/api/admin/v1/providers/{id}", tag = "providers", operation_id = "delete_provider",
     params(

@@ -187,6 +187,7 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
         let removed = engine::remove(&call.app, &id).await?;
         let done = match removed.at_provider {
             AtProvider::Revoked => "removed",
+            AtProvider::Later => "removed-later",
             AtProvider::NotRevoked => "removed-here",
         };
         return Ok(ui.see_back(&typed, done));

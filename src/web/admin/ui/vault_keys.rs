@@ -2,7 +2,7 @@
 //! the keys themselves stand in the configuration.
 
 use super::view::page::Ui;
-use super::view::parts::{Note, Section, Tag, Tone};
+use super::view::parts::{Note, Section, Tag, Tone, counted};
 use super::view::table::{Cell, Table};
 use crate::admin::vault_keys::{self as engine, KeyUse};
 use crate::web::error::Error;
@@ -27,14 +27,6 @@ pub async fn section(ui: &Ui) -> Result<Section, Error> {
         section
     };
     Ok(section.part(table))
-}
-
-/// How many connections, in words.
-pub fn counted(connections: i64) -> String {
-    match connections {
-        1 => "1 connection".to_owned(),
-        count => format!("{count} connections"),
-    }
 }
 
 fn row(key: &KeyUse) -> Vec<Cell> {

@@ -33,7 +33,7 @@ struct ForUser {
 }
 
 const NO_TOKEN: &str = "userToken is not a token of a person here: it is unknown, has expired, or is for somebody else";
-const NO_USER: &str = "userId is neither the id nor the user name of a person here, or their account is disabled";
+const NO_USER: &str = "userId is not the id of a person here (gatehouse user list shows ids), or their account is disabled";
 
 /// `POST /identities/GetWorkloadAccessToken`
 pub async fn for_itself(mut call: Call) -> Result<HttpResponse, Error> {

@@ -5,13 +5,15 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::federation::agentcore::{provider, providers};
+use crate::federation::agentcore::Caller;
 use crate::federation::providers::{Credential, SecretChange, change, delete as remove, register};
 use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
 
-use super::{ListRequest, NameRequest, administrator, answer, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token};
+use super::{
+    ListRequest, NameRequest, administrator, answer, answer_page, deleted, invalid, provider_arn, read, refused, secret_arn, wrong_token,
+};
 
 const LIST: &str = "api-key-credential-providers";
 /// The most items of a page.
@@ -43,11 +45,12 @@ impl KeyRequest {
 
 /// `POST /identities/CreateApiKeyCredentialProvider`
 pub async fn create(mut call: Call) -> Result<HttpResponse, Error> {
-    administrator(&mut call).await?;
+    let caller = administrator(&mut call).await?;
     let body: KeyRequest = read(&call)?;
     let settings = ProviderSettings {
         name: body.name.clone(),
         kind: ProviderKind::ApiKey,
+        owner: Some(caller.client.id),
         ..ProviderSettings::default()
     };
     let made = register(&call.app, &body.name, settings, Some(body.key()?)).await;
@@ -57,17 +60,17 @@ pub async fn create(mut call: Call) -> Result<HttpResponse, Error> {
 
 /// `POST /identities/GetApiKeyCredentialProvider`
 pub async fn show(mut call: Call) -> Result<HttpResponse, Error> {
-    administrator(&mut call).await?;
+    let caller = administrator(&mut call).await?;
     let body: NameRequest = read(&call)?;
-    let found = find(&call, &body.name).await?;
+    let found = find(&call, &caller, &body.name).await?;
     Ok(answer(&call, HttpResponse::Ok(), &dated(&found)))
 }
 
 /// `POST /identities/UpdateApiKeyCredentialProvider`
 pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
-    administrator(&mut call).await?;
+    let caller = administrator(&mut call).await?;
     let body: KeyRequest = read(&call)?;
-    let before = find(&call, &body.name).await?;
+    let before = find(&call, &caller, &body.name).await?;
     let settings = before.settings.clone();
     let changed = change(&call.app, before, settings, SecretChange::Set(body.key()?)).await;
     let changed = changed.map_err(refused)?;
@@ -76,10 +79,10 @@ pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
 
 /// `POST /identities/ListApiKeyCredentialProviders`
 pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
-    administrator(&mut call).await?;
+    let caller = administrator(&mut call).await?;
     let page = read::<ListRequest>(&call)?.page(MOST)?;
     let [after] = page.after(LIST).map_err(wrong_token)?.unwrap_or_default();
-    let rows = providers(&call.app, ProviderKind::ApiKey, after, page.rows()).await?;
+    let rows = caller.providers(&call.app, ProviderKind::ApiKey, after, page.rows()).await?;
     let listed = page.of(
         LIST,
         rows,
@@ -93,24 +96,20 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
             })
         },
     );
-    let mut body = json!({ "credentialProviders": listed.items });
-    if let Some(next) = listed.next {
-        body["nextToken"] = json!(next);
-    }
-    Ok(answer(&call, HttpResponse::Ok(), &body))
+    Ok(answer_page(&call, "credentialProviders", listed))
 }
 
 /// `POST /identities/DeleteApiKeyCredentialProvider`
 pub async fn delete(mut call: Call) -> Result<HttpResponse, Error> {
-    administrator(&mut call).await?;
+    let caller = administrator(&mut call).await?;
     let body: NameRequest = read(&call)?;
-    let found = find(&call, &body.name).await?;
+    let found = find(&call, &caller, &body.name).await?;
     remove(&call.app, &found, false).await.map_err(refused)?;
     Ok(deleted(&call))
 }
 
-async fn find(call: &Call, name: &str) -> Result<Provider, Error> {
-    let found = provider(&call.app, name, ProviderKind::ApiKey).await?;
+async fn find(call: &Call, caller: &Caller, name: &str) -> Result<Provider, Error> {
+    let found = caller.provider(&call.app, name, ProviderKind::ApiKey).await?;
     found.ok_or(AgentCoreError::NotFound("there is no API key credential provider of this name").into())
 }
 

@@ -17,16 +17,14 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use url::Url;
 
 use crate::admin::AdminError;
-use crate::admin::page::Page;
+use crate::admin::page::{Listed, Page};
 use crate::base::fault::Fault;
 use crate::config::agentcore::AgentCore;
 use crate::federation::access_keys::{self, Unproved};
 use crate::federation::agentcore::{Caller, SERVICE};
 use crate::model::access_key::ID_PREFIX;
-use crate::protocol::issuer::is_loopback;
 use crate::protocol::sigv4::Received;
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
@@ -36,6 +34,18 @@ use crate::web::json::json_value;
 const PLACE: &str = "gatehouse:000000000000";
 /// The header in which SDKs look for the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// What proxies and tunnels add to requests.
+const PROXY_HEADERS: [&str; 8] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "x-original-host",
+    "x-cluster-client-ip",
+    "fastly-client-ip",
+];
 
 /// Who sends a request; what it does is done by that client.
 async fn caller(call: &mut Call) -> Result<Caller, Error> {
@@ -106,13 +116,16 @@ fn is_on_this_machine(call: &Call) -> bool {
         .as_ref()
         .map(SocketAddr::ip)
         .is_some_and(|ip| ip.to_canonical().is_loopback());
-    let is_for_here = received_host(call)
-        .and_then(|host| Url::parse(&format!("http://{host}/")).ok())
-        .is_some_and(|url| is_loopback(&url));
+    let is_for_here = received_host(call).is_some_and(|host| host.eq_ignore_ascii_case(&call.app.issuer.host()));
     let has = |name: &str| call.http.headers().contains_key(name);
     let is_of_page = has(ORIGIN.as_str()) || has("sec-fetch-site");
-    let is_forwarded = has("forwarded") || has("x-forwarded-for");
+    let is_forwarded = call.http.headers().keys().any(|name| is_of_proxy(name.as_str()));
     is_peer_here && is_for_here && !is_of_page && !is_forwarded
+}
+
+/// Whether it is proxies that send this header.
+fn is_of_proxy(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || name.starts_with("cf-") || PROXY_HEADERS.contains(&name)
 }
 
 /// A JSON object with fields that are all known. Where nothing is required, some SDKs send nothing.
@@ -144,6 +157,15 @@ fn answer(call: &Call, mut response: HttpResponseBuilder, body: &impl Serialize)
         response.insert_header((REQUEST_ID, id.as_str()));
     }
     response.json(body)
+}
+
+/// A page of a list, with the token of the next one.
+fn answer_page(call: &Call, member: &str, listed: Listed<Value>) -> HttpResponse {
+    let mut body = serde_json::json!({ member: listed.items });
+    if let Some(next) = listed.next {
+        body["nextToken"] = Value::String(next);
+    }
+    answer(call, HttpResponse::Ok(), &body)
 }
 
 /// What a thing that was deleted answers.

@@ -7,12 +7,12 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::federation::agentcore::Caller;
 use crate::federation::agentcore::sessions::{self, Completed, Person, Progress};
-use crate::federation::agentcore::{Caller, provider};
 use crate::federation::vault::ask::{self, Denial, Given, KeyGiven, Reason, Wanted};
 use crate::federation::vault::sessions::{NewSession, SessionName};
-use crate::federation::workloads::Agent;
-use crate::model::provider::ProviderKind;
+use crate::federation::workloads::{Agent, ProviderState};
+use crate::model::provider::{Provider, ProviderKind};
 use crate::protocol::resource;
 use crate::protocol::scope::Scope;
 use crate::web::call::Call;
@@ -51,8 +51,8 @@ const NO_SESSION: &str = "there is no such session of this caller, or not any mo
 pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = caller(&mut call).await?;
     let body: TokenRequest = read(&call)?;
-    let agent = agent(&call, &caller, &body.workload_identity_token).await?;
     let name = &body.resource_credential_provider_name;
+    let (agent, there) = agent(&call, &caller, &body.workload_identity_token, name).await?;
     match body.oauth2_flow.as_str() {
         "USER_FEDERATION" => {}
         "M2M" | "ON_BEHALF_OF_TOKEN_EXCHANGE" => {
@@ -63,7 +63,7 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
     if !body.audiences.is_empty() {
         return Err(invalid("audiences", "audiences are for flows that are not supported here"));
     }
-    known(&call, &agent, name, ProviderKind::Oauth2).await?;
+    known(&agent, &there, ProviderKind::Oauth2)?;
     if let Some(uri) = &body.session_uri {
         let session = SessionName::parse(uri).ok_or(AgentCoreError::NotFound(NO_SESSION))?;
         return match sessions::progress(&call.app, &agent, name, &session).await? {
@@ -81,7 +81,7 @@ pub async fn token(mut call: Call) -> Result<HttpResponse, Error> {
             Progress::Unknown => Err(AgentCoreError::NotFound(NO_SESSION).into()),
         };
     }
-    let given = ask::token(&call.app, &agent, wanted(&agent, body)?).await?;
+    let given = ask::token_of(&call.app, &agent, there, wanted(&agent, body)?).await?;
     shown(&call, given)
 }
 
@@ -188,10 +188,10 @@ struct KeyRequest {
 pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = caller(&mut call).await?;
     let body: KeyRequest = read(&call)?;
-    let agent = agent(&call, &caller, &body.workload_identity_token).await?;
     let name = &body.resource_credential_provider_name;
-    known(&call, &agent, name, ProviderKind::ApiKey).await?;
-    match ask::api_key(&call.app, &agent, name).await? {
+    let (agent, there) = agent(&call, &caller, &body.workload_identity_token, name).await?;
+    known(&agent, &there, ProviderKind::ApiKey)?;
+    match ask::api_key_of(&call.app, &agent, name, there.provider).await? {
         KeyGiven::Key(key) => {
             let body: Value = json!({ "apiKey": key.expose_secret() });
             Ok(answer(&call, HttpResponse::Ok(), &body))
@@ -201,14 +201,16 @@ pub async fn api_key(mut call: Call) -> Result<HttpResponse, Error> {
     }
 }
 
-async fn agent(call: &Call, caller: &Caller, token: &str) -> Result<Agent, Error> {
-    let found = caller.agent(&call.app, token).await?;
+/// The agent of a token, and what there is at the provider that it names.
+async fn agent(call: &Call, caller: &Caller, token: &str, provider: &str) -> Result<(Agent, ProviderState), Error> {
+    let found = caller.agent_at(&call.app, token, provider).await?;
     found.ok_or(AgentCoreError::Unauthorized(NO_AGENT).into())
 }
 
-/// An agent that may have anything is told which providers there are not; any other only that it may not.
-async fn known(call: &Call, agent: &Agent, name: &str, kind: ProviderKind) -> Result<(), Error> {
-    if agent.workload.ceiling(name).is_some() && provider(&call.app, name, kind).await?.is_none() {
+/// An agent without ceilings is told which providers there are not, of its client's; any other only that it may not.
+fn known(agent: &Agent, there: &ProviderState, kind: ProviderKind) -> Result<(), Error> {
+    let may_have = |provider: &Provider| provider.kind == kind && agent.workload.ceiling(provider).is_some();
+    if agent.workload.has_no_ceilings && !there.provider.as_ref().is_some_and(may_have) {
         return Err(AgentCoreError::NotFound(NO_PROVIDER).into());
     }
     Ok(())

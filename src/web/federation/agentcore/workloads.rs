@@ -10,7 +10,7 @@ use crate::model::workload::{Workload, WorkloadSettings};
 use crate::web::call::Call;
 use crate::web::error::{AgentCoreError, Error};
 
-use super::{ListRequest, NameRequest, PLACE, administrator, answer, deleted, read, refused, wrong_token};
+use super::{ListRequest, NameRequest, PLACE, administrator, answer, answer_page, deleted, read, refused, wrong_token};
 
 const LIST: &str = "workload-identities";
 /// The most items of a page.
@@ -55,7 +55,7 @@ pub async fn show(mut call: Call) -> Result<HttpResponse, Error> {
 pub async fn update(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: WorkloadRequest = read(&call)?;
-    let workload = find(&call, &caller, &body.name).await?;
+    let workload = find_own(&call, &caller, &body.name).await?;
     let before = workload.settings.clone();
     let settings = WorkloadSettings {
         return_uris: body.allowed_resource_oauth2_return_urls.unwrap_or(before.return_uris),
@@ -77,18 +77,14 @@ pub async fn list(mut call: Call) -> Result<HttpResponse, Error> {
         |workload| vec![workload.name.clone()],
         |workload| json!({ "name": workload.name, "workloadIdentityArn": arn(&workload) }),
     );
-    let mut body = json!({ "workloadIdentities": listed.items });
-    if let Some(next) = listed.next {
-        body["nextToken"] = json!(next);
-    }
-    Ok(answer(&call, HttpResponse::Ok(), &body))
+    Ok(answer_page(&call, "workloadIdentities", listed))
 }
 
 /// `POST /identities/DeleteWorkloadIdentity`
 pub async fn delete(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = administrator(&mut call).await?;
     let body: NameRequest = read(&call)?;
-    let workload = find(&call, &caller, &body.name).await?;
+    let workload = find_own(&call, &caller, &body.name).await?;
     workloads::delete(&call.app, &workload).await.map_err(refused)?;
     Ok(deleted(&call))
 }
@@ -96,6 +92,16 @@ pub async fn delete(mut call: Call) -> Result<HttpResponse, Error> {
 async fn find(call: &Call, caller: &Caller, name: &str) -> Result<Workload, Error> {
     let found = caller.workload(&call.app, name).await?;
     found.ok_or(AgentCoreError::NotFound("there is no workload identity of this name").into())
+}
+
+/// As [`find`], for one that the caller may change.
+async fn find_own(call: &Call, caller: &Caller, name: &str) -> Result<Workload, Error> {
+    let workload = find(call, caller, name).await?;
+    if caller.may_change(&workload) {
+        return Ok(workload);
+    }
+    let why = "an administrator has made this workload identity, or made it narrower: it is theirs to change";
+    Err(AgentCoreError::Denied(why).into())
 }
 
 fn arn(workload: &Workload) -> String {

@@ -38,7 +38,14 @@ struct RemovePage {
 enum Done {
     /// It is taken back here and there
     Everywhere,
-    /// The provider does not know of it
+    /// The provider does not know of it yet
+    Later {
+        /// The provider, by name
+        provider: String,
+        /// Its page for that
+        account_page: Option<&'static str>,
+    },
+    /// The provider has no way for that
     HereOnly {
         /// The provider, by name
         provider: String,
@@ -90,11 +97,14 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let query = call.query()?;
     let done = match query.get("done")? {
         Some("everywhere") => Some(Done::Everywhere),
-        Some("here") => {
+        Some(what @ ("here" | "later")) => {
             // A provider that is gone by now has no page, and a name that anybody can write into a link is not repeated.
             let way_out = given::way_out(&call.app, query.get("provider")?.unwrap_or_default()).await?;
             let (provider, account_page) = way_out.unwrap_or_else(|| ("the provider".to_owned(), None));
-            Some(Done::HereOnly { provider, account_page })
+            Some(match what {
+                "later" => Done::Later { provider, account_page },
+                _ => Done::HereOnly { provider, account_page },
+            })
         }
         Some("gone") => Some(Done::Gone),
         _ => None,
@@ -126,12 +136,11 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
         _ => return Err(Error::NotFound),
     };
     if call.is_post() {
+        let provider = utf8_percent_encode(&given.connection.provider_id, NON_ALPHANUMERIC);
         return match connections::remove(&call.app, &given.connection).await? {
             Removal::Everywhere => done("everywhere"),
-            Removal::HereOnly(_) => {
-                let provider = utf8_percent_encode(&given.connection.provider_id, NON_ALPHANUMERIC);
-                done(&format!("here&provider={provider}"))
-            }
+            Removal::Later(_) => done(&format!("later&provider={provider}")),
+            Removal::HereOnly(_) => done(&format!("here&provider={provider}")),
             Removal::Unknown => done("gone"),
         };
     }

@@ -6,8 +6,10 @@ use super::{RETURN, World, add_agent, consent, open, question, say_yes, whole_wa
 use crate::support::browser::http;
 use crate::support::client::{Answer, send};
 use crate::support::{Browser, TestApp, on_every_database};
+use gatehouse::federation::providers::{SecretChange, change};
 use gatehouse::federation::workloads;
 use gatehouse::model::event::EventKind;
+use gatehouse::model::provider::ProviderSettings;
 use gatehouse::model::resource::ResourceSettings;
 use gatehouse::model::user::User;
 use gatehouse::oauth::resources;
@@ -20,7 +22,7 @@ async fn complete(world: &World, agent: &str, user: &User, uri: &str) -> Answer 
 }
 
 fn to_complete(more: Value) -> Value {
-    let mut asked = json!({ "needs_completion": true });
+    let mut asked = json!({ "needs_completion": true, "return_uri": RETURN });
     asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     asked
 }
@@ -46,7 +48,10 @@ on_every_database! {
         changed.push(last);
         assert_eq!(complete(&world, "agent", &world.alice, &changed).await.status, 404);
         let completions = futures_util::future::join_all((0..5).map(|_| complete(&world, "agent", &world.alice, &session))).await;
-        assert!(completions.iter().any(|answer| answer.status == 200), "{:?}", completions[0].body);
+        for answer in &completions {
+            assert_eq!((answer.status, answer.text("status")), (200, "completed"), "{}", answer.body);
+            assert_eq!(answer.body["connection_id"], completions[0].body["connection_id"]);
+        }
         assert_eq!(world.events(EventKind::ConnectionMade).await.len(), 1);
         let ended = world.session(&world.alice, &session).await;
         assert_eq!(ended.body["status"], "completed");
@@ -54,6 +59,13 @@ on_every_database! {
         let again = complete(&world, "agent", &world.alice, &session).await;
         assert_eq!((again.status, &again.body["connection_id"]), (200, &ended.body["connection_id"]));
         assert_eq!(world.ask(&world.alice, json!({})).await.status, 200);
+    }
+
+    async fn what_nobody_can_complete_is_not_asked(app: TestApp) {
+        let world = world(app).await;
+        let refused = world.ask(&world.alice, json!({ "needs_completion": true })).await;
+        assert_eq!((refused.status, refused.text("error")), (400, "invalid_request"), "{}", refused.body);
+        assert!(refused.text("error_description").contains("return_uri"), "{}", refused.body);
     }
 
     async fn a_session_that_nobody_completes_comes_to_nothing(app: TestApp) {
@@ -116,7 +128,11 @@ on_every_database! {
         assert_eq!(world.ask(&world.alice, json!({})).await.status, 403);
         settings.has_no_ceilings = true;
         let agent = workloads::change(&world.app.app, agent, settings.clone()).await.unwrap();
-        question(&world.ask(&world.alice, json!({ "scope": "openid read" })).await);
+        assert_eq!(world.ask(&world.alice, json!({})).await.status, 403, "the provider is not its client's");
+        let provider = world.app.app.store.read().await.unwrap().provider("there").await.unwrap().unwrap();
+        let owned = ProviderSettings { owner: Some(world.owner.id().to_owned()), ..provider.settings.clone() };
+        change(&world.app.app, provider, owned, SecretChange::Keep).await.unwrap();
+        question(&world.ask(&world.alice, json!({ "scope": "openid read", "resource": "https://any.example" })).await);
         // A ceiling counts all the same where there is one.
         settings.ceilings.insert("there".to_owned(), Scope::parse("openid").unwrap());
         workloads::change(&world.app.app, agent, settings).await.unwrap();
@@ -136,32 +152,43 @@ async fn tokens_are_for_the_resources_that_were_named() {
         resources::register(&world.provider.app, identifier, settings).await.unwrap();
     }
     let mail = json!({ "resource": "https://mail.example/mcp" });
+    let both = json!({ "resource": ["https://files.example/mcp", "https://mail.example/mcp/"] });
+    // Only what an administrator has allowed.
+    let refused = world.ask(&world.alice, mail.clone()).await;
+    assert_eq!((refused.status, refused.text("error")), (403, "access_denied"), "{}", refused.body);
+    let mut settings = world.agent.settings.clone();
+    let allowed = ["https://mail.example/mcp", "https://files.example/mcp"].map(str::to_owned);
+    settings.resources.insert("there".to_owned(), allowed.to_vec());
+    let agent = workloads::change(&world.app.app, world.agent.clone(), settings.clone())
+        .await
+        .unwrap();
     let (link, _) = question(&world.ask(&world.alice, mail.clone()).await);
+    let page = open(&Browser::new(), &link, "alice").await;
+    assert!(page.body.contains("https://mail.example/mcp"), "the person sees it: {}", page.body);
     let page = whole_way(&link, "alice").await;
     assert!(page.body.contains("Done"), "{}", page.body);
-    let given = world.ask(&world.alice, mail).await;
+    let given = world.ask(&world.alice, mail.clone()).await;
     assert_eq!(given.status, 200, "{}", given.body);
-    let aud = crate::support::client::claims(given.text("access_token"))["aud"].clone();
-    assert!(aud.to_string().contains("https://mail.example/mcp"), "{aud}");
-    // Another one must be asked for, and the first is kept.
-    let files = json!({ "resource": ["https://files.example/mcp"] });
-    let (link, _) = question(&world.ask(&world.alice, files.clone()).await);
+    assert_eq!(audience(&given), ["https://mail.example/mcp"]);
+    // Whoever asks for another one, for more or for none has to be asked for: a token is good for what was named, and no more.
+    for other in [json!({ "resource": "https://files.example/mcp" }), both.clone(), json!({})] {
+        question(&world.ask(&world.alice, other).await);
+    }
+    let (link, _) = question(&world.ask(&world.alice, both.clone()).await);
     let page = whole_way(&link, "alice").await;
     assert!(page.body.contains("Done"), "{}", page.body);
-    let both = world
-        .ask(
-            &world.alice,
-            json!({ "resource": ["https://files.example/mcp", "https://mail.example/mcp/"] }),
-        )
-        .await;
-    assert_eq!(both.status, 200, "{}", both.body);
-    // And stays when it is refreshed.
+    question(&world.ask(&world.alice, mail).await);
+    // It stays so when it is refreshed.
     world.app.advance(3600);
     world.provider.advance(3600);
-    let later = world.ask(&world.alice, files).await;
+    let later = world.ask(&world.alice, both.clone()).await;
     assert_eq!(later.status, 200, "{}", later.body);
-    let aud = crate::support::client::claims(later.text("access_token"))["aud"].to_string();
-    assert!(aud.contains("mail.example") && aud.contains("files.example"), "{aud}");
+    assert_eq!(audience(&later).len(), 2, "{}", later.body);
+    // Taken away while somebody is asked.
+    let (link, _) = question(&world.ask(&world.bob, both).await);
+    settings.resources.clear();
+    workloads::change(&world.app.app, agent, settings).await.unwrap();
+    assert_eq!(open(&Browser::new(), &link, "bob").await.status, 410);
     for wrong in [
         json!("x"),
         json!(["http://mail.example"]),
@@ -169,5 +196,13 @@ async fn tokens_are_for_the_resources_that_were_named() {
         json!(vec!["https://a.example"; 11]),
     ] {
         assert_eq!(world.ask(&world.alice, json!({ "resource": wrong })).await.status, 400, "{wrong}");
+    }
+}
+
+fn audience(answer: &Answer) -> Vec<String> {
+    let claims = crate::support::client::claims(answer.text("access_token"));
+    match &claims["aud"] {
+        Value::String(one) => vec![one.clone()],
+        several => serde_json::from_value(several.clone()).unwrap(),
     }
 }

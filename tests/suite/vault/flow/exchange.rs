@@ -2,6 +2,7 @@
 
 use gatehouse::federation::workloads;
 use gatehouse::model::event::EventKind;
+use gatehouse::model::statistic::Statistic;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
 use gatehouse::protocol::token_request::GrantType;
@@ -63,6 +64,9 @@ on_every_database! {
         assert!(given.body["expires_in"].as_i64().unwrap() > 0 && given.body.get("refresh_token").is_none(), "{}", given.body);
         let userinfo = world.there.userinfo(given.text("access_token")).await;
         assert_eq!(userinfo.body["sub"], world.alice_there.id.as_str());
+        let counted = world.app.app.counters.take();
+        let counted = counted.iter().find(|(statistic, _)| *statistic == Statistic::ExchangedTokens);
+        assert_eq!(counted.map(|(_, count)| *count), Some(1), "questions are no tokens");
         // The connection itself as the audience; of nobody else.
         let id = given.text("connection_id").to_owned();
         let mut by_id = of_workload(&token);

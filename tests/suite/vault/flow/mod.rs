@@ -7,6 +7,7 @@ mod endings;
 mod exchange;
 mod keys;
 mod moved;
+mod newer;
 
 use gatehouse::federation::providers::{Credential, register};
 use gatehouse::federation::workloads::{self, NewWorkload};
@@ -303,7 +304,9 @@ on_every_database! {
         let elsewhere = Browser::new();
         open(&elsewhere, &world.app.url("/account"), "alice").await;
         assert_eq!(elsewhere.visit(&back).await.status, 403);
-        assert_eq!(Browser::new().visit(&back).await.status, 410);
+        let signed_out = Browser::new().visit(&back).await;
+        assert_eq!(signed_out.status, 410);
+        assert!(signed_out.body.contains("You are no longer signed in here"), "{}", signed_out.body);
         assert_eq!(world.events(EventKind::ConnectionMade).await.len(), 0);
         assert!(!world.events(EventKind::ConnectionRefused).await.is_empty());
         // She can still finish it, once.

@@ -38,6 +38,10 @@ fn page(ui: &Ui, provider: &Provider) -> View {
 }
 
 fn result(page: View, checked: &ProviderCheck) -> View {
+    let mut page = page;
+    for warning in &checked.warnings {
+        page = page.part(Note::careful("Look at this").line(sentence(warning)));
+    }
     if checked.is_usable {
         return page.part(Note::good("Nothing is wrong with it, as far as can be seen from here"));
     }

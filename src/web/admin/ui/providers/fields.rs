@@ -146,7 +146,7 @@ pub fn client_secret() -> Field {
 /// The private key of our client there.
 pub fn private_key() -> Field {
     Field::new(Kind::Password, "private_key", "Private key, as a JWK")
-        .hint("For private_key_jwt: {\"kty\": …} with its private half; RSA, P-256 or Ed25519.")
+        .hint("For private_key_jwt: {\"kty\": …} with its private half; RSA, P-256, P-384 or Ed25519.")
         .autocomplete("new-password")
 }
 
@@ -262,17 +262,10 @@ fn read_parameters(typed: &Parameters) -> Result<BTreeMap<String, String>, Admin
 pub fn credential(typed: &Parameters) -> Result<Option<Credential>, AdminError> {
     // As it is: a space can be a part of it.
     let secret = |name: &str| typed.all(name).next().map(|secret| SecretString::from(secret.to_owned()));
-    let key = match typed.all("private_key").next() {
-        None => None,
-        Some(said) => {
-            // What the parser says of it would repeat a part of the key.
-            let wrong = |_| AdminError::invalid("private_key", "this is not a JWK: a JSON object such as {\"kty\": …}");
-            Some(Credential::PrivateKey(serde_json::from_str(said).map_err(wrong)?))
-        }
-    };
+    let key = secret("private_key").map(|key| Credential::read_key(&key)).transpose();
     let all = [
         secret("client_secret").map(Credential::ClientSecret),
-        key,
+        key.map_err(|invalid| AdminError::invalid(invalid.field, invalid.message))?,
         secret("api_key").map(Credential::ApiKey),
     ];
     let mut all = all.into_iter().flatten();

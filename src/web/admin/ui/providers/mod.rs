@@ -17,7 +17,7 @@ use super::view::page::{Tab, Ui, View, listed_page};
 use super::view::parts::{Link, Tag, Tone};
 use super::view::table::{Cell, Table};
 use crate::admin::providers::{self as engine, ProviderView};
-use crate::federation::providers::{CredentialKind, presets};
+use crate::federation::providers::{CredentialKind, is_unconfirmed, presets};
 use crate::model::provider::{Provider, ProviderKind, ProviderSettings};
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -26,7 +26,7 @@ use crate::web::error::Error;
 pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let listed = engine::list(&call.app, &listed_page(&call.query()?)?).await?;
-    let connections = engine::connections(&call.app).await?;
+    let connections = engine::count_connections(&call.app).await?;
     let mut table = Table::new(
         "Providers",
         &["Name", "Id", "Preset", "State", "Connections"],
@@ -69,7 +69,7 @@ fn preset_name(settings: &ProviderSettings) -> String {
 fn state(settings: &ProviderSettings, has_secret: bool) -> Tag {
     if settings.is_disabled {
         Tag::new("Disabled", Tone::Bad)
-    } else if !has_secret && CredentialKind::of(settings) != CredentialKind::Nothing {
+    } else if !has_secret && CredentialKind::of(settings).is_needed() {
         Tag::new("Without secret", Tone::Careful)
     } else {
         Tag::new("Enabled", Tone::Good)
@@ -94,7 +94,8 @@ fn view(ui: &Ui, provider: &Provider, at: At, title: Option<&str>) -> View {
         tab("Settings", At::Settings, &["providers", id]),
         tab("Check", At::Check, &["providers", id, "check"]),
     ];
-    if ui.may_write && CredentialKind::of(provider) != CredentialKind::Nothing {
+    let has_page = CredentialKind::of(provider) != CredentialKind::Nothing || provider.has_secret() || is_unconfirmed(&ui.app, provider);
+    if ui.may_write && has_page {
         tabs.push(tab("Secret", At::Secret, &["providers", id, "secret"]));
     }
     tabs.push(Tab::new("Connections", ui.at_with(&["connections"], &[("provider", id)]), false));

@@ -3,10 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::super::ending::disabling;
-use super::super::vault_keys::counted;
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::Note;
+use super::super::view::parts::{Note, counted};
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::providers as engine;
@@ -47,7 +46,7 @@ pub async fn disabled(call: Call) -> Result<HttpResponse, Error> {
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let provider = engine::find(&call.app, &call.segment("id")?).await?;
-    let connections = engine::connections_at(&call.app, &provider.id).await?;
+    let connections = engine::count_connections_at(&call.app, &provider.id).await?;
     if !call.is_post() {
         return page(&ui, &provider, connections, form(&ui, &provider, connections)).ok();
     }
@@ -88,7 +87,7 @@ fn page(ui: &Ui, provider: &Provider, connections: i64, form: Form) -> View {
     let note = match connections {
         0 => Note::careful("Nobody has a connection there").line("Agents that ask for it are told that it is unknown."),
         count => Note::careful(format!("{} to {} will be removed", counted(count), provider.name))
-            .line("Agents lose them at once. Nothing is taken back at the provider: tokens that were given out live on there until they end, or the person takes them back there.")
+            .line("Agents lose them at once. They are taken back at the provider, too, a moment later. If it has no way for that, tokens that were given out live on there until they end, or the person takes them back there.")
             .line("To turn it off for a while, disable it instead."),
     };
     match ui.proof_note() {

@@ -1,16 +1,16 @@
-//! Setting the secret of a provider, or taking it away.
+//! Setting the secret of a provider, or taking it away; and confirming the addresses of one that has none.
 
 use actix_web::HttpResponse;
 
 use super::super::view::field::Field;
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::{Note, Row, Section};
+use super::super::view::parts::{Note, Press, Row, Section};
 use super::super::view::table::{Cell, Facts};
 use super::{At, fields, view};
 use crate::admin::AdminError;
 use crate::admin::providers as engine;
-use crate::federation::providers::{CredentialKind, SecretChange};
+use crate::federation::providers::{CredentialKind, SecretChange, is_unconfirmed};
 use crate::model::provider::Provider;
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -25,6 +25,7 @@ pub async fn secret(call: Call) -> Result<HttpResponse, Error> {
     }
     let typed = call.admin_form()?;
     let is_removed = text(&typed, "remove") == "yes";
+    let had_secret = provider.has_secret();
     let secret = match fields::credential(&typed) {
         _ if is_removed => Ok(SecretChange::Remove),
         Ok(Some(credential)) => Ok(SecretChange::Set(credential)),
@@ -39,7 +40,16 @@ pub async fn secret(call: Call) -> Result<HttpResponse, Error> {
         Err(error) => Err(error),
     };
     match changed {
-        Ok(_) => Ok(ui.see(&["providers", &id], if is_removed { "secret-removed" } else { "secret" })),
+        Ok(changed) => {
+            let is_needed = CredentialKind::of(&changed.settings).is_needed();
+            let done = match (is_removed, had_secret) {
+                (false, _) => "secret",
+                (true, _) if is_needed => "secret-removed",
+                (true, true) => "secret-not-needed",
+                (true, false) => "addresses-confirmed",
+            };
+            Ok(ui.see(&["providers", &id], done))
+        }
         Err(error) => {
             let provider = engine::find(&call.app, &id).await?;
             let (form, status) = form(&ui, &provider).again(error, &typed)?;
@@ -57,29 +67,68 @@ fn form(ui: &Ui, provider: &Provider) -> Form {
 
 fn page(ui: &Ui, provider: &Provider, form: Form) -> View {
     let page = view(ui, provider, At::Secret, None);
-    if CredentialKind::of(provider) == CredentialKind::Nothing {
-        return page.part(Note::info("This server is a public client there").line("PKCE alone speaks for it: it has no secret."));
-    }
-    let now = if provider.has_secret() { "set, not shown" } else { "none" };
-    let section = Section::new("Set or replace the secret")
-        .line("It is sealed, and nobody can look at it here. The old one is not used any more from this moment on; if the provider takes both for a while, set the new one here first.")
-        .part(Facts::default().fact("Now", Cell::text(now)));
-    let page = match ui.proof_note() {
-        Some(note) => return page.part(section.part(note)),
-        None => page.part(section).part(ui.answer(form)),
+    let (kind, has_secret) = (CredentialKind::of(provider), provider.has_secret());
+    let is_unconfirmed = is_unconfirmed(&ui.app, provider);
+    let page = match kind {
+        CredentialKind::Nothing => {
+            page.part(Note::info("This server is a public client there").line("PKCE alone speaks for it: it has no secret."))
+        }
+        CredentialKind::ClientSecret | CredentialKind::PrivateKey | CredentialKind::ApiKey => page,
     };
-    if !ui.may_write || provider.sealed_secret.is_none() {
+    let press = |label| {
+        ui.press(ui.at(&["providers", &provider.id, "secret"]), label)
+            .with("version", provider.version)
+            .with("remove", "yes")
+    };
+    if let Some(note) = ui
+        .proof_note()
+        .filter(|_| kind != CredentialKind::Nothing || has_secret || is_unconfirmed)
+    {
+        return page.part(note);
+    }
+    let page = if is_unconfirmed {
+        page.part(confirmation(ui, press("The addresses are right")))
+    } else {
+        page
+    };
+    let page = if kind == CredentialKind::Nothing {
+        page
+    } else {
+        let now = match (has_secret, kind) {
+            (true, _) => "set, not shown",
+            (false, CredentialKind::PrivateKey) => "none: the keys of this server sign",
+            (false, _) => "none",
+        };
+        let section = Section::new("Set or replace the secret")
+            .line("It is sealed, and nobody can look at it here. The old one is not used any more from this moment on; if the provider takes both for a while, set the new one here first.")
+            .part(Facts::default().fact("Now", Cell::text(now)));
+        page.part(section).part(ui.answer(form))
+    };
+    if !ui.may_write || !has_secret {
         return page;
     }
-    let remove = ui
-        .press(ui.at(&["providers", &provider.id, "secret"]), "Remove the secret")
-        .with("version", provider.version)
-        .with("remove", "yes")
-        .danger();
+    let then = if kind.is_needed() {
+        "Nobody gets anything new from this provider until there is a new one; connections stay."
+    } else if kind == CredentialKind::PrivateKey {
+        "The keys of this server sign from then on, which the provider must know; connections stay."
+    } else {
+        "It is of no use here; connections stay."
+    };
     page.part(
         Section::new("Remove it")
             .danger()
-            .line("Nobody gets anything new from this provider until there is a new one; connections stay.")
-            .part(Row::default().part(remove)),
+            .line(then)
+            .part(Row::default().part(press("Remove the secret").danger())),
     )
+}
+
+/// What asks whether the addresses are right, where nothing shows that they are an operator's.
+fn confirmation(ui: &Ui, press: Press) -> Section {
+    let section = Section::new("Are the addresses right?")
+        .line("Nothing shows that the addresses of this provider are those that an operator has set: its row was changed outside of this server or is of an older version, or APP_SECRET is another one. Nobody gets anything new from it until they are confirmed; look at all of them under Settings and Check first.");
+    if ui.may_write {
+        section.part(Row::default().part(press))
+    } else {
+        section
+    }
 }

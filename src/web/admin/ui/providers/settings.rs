@@ -99,6 +99,6 @@ fn away(ui: &Ui, provider: &Provider) -> Section {
     };
     Section::new("Turn off or delete")
         .danger()
-        .line("While it is disabled no agent gets anything from it, and connections stay. Deleting it takes every connection with it, and takes nothing back at the provider.")
+        .line("While it is disabled no agent gets anything from it, and connections stay. Deleting it takes every connection with it, here and then at the provider.")
         .part(row.part(Link::new("Delete …", ui.at(&["providers", &provider.id, "delete"]))))
 }

@@ -188,7 +188,8 @@ impl Form {
 /// A message of the engine as a sentence.
 pub fn sentence(message: &str) -> String {
     let mut text = message.to_owned();
-    if let Some(first) = text.get_mut(0..1) {
+    let is_address = text.starts_with("http://") || text.starts_with("https://");
+    if let Some(first) = text.get_mut(0..1).filter(|_| !is_address) {
         first.make_ascii_uppercase();
     }
     if !text.ends_with(['.', '!', '?']) {

@@ -225,10 +225,15 @@ fn done_text(name: &str) -> Option<&'static str> {
         "retired" => "Retired: it signs no more, and verifies until the last token that it signed has expired.",
         "retired-at-once" => "Retired: it is no longer published, and nothing that it signed is valid any more.",
         "secret" => "The secret was set.",
+        "secret-not-needed" => "The secret was removed: none is needed.",
+        "addresses-confirmed" => "The addresses were confirmed.",
         "secret-removed" => "The secret was removed: nobody gets anything from this provider until there is a new one.",
         "removed" => "Removed, here and at the provider.",
+        "removed-later" => {
+            "Removed here. The provider has not taken it back yet: that is tried again, for a week at most. Until then tokens that were given out can live on there."
+        }
         "removed-here" => {
-            "Removed here. The provider was not told: it has no way for that, or did not answer. Tokens that were given out can live on there until they end, or the person takes them back there."
+            "Removed here. The provider has no way to take it back: tokens that were given out can live on there until they end, or the person takes them back there."
         }
         "confirmed" => "Thank you. Now do it once more.",
         _ => return None,

@@ -408,3 +408,11 @@ impl Search {
         self
     }
 }
+
+/// How many connections, in words.
+pub fn counted(connections: i64) -> String {
+    match connections {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    }
+}

@@ -56,11 +56,18 @@ pub fn field(ceilings: &BTreeMap<String, Scope>, known: &BTreeMap<String, String
 
 /// Reads the field, in either form; `current` is what is there now.
 pub fn read(typed: &Parameters, current: &BTreeMap<String, Scope>) -> Result<BTreeMap<String, Scope>, AdminError> {
+    let mut read = BTreeMap::new();
     let is_typed = typed.all(CEILINGS).any(|value| value.contains([':', '\n']));
     if is_typed {
-        return lines(typed, CEILINGS).iter().map(|line| read_line(line)).collect();
+        for line in lines(typed, CEILINGS) {
+            let (id, scope) = read_line(&line)?;
+            if read.contains_key(&id) {
+                return Err(AdminError::invalid(CEILINGS, format!("there are two lines for {id}")));
+            }
+            read.insert(id, scope);
+        }
+        return Ok(read);
     }
-    let mut read = BTreeMap::new();
     for id in typed.all(CEILINGS) {
         read.insert(id.to_owned(), scope(id, &line(typed, id))?);
     }

@@ -15,6 +15,7 @@ use crate::admin::{AdminError, providers, workloads as engine};
 use crate::app::App;
 use crate::model::provider::ProviderKind;
 use crate::model::workload::Workload;
+use crate::protocol::token_request::GrantType;
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -27,6 +28,10 @@ struct Values {
     client_id: String,
     /// A name that needs no quotes, in JSON or in a shell
     workload: String,
+    /// Whether the client gets ID tokens of its own
+    signs_people_in: bool,
+    /// Whether it has nothing better than the ids of people
+    names_users: bool,
     /// What is asked for
     body: String,
 }
@@ -70,6 +75,8 @@ pub async fn connect(call: Call) -> Result<HttpResponse, Error> {
 /// One for the first provider where people are asked, one for the first that keeps an API key.
 async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, String)>, Error> {
     let (mut person, mut key) = (None, None);
+    let owner = app.store.read().await?.client(&workload.client_id).await?;
+    let signs_people_in = owner.is_some_and(|owner| owner.allows(GrantType::AuthorizationCode));
     let mut may = workload.ceilings.clone();
     if workload.has_no_ceilings {
         for id in ceilings::known(app).await?.into_keys() {
@@ -78,7 +85,8 @@ async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, S
     }
     for (id, scope) in &may {
         let kind = match providers::find(app, id).await {
-            Ok(provider) => provider.kind,
+            Ok(provider) if workload.ceiling(&provider).is_some() => provider.kind,
+            Ok(_) => continue,
             Err(AdminError::NotFound) => ProviderKind::Oauth2,
             Err(error) => return Err(error.into()),
         };
@@ -90,13 +98,13 @@ async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, S
                     json!({ "provider": id, "scope": scope.to_string() })
                 };
                 person = ForPeople {
-                    v: &values(app, workload, &body),
+                    v: &values(app, workload, signs_people_in, &body),
                 }
                 .render()
                 .ok();
             }
             ProviderKind::ApiKey if key.is_none() => {
-                let values = values(app, workload, &json!({ "provider": id }));
+                let values = values(app, workload, signs_people_in, &json!({ "provider": id }));
                 key = ForKeys { v: &values }.render().ok();
             }
             ProviderKind::Oauth2 | ProviderKind::ApiKey => {}
@@ -110,7 +118,7 @@ async fn programs(app: &App, workload: &Workload) -> Result<Vec<(&'static str, S
     Ok(person.into_iter().chain(key).collect())
 }
 
-fn values(app: &App, workload: &Workload, body: &serde_json::Value) -> Values {
+fn values(app: &App, workload: &Workload, signs_people_in: bool, body: &serde_json::Value) -> Values {
     let endpoint = |path| shell(&app.issuer.endpoint(path));
     Values {
         workload_token: endpoint("/api/vault/workload-token"),
@@ -119,6 +127,8 @@ fn values(app: &App, workload: &Workload, body: &serde_json::Value) -> Values {
         session: endpoint("/api/vault/session"),
         client_id: shell(&workload.client_id),
         workload: workload.name.clone(),
+        signs_people_in,
+        names_users: workload.may_name_users && !signs_people_in,
         body: shell(&body.to_string()),
     }
 }

@@ -14,10 +14,9 @@ use crate::admin::AdminError;
 use crate::admin::clients::{self, ClientView};
 use crate::admin::page::{MAX_LIMIT, Page};
 use crate::federation::workloads::{self, NewWorkload};
-use crate::model::client::ClientOrigin;
+use crate::model::client::{ClientOrigin, may_use};
 use crate::model::workload::WorkloadSettings;
 use crate::protocol::claims::VAULT;
-use crate::protocol::token_request::GrantType;
 use crate::web::call::Call;
 use crate::web::error::Error;
 
@@ -65,10 +64,7 @@ async fn owners(ui: &Ui) -> Result<Owners, Error> {
     for _ in 0..MAX_PAGES {
         let page = Page::parse(Some(&MAX_LIMIT.to_string()), cursor.as_deref())?;
         let listed = clients::list(&ui.app, None, Some(ClientOrigin::Operator), &page).await?;
-        let may = |client: &ClientView| {
-            let settings = &client.settings;
-            settings.scope.contains(VAULT) && settings.grant_types.contains(&GrantType::ClientCredentials)
-        };
+        let may = |client: &ClientView| may_use(VAULT, &client.settings.scope, &client.settings.grant_types);
         found.extend(listed.items.into_iter().filter(may));
         cursor = listed.next;
         if cursor.is_none() {

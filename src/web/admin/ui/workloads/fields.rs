@@ -21,8 +21,8 @@ pub fn fields(form: Form, settings: &WorkloadSettings, known: &BTreeMap<String, 
     )
     .field(ceilings::field(&settings.ceilings, known))
     .field(
-        Field::check("has_no_ceilings", "It may ask for anything at all other providers", settings.has_no_ceilings).hint(
-            "Careful: then only the person who is asked stands between the agent and everything that they have there, and between it and every API key. Providers that are added later are among them.",
+        Field::check("has_no_ceilings", "It may ask for anything at all providers of its client", settings.has_no_ceilings).hint(
+            "Careful: then only the person who is asked stands between the agent and everything that they have there, and nobody between it and the API keys among them. Whose a provider is says its owner.",
         ),
     )
     .field(

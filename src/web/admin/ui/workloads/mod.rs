@@ -56,7 +56,7 @@ fn row(ui: &Ui, workload: &WorkloadView) -> Vec<Cell> {
     let settings = &workload.settings;
     let ceilings: Vec<&str> = settings.ceilings.keys().map(String::as_str).collect();
     let at = match ceilings.as_slice() {
-        _ if settings.has_no_ceilings => Cell::only_tag(Tag::new("Every provider", Tone::Careful)),
+        _ if settings.has_no_ceilings => Cell::only_tag(Tag::new("Its client’s", Tone::Careful)),
         [] => Cell::text("nobody"),
         few @ ([_] | [_, _] | [_, _, _]) => Cell::text(few.join(", ")),
         many => Cell::text(format!("{} providers", many.len())),

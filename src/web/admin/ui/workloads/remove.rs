@@ -3,10 +3,9 @@
 use actix_web::HttpResponse;
 
 use super::super::ending::disabling;
-use super::super::vault_keys::counted;
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected, text};
-use super::super::view::parts::Note;
+use super::super::view::parts::{Note, counted};
 use super::{At, view};
 use crate::admin::AdminError;
 use crate::admin::workloads as engine;
@@ -46,7 +45,7 @@ pub async fn disabled(call: Call) -> Result<HttpResponse, Error> {
 pub async fn delete(call: Call) -> Result<HttpResponse, Error> {
     let ui = Ui::of(&call)?;
     let workload = engine::find(&call.app, &call.segment("name")?).await?;
-    let connections = engine::connections_of(&call.app, &workload.name).await?;
+    let connections = engine::count_connections_of(&call.app, &workload.name).await?;
     if !call.is_post() {
         return page(&ui, &workload, connections, form(&ui, &workload, connections)).ok();
     }
@@ -89,7 +88,7 @@ fn page(ui: &Ui, workload: &Workload, connections: i64, form: Form) -> View {
         0 => note.line("Nobody has given it anything."),
         count => note
             .line(format!(
-                "{} will be removed. Nothing is taken back at the providers: tokens that were given out live on there until they end, or the person takes them back there.",
+                "{} will be removed. What was given is taken back at the providers, too, a moment later. If one has no way for that, tokens that were given out live on there until they end, or the person takes them back there.",
                 counted(count)
             ))
             .line("A new workload of the same name is another one: people are asked again. To turn it off for a while, disable it instead."),

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 
 use super::super::view::form::Form;
 use super::super::view::page::{Ui, View, expected};
-use super::super::view::parts::{Link, Row, Section};
+use super::super::view::parts::{Link, Note, Row, Section};
 use super::super::view::table::{Cell, Facts};
 use super::{At, ceilings, fields, view};
 use crate::admin::workloads as engine;
@@ -20,7 +20,13 @@ pub async fn settings(call: Call) -> Result<HttpResponse, Error> {
     let (name, known) = (call.segment("name")?, ceilings::known(&call.app).await?);
     if !call.is_post() {
         let workload = engine::find(&call.app, &name).await?;
-        return page(&ui, &workload, form(&ui, &workload, &known)).ok();
+        let lacks = engine::lacks_of_owner(&call.app, &workload).await?;
+        let note = lacks.map(|lacks| {
+            Note::careful("It gets nothing before its client is mended")
+                .line(format!("The client lacks {lacks}."))
+                .link("Client", ui.at(&["clients", &workload.client_id]))
+        });
+        return page(&ui, &workload, form(&ui, &workload, &known)).maybe(note).ok();
     }
     let typed = call.admin_form()?;
     match engine::change(&call.app, &name, &expected(&typed), |settings| fields::read(&typed, settings)).await {
@@ -66,6 +72,6 @@ fn away(ui: &Ui, workload: &Workload) -> Section {
     };
     Section::new("Turn off or delete")
         .danger()
-        .line("While it is disabled its tokens are worth nothing, and connections stay. Deleting it takes every connection with it, and takes nothing back at the providers.")
+        .line("While it is disabled its tokens are worth nothing, and connections stay. Deleting it takes every connection with it, here and then at the providers.")
         .part(row.part(Link::new("Delete …", ui.at(&["workloads", &workload.name, "delete"]))))
 }
