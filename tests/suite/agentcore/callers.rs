@@ -396,6 +396,11 @@ async fn on_this_machine_a_signature_can_be_left_out() {
         ("host", "rebound.example:8000"),
         ("x-forwarded-for", "127.0.0.1"),
         ("forwarded", "for=127.0.0.1"),
+        ("x-forwarded-host", "127.0.0.1"),
+        ("x-real-ip", "127.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("cf-connecting-ip", "127.0.0.1"),
+        ("host", "127.0.0.1"),
     ] {
         is_refused(&unsigned(&app, &[(name, value)]).await, denied, name);
     }

@@ -5,6 +5,7 @@ mod access_keys;
 mod callers;
 mod control;
 mod data;
+mod limits;
 pub mod signer;
 mod sigv4;
 
