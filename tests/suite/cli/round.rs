@@ -13,7 +13,7 @@ on_every_database!(a_round_of_everything);
 
 async fn a_round_of_everything(kind: Kind) {
     let (_database, sandbox) = Database::sandbox(kind).await;
-    assert_eq!(sandbox.run(&["migrate"]).done(), "Applied 8 migration(s).\n");
+    assert_eq!(sandbox.run(&["migrate"]).done(), "Applied 11 migration(s).\n");
     assert_eq!(sandbox.run(&["migrate"]).done(), "The schema is up to date.\n");
     sandbox
         .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
