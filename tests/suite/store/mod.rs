@@ -1,5 +1,7 @@
 //! The store's contract: what every database must do alike.
 
+mod cache;
+
 use gatehouse::base::id::new_id;
 use gatehouse::model::event::{EventFilter, EventKind, Outcome};
 use gatehouse::model::grant::Grant;
