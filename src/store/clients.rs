@@ -190,6 +190,7 @@ impl Connection {
     pub async fn count_clients(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM clients"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -288,10 +289,12 @@ impl Tx {
         self.changes.client(id);
         self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;

@@ -155,6 +155,7 @@ impl Tx {
             .text(user_id)
             .text(client_id)
             .bind(now)
+            .aside()
             .execute()
             .await?;
         Ok(Withdrawn {

@@ -196,7 +196,7 @@ impl Connection {
             None => None,
             Some(_) => {
                 let query = self.query(edge).text(user_id).text(client_id).text(before);
-                query.bind(REACH - 1).optional(|row| row.text(0)).await?
+                query.bind(REACH - 1).aside().optional(|row| row.text(0)).await?
             }
         };
         let grants = self
@@ -386,6 +386,7 @@ impl Tx {
         ))
         .bind(now)
         .text(session_id)
+        .aside()
         .execute()
         .await
     }
@@ -400,6 +401,7 @@ impl Tx {
         ))
         .text(to_session)
         .text(from_session)
+        .aside()
         .execute()
         .await
     }

@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, Connection as _, Executor, Row as _, SqlSafeStr};
 
 use crate::base::fault::Fault;
 
-use super::connection::fault;
+use super::error::fault;
 use super::options::Dialect;
 
 /// The text of a migration.

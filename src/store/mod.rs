@@ -3,7 +3,7 @@
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
 //! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
+//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod access_keys;
 mod audit;
@@ -15,7 +15,9 @@ mod connection;
 mod connection_sessions;
 mod connections;
 mod consents;
+mod error;
 mod events;
+mod file;
 mod grants;
 mod initial_access_tokens;
 mod lane;
@@ -40,9 +42,11 @@ mod throttles;
 mod upstream_revocations;
 mod user_bindings;
 mod users;
+mod value;
 mod vault;
 mod workloads;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,10 +120,11 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
+        let path = options.url.file().map(Path::to_owned).unwrap_or_default();
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
-                readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
+                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout)?),
+                readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
         };
@@ -206,8 +211,8 @@ impl Store {
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
         let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
+            Pool::File { readers, .. } => Source::Reader(readers.acquire().await.map_err(error::fault)?),
+            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(error::fault)?),
         };
         Ok(Connection::new(self.dialect, source, self.statements.clone()))
     }
@@ -231,7 +236,7 @@ impl Store {
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
         let source = match &self.pool {
             Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
+            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(error::fault)?),
         };
         let connection = Connection::new(self.dialect, source, self.statements.clone());
         Ok(Tx::new(connection, Arc::clone(&self.audit), Changes::of(Arc::clone(&self.cache))))
@@ -244,7 +249,7 @@ impl Store {
         }
         match &self.pool {
             Pool::File { readers, lane } => {
-                readers.close().await;
+                readers.close();
                 lane.close().await;
             }
             Pool::Server(pool) => pool.close().await,

@@ -26,7 +26,7 @@ impl Dialect {
     /// What each connection is told when it is made.
     pub(super) fn reader_settings(self) -> &'static [&'static str] {
         match self {
-            Self::Sqlite => &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -2048"],
+            Self::Sqlite => &["PRAGMA busy_timeout = 250", "PRAGMA query_only = ON", "PRAGMA cache_size = -2048"],
             Self::Postgres => &["SET lock_timeout = '5s'", "SET statement_timeout = '15s'"],
             // Compare-and-swap by row counts is all we need of isolation; gap locks would only add deadlocks.
             Self::MySql => &[

@@ -160,6 +160,7 @@ impl Tx {
     pub async fn delete_sessions_of(&mut self, user_id: &str) -> Result<u64, Fault> {
         self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
             .text(user_id)
+            .aside()
             .execute()
             .await
     }

@@ -189,6 +189,7 @@ impl Connection {
     pub async fn count_users(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM users"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -378,6 +379,7 @@ impl Tx {
         self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL"))
             .bind(now)
             .text(user_id)
+            .aside()
             .execute()
             .await?;
         Ok(())
@@ -394,7 +396,7 @@ impl Tx {
             sql!("DELETE FROM grants WHERE user_id = $1"),
             sql!("DELETE FROM consents WHERE user_id = $1"),
         ] {
-            self.query(statement).text(user_id).execute().await?;
+            self.query(statement).text(user_id).aside().execute().await?;
         }
         let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
         // Whoever adds one holds the user's row until it is written.

@@ -102,6 +102,7 @@ impl Tx {
             .bind(node)
             .bind(number)
             .bind(lane.base.sequence)
+            .aside()
             .execute()
             .await
     }
