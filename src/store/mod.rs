@@ -133,7 +133,7 @@ impl Store {
             url: options.url.clone(),
             pool,
             audit: Arc::default(),
-            cache: Arc::default(),
+            cache: Arc::new(Cache::of(dialect)),
             statements: Count::default(),
         };
         store.ping().await?;
@@ -210,15 +210,23 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
+        self.reader(self.statements.clone()).await
+    }
+
+    async fn read_uncounted(&self) -> Result<Connection, Fault> {
+        self.reader(Count::default()).await
+    }
+
+    async fn reader(&self, count: Count) -> Result<Connection, Fault> {
         let source = match &self.pool {
             Pool::File { readers, .. } => Source::Reader(readers.acquire().await.map_err(error::fault)?),
             Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(error::fault)?),
         };
-        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+        Ok(Connection::new(self.dialect, source, count))
     }
 
-    /// How many statements have run by way of this, besides those that only begin and end transactions: what something
-    /// costs is the difference.
+    /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
+    /// read anew what is kept: what something costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.value()
