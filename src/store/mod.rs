@@ -18,6 +18,7 @@ mod events;
 mod grants;
 mod initial_access_tokens;
 mod lane;
+mod many;
 mod migrate;
 mod names;
 mod options;
