@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 
 use crate::support::asking::{Asking, Request};
 use crate::support::measure::{self, Row, round};
-use crate::support::{Outcome, environment};
+use crate::support::{Outcome, environment, say};
 
 /// The variable that makes a process of this program such a server: its address.
 const ROLE: &str = "BENCH_FLOOR_SERVER";
@@ -79,6 +79,15 @@ impl Floor {
                 .await?,
             form: server.cost(address, &post, "access_token", time).await?,
         })
+    }
+}
+
+impl Floor {
+    pub fn say(self) {
+        say(&format!(
+            "        actix-web alone: {:.1} µs for a GET, {:.1} µs for a form and JSON (processor time, {AT_ONCE} at once)",
+            self.handler, self.form
+        ));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Plan;
+use crate::plan::Plan;
 use crate::support::measure::{self, Row, round_of};
 use crate::support::{Outcome, say};
 use crate::target::{Target, Token};

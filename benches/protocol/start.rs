@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::Plan;
+use crate::plan::Plan;
 use crate::support::Outcome;
 use crate::support::database::{Database, Scratch};
 use crate::support::nodes::{Installation, Node};
