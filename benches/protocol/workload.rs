@@ -252,14 +252,16 @@ impl Work for Worker {
             Task::IntrospectOwn(_) if self.held.is_empty() => {
                 let access_token = self.client_credentials().await?;
                 self.held.push((access_token, Program::default()));
-                Ok(())
             }
-            Task::IntrospectPersons(_) | Task::Userinfo if self.held.is_empty() => self.hold(false).await,
-            Task::Refresh(_) if self.held.is_empty() => self.hold(true).await,
+            Task::IntrospectPersons(_) | Task::Userinfo if self.held.is_empty() => self.hold(false).await?,
+            Task::Refresh(_) if self.held.is_empty() => self.hold(true).await?,
             // Whether or not there is a session yet.
-            Task::Code(_) => self.code_with_session().await.map(drop),
-            _ => Ok(()),
+            Task::Code(_) => self.code_with_session().await.map(drop)?,
+            _ => {}
         }
+        // Others may take longer, and servers do not keep connections on which nothing happens.
+        self.browser.hang_up();
+        Ok(())
     }
 
     async fn once(&mut self) -> Result<(), String> {

@@ -71,9 +71,10 @@ impl Installation {
         completed(self.command(arguments), arguments, input)
     }
 
-    /// As [`Self::run`], with the binary that was built with the benchmark, whatever is measured.
+    /// As [`Self::run`], with the binary that was built with the benchmark, whatever is measured; or that of `BENCH_SEEDER`.
     pub fn run_own(&self, arguments: &[&str], input: &str) -> Outcome<String> {
-        completed(self.command_of(OWN, arguments), arguments, input)
+        let binary = environment("BENCH_SEEDER").unwrap_or_else(|| OWN.to_owned());
+        completed(self.command_of(&binary, arguments), arguments, input)
     }
 
     /// Registers a client; the first command makes the schema, too.
