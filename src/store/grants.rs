@@ -10,8 +10,10 @@ use crate::model::user::User;
 use crate::protocol::claims_request::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
 
+use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json, unreadable};
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use super::users::{self, user};
 use super::{Connection, Tx};
 
@@ -57,6 +59,40 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         revoked_at: row.maybe_integer(21)?,
         ends_with_session: row.flag(22)?,
     })
+}
+
+const INSERT: Sql = sql!(
+    "INSERT INTO grants (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+);
+
+fn bind_all<'c>(statement: Statement<'c>, grant: &Grant) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&grant.id)
+        .text(&grant.client_id)
+        .text(&grant.user_id)
+        .text(&grant.session_id)
+        .bind(grant.scope.to_string())
+        .bind((!grant.claims.is_empty()).then(|| grant.claims.to_json()))
+        .text(&grant.redirect_uri)
+        .flag(grant.is_redirect_uri_explicit)
+        .maybe_text(grant.nonce.as_deref())
+        .bind(grant.auth_time)
+        .bind(json(&grant.amr)?)
+        .text(&grant.code_hash)
+        .maybe_text(grant.code_challenge.as_ref().map(CodeChallenge::as_str))
+        .bind(grant.code_expires_at)
+        .bind(grant.code_consumed_at)
+        .bind(i64::from(grant.generation))
+        .bind(grant.rotated_at)
+        .bind(grant.idle_expires_at)
+        .bind(grant.ends_at)
+        .bind(grant.expires_at)
+        .bind(grant.created_at)
+        .bind(grant.revoked_at)
+        .flag(grant.ends_with_session)
+        .bind((!grant.resource.is_empty()).then(|| json(&grant.resource)).transpose()?))
 }
 
 /// Which grants a list is about.
@@ -297,40 +333,17 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), Fault> {
-        self.query(sql!(
-            "INSERT INTO grants (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
-        ))
-        .text(&grant.id)
-        .text(&grant.client_id)
-        .text(&grant.user_id)
-        .text(&grant.session_id)
-        .bind(grant.scope.to_string())
-        .bind((!grant.claims.is_empty()).then(|| grant.claims.to_json()))
-        .text(&grant.redirect_uri)
-        .flag(grant.is_redirect_uri_explicit)
-        .maybe_text(grant.nonce.as_deref())
-        .bind(grant.auth_time)
-        .bind(json(&grant.amr)?)
-        .text(&grant.code_hash)
-        .maybe_text(grant.code_challenge.as_ref().map(CodeChallenge::as_str))
-        .bind(grant.code_expires_at)
-        .bind(grant.code_consumed_at)
-        .bind(i64::from(grant.generation))
-        .bind(grant.rotated_at)
-        .bind(grant.idle_expires_at)
-        .bind(grant.ends_at)
-        .bind(grant.expires_at)
-        .bind(grant.created_at)
-        .bind(grant.revoked_at)
-        .flag(grant.ends_with_session)
-        .bind((!grant.resource.is_empty()).then(|| json(&grant.resource)).transpose()?)
-        .execute()
-        .await
-        .map(drop)
+        bind_all(self.query(INSERT), grant)?.execute().await.map(drop)
     }
 
+    /// Writes many grants that are not there yet.
+    ///
+    /// # Errors
+    /// When the database fails, or one is there.
+    pub async fn insert_grants(&mut self, grants: &[Grant]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(INSERT);
+        self.insert_many(&MANY, grants, bind_all).await
+    }
     /// The gate of the code: consumes it, once. False when it is consumed, revoked or expired.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod file;
 mod grants;
 mod initial_access_tokens;
 mod lane;
+mod many;
 mod migrate;
 mod names;
 mod options;

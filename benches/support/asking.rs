@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::measure::Work;
-use crate::wire::Connection;
+use super::measure::Work;
+use super::wire::Connection;
 
 /// A request, and a text that a right answer holds.
 pub struct Request {

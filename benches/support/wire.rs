@@ -18,10 +18,20 @@ pub struct Connection {
 /// What came back.
 pub struct Answer<'c> {
     pub status: u16,
+    /// The status line and the headers
+    head: &'c str,
     pub body: &'c str,
 }
 
 impl Answer<'_> {
+    /// The values of a header, in order.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        pairs
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+
     /// It must be of this status; else what it was instead.
     pub fn must_be(&self, status: u16, what: &str) -> Result<(), String> {
         if self.status == status {
@@ -64,7 +74,7 @@ impl Connection {
     /// Waits for an answer, however long it takes.
     pub async fn answer(&mut self) -> Result<Answer<'_>, String> {
         self.received.clear();
-        let (status, body) = loop {
+        let (status, head, body) = loop {
             let read = self.stream.read_buf(&mut self.received).await;
             if read.map_err(|error| format!("receiving: {error}"))? == 0 {
                 return Err("the server hung up".to_owned());
@@ -76,13 +86,18 @@ impl Connection {
                 return Err("the answer does not end".to_owned());
             }
         };
-        let body = std::str::from_utf8(&self.received[body]).map_err(|error| format!("the answer is no text: {error}"))?;
-        Ok(Answer { status, body })
+        let text =
+            |part: Range<usize>| std::str::from_utf8(&self.received[part]).map_err(|error| format!("the answer is no text: {error}"));
+        Ok(Answer {
+            status,
+            head: text(head)?,
+            body: text(body)?,
+        })
     }
 }
 
-/// The status and the place of the body, once everything is there.
-fn whole(received: &[u8]) -> Result<Option<(u16, Range<usize>)>, String> {
+/// The status and the places of head and body, once everything is there.
+fn whole(received: &[u8]) -> Result<Option<(u16, Range<usize>, Range<usize>)>, String> {
     let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -101,5 +116,5 @@ fn whole(received: &[u8]) -> Result<Option<(u16, Range<usize>)>, String> {
         (None, _) => return Err(format!("an answer of unknown length: {head}")),
     };
     let body = end + 4..end + 4 + length;
-    Ok((received.len() >= body.end).then_some((status, body)))
+    Ok((received.len() >= body.end).then_some((status, 0..end, body)))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
+use super::Outcome;
 
 /// Times that something is written to find out what a durable write costs.
 const WRITES: usize = 200;
@@ -76,6 +76,13 @@ fn of_process(process: &str, tick: Duration) -> Outcome<Duration> {
     Ok(tick * ticks)
 }
 
+/// Processor time of this thread so far.
+pub fn own_thread() -> Outcome<Duration> {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds = stat.split_ascii_whitespace().next().ok_or("/proc/thread-self/schedstat is empty")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
+}
+
 /// All time that the processors were not idle.
 fn of_all(tick: Duration) -> Outcome<Duration> {
     let stat = std::fs::read_to_string("/proc/stat")?;
@@ -136,26 +143,49 @@ pub fn open_files() -> Outcome<u64> {
     }
 }
 
-/// The file system of a folder, and what a durable write costs there.
-pub fn describe_disk(folder: &Path) -> Outcome<String> {
-    let kind = Command::new("df").arg("--output=fstype").arg(folder).output()?;
-    let kind = String::from_utf8(kind.stdout)?;
-    let kind = kind.lines().last().unwrap_or("an unknown file system").trim();
-    let place = folder.join("durable");
-    let mut file = std::fs::File::create(&place)?;
-    let mut taken = Vec::with_capacity(WRITES);
-    for _ in 0..WRITES {
-        let begun = Instant::now();
-        file.write_all(&[7; PAGE])?;
-        file.sync_data()?;
-        taken.push(begun.elapsed());
+/// A file system, and what a durable write of [`PAGE`] bytes costs there.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    pub kind: String,
+    /// In milliseconds
+    pub median: f64,
+    pub p99: f64,
+    /// A second, one after the other
+    pub rate: f64,
+}
+
+impl Disk {
+    /// That of a folder.
+    pub fn measure(folder: &Path) -> Outcome<Self> {
+        let kind = Command::new("df").arg("--output=fstype").arg(folder).output()?;
+        let kind = String::from_utf8(kind.stdout)?;
+        let place = folder.join("durable");
+        let mut file = std::fs::File::create(&place)?;
+        let mut taken = Vec::with_capacity(WRITES);
+        for _ in 0..WRITES {
+            let begun = Instant::now();
+            file.write_all(&[7; PAGE])?;
+            file.sync_data()?;
+            taken.push(begun.elapsed());
+        }
+        drop(file);
+        std::fs::remove_file(place)?;
+        let all: Duration = taken.iter().sum();
+        taken.sort();
+        let at = |hundredths: usize| taken[(taken.len() * hundredths / 100).min(taken.len() - 1)].as_secs_f64() * 1000.0;
+        Ok(Self {
+            kind: kind.lines().last().unwrap_or("an unknown file system").trim().to_owned(),
+            median: at(50),
+            p99: at(99),
+            rate: precise(taken.len() as u64) / all.as_secs_f64(),
+        })
     }
-    drop(file);
-    std::fs::remove_file(place)?;
-    taken.sort();
-    let at = |hundredths: usize| taken[(taken.len() * hundredths / 100).min(taken.len() - 1)].as_secs_f64() * 1000.0;
-    let (median, p99) = (at(50), at(99));
-    Ok(format!(
-        "{kind}, on which a durable write of {PAGE} bytes takes {median:.2} ms (median; p99 {p99:.2} ms)"
-    ))
+
+    /// As a sentence has it.
+    pub fn describe(&self) -> String {
+        format!(
+            "{}, on which a durable write of {PAGE} bytes takes {:.2} ms (median; p99 {:.2} ms)",
+            self.kind, self.median, self.p99
+        )
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Executor as _};
 
-use crate::Outcome;
+use super::Outcome;
 
 /// Rows in a statement.
 const STATEMENT: usize = 400;
@@ -50,7 +50,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 
 /// A row of values that can be of different types.
 macro_rules! row {
-    ($($value:expr),+ $(,)?) => { vec![$($crate::rows::Value::from($value)),+] };
+    ($($value:expr),+ $(,)?) => { vec![$($crate::support::rows::Value::from($value)),+] };
 }
 pub(crate) use row;
 

@@ -1,6 +1,7 @@
 //! The real binary as an operator runs it: processes over one database, and the programs that use their relay.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::machine::Memory;
-use crate::{Outcome, environment, say};
+use super::machine::Memory;
+use super::{Outcome, environment, say};
 
 /// How long a server may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub const ISSUER: &str = "http://127.0.0.1:8000";
 /// The secret of every server of a benchmark.
 pub const APP_SECRET: &str = "the secret of a benchmark, of more than 32 characters";
+/// The binary that was built with the benchmark.
+const OWN: &str = env!("CARGO_BIN_EXE_gatehouse");
 /// What a server says unasked and without being wrong is not repeated beyond so many lines.
 const COMPLAINTS: usize = 5;
 
@@ -42,7 +45,11 @@ impl Installation {
 
     /// The server with an environment that holds nothing but this.
     fn command(&self, arguments: &[&str]) -> Command {
-        let binary = environment("BENCH_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_gatehouse").to_owned());
+        let binary = environment("BENCH_SERVER").unwrap_or_else(|| OWN.to_owned());
+        self.command_of(&binary, arguments)
+    }
+
+    fn command_of(&self, binary: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary);
         command
             .args(arguments)
@@ -52,24 +59,39 @@ impl Installation {
             .env("GATEHOUSE_ISSUER", ISSUER)
             .env("APP_SECRET", APP_SECRET)
             .stdin(Stdio::null());
+        for pair in environment("BENCH_SETTINGS").iter().flat_map(|all| all.split(';')) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            command.env(name, value);
+        }
         command
     }
 
-    /// Registers a program that may use the relay. The first one makes the schema, too.
-    pub fn register(&self, name: &str) -> Outcome<Program> {
-        let added = self
-            .command(&["client", "add", name, "--kind", "service", "--scope", "relay", "--json"])
-            .output()?;
-        if !added.status.success() {
-            return Err(format!("client add: {}", String::from_utf8_lossy(&added.stderr)).into());
-        }
-        let client: Value = serde_json::from_slice(&added.stdout)?;
+    /// Runs a command to its end; what it printed.
+    pub fn run(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+        completed(self.command(arguments), arguments, input)
+    }
+
+    /// As [`Self::run`], with the binary that was built with the benchmark, whatever is measured; or that of `BENCH_SEEDER`.
+    pub fn run_own(&self, arguments: &[&str], input: &str) -> Outcome<String> {
+        let binary = environment("BENCH_SEEDER").unwrap_or_else(|| OWN.to_owned());
+        completed(self.command_of(&binary, arguments), arguments, input)
+    }
+
+    /// Registers a client; the first command makes the schema, too.
+    pub fn add_client(&self, name: &str, options: &[&str]) -> Outcome<Program> {
+        let arguments = [&["client", "add", name, "--json"], options].concat();
+        let client: Value = serde_json::from_str(&self.run(&arguments, "")?)?;
         let field = |name: &str| client[name].as_str().map(str::to_owned).ok_or("client add prints no client");
         let (id, secret) = (field("client_id")?, field("client_secret")?);
         Ok(Program {
             authorization: format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
             id,
         })
+    }
+
+    /// Registers a program that may use the relay.
+    pub fn register(&self, name: &str) -> Outcome<Program> {
+        self.add_client(name, &["--kind", "service", "--scope", "relay"])
     }
 
     /// Starts a server on a free port of the loopback and waits until it takes connections.
@@ -89,10 +111,22 @@ impl Installation {
             if has_ended || Instant::now() > deadline {
                 return Err(format!("the server does not start: {}", std::fs::read_to_string(&self.log)?).into());
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(node)
     }
+}
+
+fn completed(mut command: Command, arguments: &[&str], input: &str) -> Outcome<String> {
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn()?;
+    // What is dropped here is closed, so the command sees the end of its input.
+    child.stdin.take().ok_or("a command without input")?.write_all(input.as_bytes())?;
+    let done = child.wait_with_output()?;
+    if done.status.success() {
+        return Ok(String::from_utf8(done.stdout)?);
+    }
+    Err(format!("{}: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr)).into())
 }
 
 impl Drop for Installation {
@@ -101,8 +135,8 @@ impl Drop for Installation {
     }
 }
 
-/// A client with the scope of the relay.
-#[derive(Clone, Debug)]
+/// A client and what it authenticates with.
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     pub id: String,
     /// The value of its header

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::machine::{Usage, precise};
+use super::Outcome;
+use super::machine::{Usage, precise};
 
 /// What is done before it counts: connections are opened, statements prepared.
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -13,6 +13,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Something that can be done again and again.
 pub trait Work: Send + 'static {
+    /// What has to be there before it can be measured; called before each round.
+    fn prepare(&mut self) -> impl Future<Output = Result<(), String>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Does it once; what was wrong with the answer, if something was.
     fn once(&mut self) -> impl Future<Output = Result<(), String>> + Send;
 
@@ -51,10 +56,25 @@ struct Seen {
 }
 
 /// Lets the workers work for so long.
-pub async fn round<W: Work>(workers: Vec<W>, time: Duration, servers: &[u32]) -> Outcome<Round> {
+pub async fn round<W: Work>(mut workers: Vec<W>, time: Duration, servers: &[u32]) -> Outcome<Round> {
+    round_of(&mut workers, time, servers).await
+}
+
+/// As [`round`], with workers that go on in a later round with what they have.
+pub async fn round_of<W: Work>(workers: &mut Vec<W>, time: Duration, servers: &[u32]) -> Outcome<Round> {
+    let prepared = std::mem::take(workers).into_iter().map(|mut worker| {
+        tokio::spawn(async move {
+            let outcome = worker.prepare().await;
+            outcome.map(|()| worker)
+        })
+    });
+    for task in prepared.collect::<Vec<_>>() {
+        workers.push(task.await??);
+    }
     let begin = Instant::now() + WARM_UP;
     let end = begin + time;
-    let tasks: Vec<_> = workers.into_iter().map(|worker| tokio::spawn(work(worker, begin, end))).collect();
+    let working = std::mem::take(workers).into_iter();
+    let tasks: Vec<_> = working.map(|worker| tokio::spawn(work(worker, begin, end))).collect();
     tokio::time::sleep_until(begin.into()).await;
     let before = Usage::read(servers)?;
     tokio::time::sleep_until(end.into()).await;
@@ -70,6 +90,7 @@ pub async fn round<W: Work>(workers: Vec<W>, time: Duration, servers: &[u32]) ->
         steps.resize(of_worker.len(), Duration::ZERO);
         steps.iter_mut().zip(of_worker).for_each(|(sum, step)| *sum += step);
         times += often;
+        workers.push(worker);
     }
     all.taken.sort_unstable();
     let at = |hundredths: usize| {

@@ -7,7 +7,7 @@ use gatehouse::base::id::new_id;
 use gatehouse::base::random::Random;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 
-use crate::{Outcome, environment};
+use super::{Outcome, base_folder, environment};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub enum Database {
 }
 
 impl Database {
+    /// Those of a list.
+    pub fn all_of(names: &[String]) -> Outcome<Vec<Self>> {
+        names.iter().map(|name| Self::parse(name)).collect()
+    }
+
     pub fn parse(name: &str) -> Outcome<Self> {
         match name.trim() {
             "sqlite" => Ok(Self::Sqlite),
@@ -47,6 +52,11 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// Which database it is.
+    pub fn database(&self) -> Database {
+        self.database
+    }
+
     /// What it is called in the results.
     pub fn name(&self) -> &'static str {
         match self.database {
@@ -57,8 +67,7 @@ impl Scratch {
     }
 
     fn folder(&self) -> PathBuf {
-        let base = environment("BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from);
-        base.join(&self.name)
+        base_folder().join(&self.name)
     }
 
     pub fn url(&self) -> String {
@@ -106,7 +115,7 @@ impl Scratch {
     /// Removes it.
     pub async fn close(self) -> Outcome<()> {
         if self.is_kept {
-            crate::say(&format!("kept: {}", self.url()));
+            super::say(&format!("kept: {}", self.url()));
             return Ok(());
         }
         match self.database {
