@@ -1,6 +1,7 @@
 //! Nodes whose clocks differ: one is two seconds ahead of the first, one two seconds behind, so four seconds apart.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -201,7 +202,7 @@ on_every_database! {
         }).await;
         crate::vault::workload(&app.app, "agent", owner.id()).await;
         let nodes = ahead_and_behind(&app).await;
-        let program = Program::Client(Box::new(owner.client.clone()));
+        let program = Program::Client(Arc::new(owner.client.clone()));
         for issuing in &nodes {
             let Issuance::Issued(token, _) = workloads::issue(&issuing.app, &program, "agent", ActsFor::Itself).await.unwrap() else {
                 panic!("no token");
