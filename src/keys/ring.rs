@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 
-use crate::base::clock::{Seconds, Timestamp};
+use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
 use crate::base::document::Document;
 use crate::base::fault::Fault;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
@@ -32,9 +32,14 @@ pub struct Ring {
 
 impl Ring {
     /// The key that signs now: of those that may, the one that became active last; of two in one second, the
-    /// one that signs longer.
+    /// one that signs longer. Where none may yet, because a node whose clock is ahead has made the only one, it is that.
     #[must_use]
     pub fn signer(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&Arc<KeyPair>> {
+        self.signer_at(algorithm, now)
+            .or_else(|| self.signer_at(algorithm, now + CLOCK_SKEW))
+    }
+
+    fn signer_at(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&Arc<KeyPair>> {
         self.pairs
             .iter()
             .filter(|pair| pair.record.algorithm == algorithm && pair.record.may_sign(now))

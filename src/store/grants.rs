@@ -193,7 +193,8 @@ impl Connection {
             .await
     }
 
-    /// The grant with this id, alive or not, with who gave it, disabled or not, in one round trip.
+    /// The grant with this id, alive or not, with who gave it, disabled or not, in one round trip. None when its client is
+    /// disabled: another node may have done that, and what this one knows of clients is a moment old.
     ///
     /// # Errors
     /// When the database fails.
@@ -203,7 +204,8 @@ impl Connection {
             columns!(),
             " FROM grants) AS held LEFT JOIN (SELECT ",
             users::columns!(),
-            " FROM users) AS person ON person.id = held.user_id WHERE held.id = $1"
+            " FROM users) AS person ON person.id = held.user_id \
+             WHERE held.id = $1 AND EXISTS (SELECT 1 FROM clients WHERE id = held.client_id AND is_disabled = 0)"
         ))
         .text(id)
         .optional(|row| {

@@ -170,7 +170,16 @@ impl Store {
     /// # Errors
     /// [`Fault::Internal`] when a migration fails or the collation is not a binary one.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        migrate::run(self.dialect, &self.options()?).await
+        self.migrate_to_newer(&[]).await
+    }
+
+    /// As [`Self::migrate`], and then what a newer version has `further`, version and text each: as that will do it, while
+    /// nodes of this one serve.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub async fn migrate_to_newer(&self, further: &[(i64, &'static str)]) -> Result<(), Fault> {
+        migrate::run(self.dialect, &self.options()?, further).await
     }
 
     /// How many migrations this program has that the database has not seen yet.

@@ -27,8 +27,13 @@ impl Dialect {
     pub(super) fn reader_settings(self) -> &'static [&'static str] {
         match self {
             Self::Sqlite => &["PRAGMA busy_timeout = 250", "PRAGMA query_only = ON", "PRAGMA cache_size = -2048"],
-            Self::Postgres => &["SET lock_timeout = '5s'", "SET statement_timeout = '15s'"],
-            // Compare-and-swap by row counts is all we need of isolation; gap locks would only add deadlocks.
+            // Compare-and-swap by row counts is all we need of isolation, whatever is usual there: gap locks and conflicts of
+            // serializable transactions would only make some of those fail who come at the same moment.
+            Self::Postgres => &[
+                "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                "SET lock_timeout = '5s'",
+                "SET statement_timeout = '15s'",
+            ],
             Self::MySql => &[
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
                 "SET SESSION innodb_lock_wait_timeout = 5",

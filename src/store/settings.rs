@@ -25,6 +25,10 @@ pub enum Setting {
     Initialized,
     /// When grants and sessions were last counted.
     StatsSampledAt,
+    /// When a node last began to remove what has expired.
+    SweptAt,
+    /// When a node last began to look for registrations that nobody uses.
+    ReapedAt,
     /// How often the values below have changed.
     LiveVersion,
     /// The value of a setting of the configuration that can change while the server runs, by its key.
@@ -48,6 +52,8 @@ impl Setting {
             Self::SetupCompletedAt => "setup_completed_at",
             Self::Initialized => "initialized",
             Self::StatsSampledAt => "stats_sampled_at",
+            Self::SweptAt => "swept_at",
+            Self::ReapedAt => "reaped_at",
             Self::LiveVersion => "live_version",
             Self::Live(key) => return Cow::Owned(format!("{LIVE}{key}")),
         };
@@ -106,19 +112,21 @@ impl Tx {
     }
 
     /// Takes the turn of a job that one node does for all: true unless some node took it within the last
-    /// `interval` seconds. The setting's value is when that was.
+    /// `interval` seconds. The setting's value is when that was; one that lies farther in the future than that is
+    /// from a clock that went wrong, and stops nobody.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn take_turn(&mut self, setting: Setting, now: Timestamp, interval: Seconds) -> Result<bool, Fault> {
         let taken = self
             .query(sql!(
-                "UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3 AND updated_at <= $4"
+                "UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3 AND (updated_at <= $4 OR updated_at > $5)"
             ))
             .bind(now.to_string())
             .bind(now)
             .text(&setting.name())
             .bind(now - interval)
+            .bind(now + interval)
             .execute()
             .await?;
         Ok(taken == 1 || self.insert_setting(setting, &now.to_string(), now).await?)

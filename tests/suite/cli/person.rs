@@ -34,6 +34,11 @@ impl Person {
         }
     }
 
+    /// The same person at another browser, which has to keep cookies and to show redirects.
+    pub fn at(self, http: Client) -> Self {
+        Self { http, ..self }
+    }
+
     /// Opens an authorization request and does what the pages ask for, until the browser is sent to
     /// the application; that address.
     pub async fn follow(&self, url: &str) -> Result<Url, reqwest::Error> {
@@ -132,6 +137,19 @@ impl Application {
         Self {
             secret: Some(secret.to_owned()),
             ..Self::public(issuer, client_id)
+        }
+    }
+
+    /// The same application, whose requests another client sends.
+    pub fn through(self, http: Client) -> Self {
+        Self { http, ..self }
+    }
+
+    /// The same application, which asks at another address.
+    pub fn asking(&self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            ..self.clone()
         }
     }
 
