@@ -7,6 +7,7 @@
 
 mod access_keys;
 mod audit;
+mod backup;
 mod callbacks;
 mod client_assertions;
 mod clients;
@@ -36,6 +37,7 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod transfer;
 mod upstream_revocations;
 mod user_bindings;
 mod users;
@@ -51,6 +53,7 @@ use sqlx::{AnyPool, Executor};
 use crate::base::fault::Fault;
 
 pub use audit::Listener;
+pub use backup::{BackupError, backup};
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
 pub use connection_sessions::SESSIONS_AT_ONCE;
@@ -65,6 +68,7 @@ pub use settings::{LiveSettings, Setting};
 pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use transfer::{TableSum, TransferError, transfer};
 pub use users::UsersWith;
 pub use vault::ProviderState;
 pub use workloads::WorkloadState;
