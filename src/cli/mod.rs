@@ -7,6 +7,7 @@
 
 mod access_key;
 mod admin_token;
+mod app_secret;
 mod apply;
 mod audit;
 mod backup;
@@ -119,6 +120,9 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Let a new `APP_SECRET` take the place of the old one
+    #[command(subcommand)]
+    Secret(app_secret::Command),
     /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
     #[command(subcommand)]
     Vault(vault::Command),
@@ -254,6 +258,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Workload(command) => workload::run(&app, command).await.map(done),
         Command::Connection(command) => connection::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Secret(command) => app_secret::run(&app, command).await,
         Command::Vault(command) => vault::run(&app, command).await,
         Command::AccessKey(command) => access_key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),

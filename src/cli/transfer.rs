@@ -49,11 +49,13 @@ pub struct Args {
 pub async fn run(args: &Args) -> Result<(), Failure> {
     let from = url("from", args.from.as_deref(), args.from_env.as_deref(), args.from_file.as_deref())?;
     let to = url("to", args.to.as_deref(), args.to_env.as_deref(), args.to_file.as_deref())?;
-    let mut shown = (String::new(), Instant::now());
-    let mut progress = |table: &str, rows: u64| {
-        if shown.0 != table || shown.1.elapsed() >= INTERVAL {
+    let mut shown_at = Instant::now();
+    let mut progress = |table: &str, rows: u64, is_all: bool| {
+        if is_all {
             eprintln!("{table}: {rows} rows");
-            shown = (table.to_owned(), Instant::now());
+        } else if shown_at.elapsed() >= INTERVAL {
+            eprintln!("{table}: {rows} rows so far");
+            shown_at = Instant::now();
         }
     };
     let sums = store::transfer(&from, &to, &mut progress).await?;
@@ -64,16 +66,11 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
         .collect();
     say!("{}", output::table(&["TABLE", "ROWS", "DIGEST"], &rows));
     say!("{total} rows of {} tables are in {to}, and the same as in {from}.", rows.len());
-    let secret = from
-        .file()
-        .map(installation::secret_file)
-        .filter(|file| file.exists())
-        .map_or_else(|| "APP_SECRET".to_owned(), |file| format!("the secret in {}", file.display()));
-    let place = match to.file() {
-        Some(file) => format!("as APP_SECRET, or in {}", installation::secret_file(file).display()),
-        None => "as APP_SECRET".to_owned(),
+    let secret = match from.file().map(installation::secret_file).filter(|file| file.exists()) {
+        Some(file) => format!("APP_SECRET set to what is in {}", file.display()),
+        None => "the APP_SECRET that they have had".to_owned(),
     };
-    say!("Start the servers there with DATABASE_URL and the same secret: {secret}, {place}. Then remove the old database.");
+    say!("Start the servers with DATABASE_URL set to the new one and {secret}; then remove the old database.");
     Ok(())
 }
 

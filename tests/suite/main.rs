@@ -28,6 +28,7 @@ mod deploy;
 mod docs;
 mod examples;
 mod flows;
+mod moves;
 mod pages;
 mod protocol;
 mod providers;

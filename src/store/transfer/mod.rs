@@ -59,17 +59,17 @@ pub struct TableSum {
     pub digest: String,
 }
 
+/// Is told how many rows of a table are done, and whether those are all.
+pub type Progress<'a> = dyn FnMut(&str, u64, bool) + Send + 'a;
+
 /// Copies all rows of one database into another, empty one, in one transaction, and compares what is there then. Nobody may
-/// have the source open, and nobody can write to it meanwhile. `progress` is told tables and how many rows of them are done.
+/// have the source open, and nobody can write to it meanwhile. `progress` is told how many rows of a
+/// table are done, and whether those are all.
 ///
 /// # Errors
 /// [`TransferError::Refused`] when source and target are not fit for it, or their contents differ in the end. The target has no
 /// rows then.
-pub async fn transfer(
-    from: &DatabaseUrl,
-    to: &DatabaseUrl,
-    progress: &mut (dyn FnMut(&str, u64) + Send),
-) -> Result<Vec<TableSum>, TransferError> {
+pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl, progress: &mut Progress<'_>) -> Result<Vec<TableSum>, TransferError> {
     sqlx::any::install_default_drivers();
     let refused = |text: String| Err(TransferError::Refused(text));
     if from == to {
@@ -129,7 +129,7 @@ async fn fill(
     source: &mut Source,
     target: &mut Target,
     tables: &[Table],
-    progress: &mut (dyn FnMut(&str, u64) + Send),
+    progress: &mut Progress<'_>,
 ) -> Result<Vec<TableSum>, TransferError> {
     let mut sums = Vec::with_capacity(tables.len());
     for table in tables {
@@ -150,23 +150,18 @@ async fn fill(
     Ok(sums)
 }
 
-async fn copy(
-    source: &mut Source,
-    target: &mut Target,
-    table: &Table,
-    progress: &mut (dyn FnMut(&str, u64) + Send),
-) -> Result<Sum, TransferError> {
+async fn copy(source: &mut Source, target: &mut Target, table: &Table, progress: &mut Progress<'_>) -> Result<Sum, TransferError> {
     let mut sum = Sum::default();
     let mut last = None;
     loop {
         let page = source.page(table, last.as_ref()).await?;
         let Some(end) = page.last() else {
-            progress(&table.name, sum.rows);
+            progress(&table.name, sum.rows, true);
             return Ok(sum);
         };
         last = Some(table.key_of(end));
         page.iter().for_each(|row| sum.add(row));
         target.insert(table, page).await?;
-        progress(&table.name, sum.rows);
+        progress(&table.name, sum.rows, false);
     }
 }
