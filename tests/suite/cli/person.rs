@@ -34,6 +34,14 @@ impl Person {
         }
     }
 
+    /// The same, in the same browser, at another node.
+    pub fn at(&self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Opens an authorization request and does what the pages ask for, until the browser is sent to
     /// the application; that address.
     pub async fn follow(&self, url: &str) -> Result<Url, reqwest::Error> {
@@ -133,6 +141,11 @@ impl Application {
             secret: Some(secret.to_owned()),
             ..Self::public(issuer, client_id)
         }
+    }
+
+    /// Its secret, empty when it has none.
+    pub fn secret(&self) -> &str {
+        self.secret.as_deref().unwrap_or_default()
     }
 
     /// Posts a form to an endpoint, authenticated.

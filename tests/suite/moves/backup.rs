@@ -51,7 +51,10 @@ async fn what_was_acknowledged_before_it_is_in_it() {
     assert!(said.contains("copy.db") && said.contains("gatehouse.secret"), "{said}");
     let mode = std::fs::metadata(sandbox.file("copy.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert!(sandbox.run(&["backup", "--to", "copy.db"]).refused().contains("exists"), "it overwrites nothing");
+    assert!(
+        sandbox.run(&["backup", "--to", "copy.db"]).refused().contains("exists"),
+        "it overwrites nothing"
+    );
     let leftovers: Vec<_> = std::fs::read_dir(sandbox.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -94,8 +97,14 @@ fn nothing_is_written_where_there_is_nothing_to_copy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_have_programs_of_their_own() {
     for (url, program) in [
-        ("postgres://gate:hush-hush@db.example:6432/gatehouse", "pg_dump --format=custom --host=db.example --port=6432 --username=gate --file=copy.dump gatehouse"),
-        ("mysql://gate:hush-hush@db.example/gatehouse", "mysqldump --single-transaction --quick --host=db.example --user=gate --result-file=copy.dump gatehouse"),
+        (
+            "postgres://gate:hush-hush@db.example:6432/gatehouse",
+            "pg_dump --format=custom --host=db.example --port=6432 --username=gate --file=copy.dump gatehouse",
+        ),
+        (
+            "mysql://gate:hush-hush@db.example/gatehouse",
+            "mysqldump --single-transaction --quick --host=db.example --user=gate --result-file=copy.dump gatehouse",
+        ),
     ] {
         let (_database, sandbox) = Database::sandbox(Kind::Sqlite).await;
         let refusal = sandbox.with("DATABASE_URL", url).run(&["backup", "--to", "copy.dump"]).refused();

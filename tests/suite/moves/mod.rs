@@ -34,7 +34,18 @@ async fn open(url: &str, secret: &str) -> Result<App, OpenError> {
 /// A client whose tokens for itself are opaque.
 fn opaque_client(sandbox: &Sandbox, issuer: &str) -> Application {
     let add = [
-        "client", "add", "Job", "--kind", "service", "--id", "job", "--scope", "openid", "--access-token", "opaque", "--json",
+        "client",
+        "add",
+        "Job",
+        "--kind",
+        "service",
+        "--id",
+        "job",
+        "--scope",
+        "openid",
+        "--access-token",
+        "opaque",
+        "--json",
     ];
     let added = sandbox.run(&add).json();
     Application::confidential(issuer, "job", &text(&added, "client_secret"))

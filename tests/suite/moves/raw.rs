@@ -92,7 +92,11 @@ pub async fn insert(url: &str, table: &str, values: &[(&str, String)]) {
             given.push(value);
         }
     }
-    run(url, format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), given.join(", "))).await;
+    run(
+        url,
+        format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), given.join(", ")),
+    )
+    .await;
 }
 
 fn usual(column: &Column, text: &str) -> String {
@@ -131,7 +135,11 @@ pub async fn fill(url: &str) {
                     _ => usual(column, text),
                 });
             }
-            run(url, format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), given.join(", "))).await;
+            run(
+                url,
+                format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), given.join(", ")),
+            )
+            .await;
         }
     }
 }
