@@ -53,7 +53,7 @@ pub struct Rotated {
     pub done: bool,
     /// How much was sealed anew, by what it is
     pub resealed: BTreeMap<&'static str, u64>,
-    /// What no secret opens, by what it is; it was left as it is
+    /// What no secret opens, or is not intact, by what it is; it was not sealed anew
     pub unopened: BTreeMap<&'static str, u64>,
     /// What there is of the previous secret
     pub remains: Remains,
@@ -129,8 +129,17 @@ pub async fn rotate(app: &App, is_offline: bool) -> Result<Rotated, RotationErro
     }
     let mut total = Rotated::default();
     for _ in 0..ROUNDS {
-        total.unopened.clear();
-        if round(app, &mut total).await? == 0 {
+        let mut found = Rotated::default();
+        let resealed = round(app, &mut found).await?;
+        for (what, count) in found.resealed {
+            add(&mut total.resealed, what, count);
+        }
+        // What is not intact is met in every round, or in the first one only.
+        for (what, count) in found.unopened {
+            let known = total.unopened.entry(what).or_default();
+            *known = count.max(*known);
+        }
+        if resealed == 0 {
             break;
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Events keep their MACs: a chain that is made anew would be as good as the program that makes it. Nodes and lanes get new
 //! seals, and the head of a lane is set to its last event. From then on the old key ties events to a head that only the new
-//! one can seal, and proves nothing beyond it. What is not intact stays as it is, so that it is still found.
+//! one can seal, and proves nothing beyond it. What is not intact is still found: a seal that is wrong is not replaced, and the
+//! head of a lane in which an event is wrong stays where it was.
 
 use crate::app::App;
 use crate::base::fault::Fault;
@@ -15,7 +16,7 @@ use super::BATCH;
 pub struct Resealing {
     /// Nodes and lanes that have new seals
     pub resealed: u64,
-    /// Nodes and lanes that are not intact, and were left as they are
+    /// Nodes and lanes that are not intact
     pub broken: u64,
 }
 
@@ -58,38 +59,33 @@ pub async fn sealed_before(app: &App) -> Result<u64, Fault> {
 
 async fn reseal_node(app: &App, node: &SealedNode, total: &mut Resealing) -> Result<(), Fault> {
     let keys = &app.secrets.audit;
-    let (mut after, mut sealed, mut is_any_broken) = (i64::MIN, 0, false);
+    let (mut after, mut sealed) = (i64::MIN, 0);
     loop {
         let found = app.store.read().await?.audit_lane_after(node.node.number, after).await?;
         let Some(lane) = found else { break };
         after = lane.lane.number;
-        let is_sealed = if lane.is_newest(keys) {
-            lane.lane.head.sequence > 0
+        if lane.is_newest(keys) {
+            sealed += i64::from(lane.lane.head.sequence > 0);
+        } else if lane.is_base_intact(keys) && lane.is_head_intact(keys) {
+            let end = end_of(app, &lane).await?;
+            total.broken += u64::from(end.is_none());
+            let head = end.unwrap_or_else(|| lane.lane.head.clone());
+            sealed += i64::from(head.sequence > 0);
+            total.resealed += u64::from(reseal_lane(app, &lane, head).await?);
         } else {
-            match end_of(app, &lane).await? {
-                Some(head) => {
-                    let is_sealed = head.sequence > 0;
-                    total.resealed += u64::from(reseal_lane(app, &lane, head).await?);
-                    is_sealed
-                }
-                None => {
-                    total.broken += 1;
-                    is_any_broken = true;
-                    false
-                }
-            }
-        };
-        sealed += i64::from(is_sealed);
+            total.broken += 1;
+        }
     }
     if node.is_newest(keys) {
         return Ok(());
     }
-    if is_any_broken || !node.is_intact(keys) || sealed < node.node.lanes {
+    if !node.is_intact(keys) {
         total.broken += 1;
         return Ok(());
     }
     let after = Node {
-        lanes: sealed,
+        // More than it has said where it ended without a word; a lane that is missing is still missed.
+        lanes: sealed.max(node.node.lanes),
         ..node.node.clone()
     };
     let mut tx = app.store.begin().await?;
@@ -105,12 +101,9 @@ async fn reseal_lane(app: &App, lane: &SealedLane, head: Link) -> Result<bool, F
     Ok(is_done)
 }
 
-/// The last event of a lane; `None` when it is not as it was written.
+/// The last event of a lane; `None` when one is not as it was written.
 async fn end_of(app: &App, lane: &SealedLane) -> Result<Option<Link>, Fault> {
     let keys = &app.secrets.audit;
-    if !lane.is_base_intact(keys) || !lane.is_head_intact(keys) {
-        return Ok(None);
-    }
     let Lane { node, number, base, head } = &lane.lane;
     let mut last = base.clone();
     loop {

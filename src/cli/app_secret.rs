@@ -64,7 +64,7 @@ fn show(app: &App, rotated: &Rotated) {
         say!("Sealed anew: {count} {what}.");
     }
     for (what, count) in &rotated.unopened {
-        say!("No secret opens them, so they were left as they are: {count} {what}.");
+        say!("Somebody has changed them, or no secret opens them: {count} {what}. They still are what they were.");
     }
     if !rotated.done {
         say!(

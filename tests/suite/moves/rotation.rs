@@ -36,7 +36,7 @@ async fn replacing(app: &TestApp, new: &str, old: &str) -> App {
 }
 
 /// One thing of each kind, sealed by the server that is running.
-async fn seal_one_of_each(app: &TestApp) {
+async fn seal_one_of_each(app: &TestApp) -> String {
     let (url, node, secrets) = (app.database_url(), &app.app, &app.app.secrets);
     let alice = app.user("alice").await;
     let client = app.confidential_client().await;
@@ -111,6 +111,7 @@ async fn seal_one_of_each(app: &TestApp) {
         ("sealed_tokens", raw::quoted(&gone.sealed)),
     ];
     raw::insert(&url, "upstream_revocations", &gone).await;
+    alice.id
 }
 
 /// How many there are of each kind, all sealed by `secret` alone.
@@ -312,11 +313,28 @@ on_every_database! {
         let rotated = secret_rotation::rotate(&node, true).await.unwrap();
         assert!(rotated.done && rotated.unopened["seals of the audit log"] >= 1, "{rotated:?}");
         let alone = app.second_node_with(&[("app_secret", THIRD)]).await;
-        assert!(audit::verify(&alone).await.unwrap().is_err());
+        assert_eq!(audit::verify(&alone).await.unwrap().unwrap_err().problem, Problem::LaneChanged);
+    }
+
+    async fn what_was_changed_before_a_rotation_is_still_found(app: TestApp) {
+        for _ in 0..3 {
+            let mut tx = app.app.store.begin().await.unwrap();
+            tx.record(app.app.event(EventKind::SettingsChanged)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        app.app.store.seal_audit().await.unwrap();
+        let url = app.database_url();
+        raw::run(&url, "UPDATE events SET kind = 'user.changed' WHERE node = 1 AND lane = 1 AND sequence = 2".to_owned()).await;
+        let node = replacing(&app, NEW, APP_SECRET).await;
+        let rotated = secret_rotation::rotate(&node, true).await.unwrap();
+        assert!(rotated.done && rotated.unopened["seals of the audit log"] == 1, "{rotated:?}");
+        let alone = app.second_node_with(&[("app_secret", NEW)]).await;
+        let finding = audit::verify(&alone).await.unwrap().unwrap_err();
+        assert_eq!((finding.problem, finding.sequence), (Problem::EventChanged, Some(2)));
     }
 
     async fn nodes_write_while_everything_is_sealed_anew(app: TestApp) {
-        seal_one_of_each(&app).await;
+        let alice = seal_one_of_each(&app).await;
         let old_node = app.second_node_with(&[("app_secret_next", NEW)]).await;
         let node = replacing(&app, NEW, APP_SECRET).await;
         let url = app.database_url();
@@ -329,7 +347,7 @@ on_every_database! {
         let writing = async {
             for number in 0..40 {
                 let maker = if number % 2 == 0 { &old_node } else { &node };
-                kept(maker, &agent, &given("somebody", &format!("account {number}"), number)).await;
+                kept(maker, &agent, &given(&alice, &format!("account {number}"), number)).await;
                 maker.store.seal_audit().await.unwrap();
             }
         };
