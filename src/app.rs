@@ -121,7 +121,7 @@ impl App {
     pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
-        let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone());
+        let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone()).also_opening(secrets.other_vaults.clone());
         let issuer = config.issuer();
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);

@@ -17,6 +17,7 @@ pub mod page;
 pub mod providers;
 pub mod resources;
 pub mod scopes;
+pub mod secret_rotation;
 pub mod sessions;
 pub mod settings;
 pub mod signing_keys;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::admin::{providers, vault_keys};
+use crate::admin::{providers, secret_rotation, vault_keys};
+use crate::app::App;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -15,7 +16,7 @@ use crate::store::{Dialect, Setting, Store};
 use crate::web::server::tls_config;
 
 use super::output::say;
-use super::{Failure, output};
+use super::{Failure, app_secret, output};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -194,6 +195,7 @@ async fn check_installation(config: &Config, report: &mut Report) {
     if config.database_url.dialect() == Dialect::Sqlite && config.app_secret.is_none() {
         check_secret_file(config, report);
     }
+    check_previous_secret(&app, report).await;
     let ring = app.keys.current();
     let missing: Vec<&str> = SigningAlgorithm::ALL
         .into_iter()
@@ -262,6 +264,35 @@ async fn check_installation(config: &Config, report: &mut Report) {
             "the admin token is one of the documentation, which everybody can read: run gatehouse admin-token reset",
         ),
         Err(fault) => report.error("token", fault.to_string()),
+    }
+}
+
+/// What there is of the secret that was replaced.
+async fn check_previous_secret(app: &App, report: &mut Report) {
+    if app.config.previous_secret().is_none() {
+        return;
+    }
+    let remains = match secret_rotation::remains(app).await {
+        Ok(remains) => remains,
+        Err(fault) => return report.error("secret", fault.to_string()),
+    };
+    if !remains.sealed.is_empty() {
+        let message = format!(
+            "still sealed with the previous secret: {}; run gatehouse secret rotate when every server has the new one",
+            app_secret::counted(&remains.sealed)
+        );
+        return report.warn("secret", message);
+    }
+    report.ok("secret", "nothing is sealed with the previous secret any more");
+    let kept = app_secret::kept(&remains);
+    if kept.is_empty() {
+        report.warn(
+            "secret",
+            "nobody needs the previous secret any more: remove it, and restart the servers",
+        );
+    }
+    for line in kept {
+        report.ok("secret", line);
     }
 }
 

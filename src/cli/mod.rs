@@ -7,8 +7,10 @@
 
 mod access_key;
 mod admin_token;
+mod app_secret;
 mod apply;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod connection;
@@ -28,6 +30,7 @@ mod scope;
 mod secret;
 mod seed;
 mod serve;
+mod transfer;
 mod user;
 mod vault;
 mod workload;
@@ -78,6 +81,10 @@ enum Command {
     Relay(relay::Args),
     /// Bring the database schema up to date, and stop
     Migrate,
+    /// Copy a SQLite database into a new file while servers run; for the others, say which command does that
+    Backup(backup::Args),
+    /// Move everything from one database to another: SQLite, PostgreSQL and MySQL, in every direction
+    Transfer(transfer::Args),
     /// Show the settings this process is given and where they come from; change those that can change while servers run
     Config(config::Args),
     /// Check database, clock, issuer, TLS and secrets, and say what to do
@@ -113,6 +120,9 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Let a new `APP_SECRET` take the place of the old one
+    #[command(subcommand)]
+    Secret(app_secret::Command),
     /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
     #[command(subcommand)]
     Vault(vault::Command),
@@ -214,6 +224,8 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
             match command {
                 Command::Doctor(args) => Box::pin(doctor::run(config, &args)).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
+                Command::Backup(args) => backup::run(&config, &args).await.map(done),
+                Command::Transfer(args) => Box::pin(transfer::run(&args)).await.map(done),
                 command => Box::pin(with_installation(config, command)).await,
             }
         }),
@@ -246,6 +258,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Workload(command) => workload::run(&app, command).await.map(done),
         Command::Connection(command) => connection::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Secret(command) => app_secret::run(&app, command).await,
         Command::Vault(command) => vault::run(&app, command).await,
         Command::AccessKey(command) => access_key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
@@ -257,9 +270,14 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
             command: Some(command),
             json,
         }) => config::run_stored(&app, command, json).await.map(done),
-        Command::Serve | Command::Relay(_) | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Serve
+        | Command::Relay(_)
+        | Command::Migrate
+        | Command::Backup(_)
+        | Command::Transfer(_)
+        | Command::Doctor(_)
+        | Command::Config(_)
+        | Command::Healthcheck => Ok(ExitCode::SUCCESS),
     };
     app.store.close().await;
     outcome

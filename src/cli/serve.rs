@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::admin::secret_rotation;
 use crate::admin::stats;
 use crate::app::App;
 use crate::config::agentcore::AgentCore;
@@ -43,6 +44,7 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
         Some(token) => admin_token::bootstrap(app, token).await?,
         None => true,
     };
+    secret_rotation::serve(app).await?;
     let listen = app.config.listen;
     let listener =
         TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;

@@ -159,6 +159,7 @@ kinds! {
     AccessKeyDeleted = "access_key.deleted": "Access key deleted",
     AccessKeyRefused = "access_key.refused": "Signed request refused",
     VaultRewrapped = "vault.rewrapped": "Connections encrypted with another key",
+    SecretRotated = "secret.rotated": "Nothing is sealed with the previous secret any more",
 }
 
 impl Serialize for EventKind {

@@ -254,6 +254,25 @@ impl Connection {
         Ok(GrantsNearby { grants, reached })
     }
 
+    /// How many grants have a refresh token from before a time, and when the last of them expires if nobody uses it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_tokens_from_before(&mut self, time: Timestamp, now: Timestamp) -> Result<(i64, Option<Timestamp>), Fault> {
+        let found = self
+            .query(sql!(
+                "SELECT COUNT(*), MAX(idle_expires_at) FROM grants WHERE generation > 0 AND rotated_at <= $1 \
+                 AND revoked_at IS NULL AND idle_expires_at > $2 AND ends_at > $3"
+            ))
+            .bind(time)
+            .bind(now)
+            .bind(now)
+            .aside()
+            .optional(|row| Ok((row.integer(0)?, row.maybe_integer(1)?)))
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// Whether nothing has ended an access token that a client got for itself, in one round trip: the token is not revoked,
     /// and its client is there, not disabled, and of the generation that the token carries.
     ///

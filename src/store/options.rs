@@ -125,6 +125,11 @@ impl DatabaseUrl {
         self.file.as_deref()
     }
 
+    /// As the drivers read it.
+    pub(super) fn as_url(&self) -> &Url {
+        &self.url
+    }
+
     /// Creates the SQLite file, readable by its owner only, and the folder it is in.
     pub(super) fn create_file(&self) -> Result<(), Fault> {
         let Some(file) = &self.file else {
