@@ -11,6 +11,7 @@ pub mod audited;
 pub mod browser_name;
 pub mod device;
 pub mod form_token;
+pub mod limit;
 pub mod operator;
 pub mod own_sessions;
 pub mod password;

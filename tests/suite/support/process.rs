@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::app::roomy;
 use captured::Captured;
 
 /// The program under test.
@@ -41,10 +42,13 @@ impl Sandbox {
         }
     }
 
-    /// Its own port and issuer, cheap password hashes, a known `APP_SECRET`.
+    /// Its own port and issuer, cheap password hashes, a known `APP_SECRET`, and limits that are not reached by accident.
     pub fn new() -> Self {
         let sandbox = Self::bare();
         let (address, issuer) = (sandbox.address().to_string(), sandbox.issuer());
+        let sandbox = roomy().fold(sandbox, |sandbox, (key, value)| {
+            sandbox.with(&format!("GATEHOUSE_{}", key.to_uppercase()), &value)
+        });
         sandbox
             .with("GATEHOUSE_LISTEN", &address)
             .with("GATEHOUSE_ISSUER", &issuer)

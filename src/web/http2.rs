@@ -1,0 +1,226 @@
+//! HTTP/2 (RFC 9113), bounded: how many requests one connection may have at once, how long their heads are, how long it may say nothing.
+//!
+//! The web framework has a dispatcher of its own, which sets none of these bounds: thousands of requests could be open on one
+//! connection, each with a head of megabytes. What a stream does when its client resets it is decided here, too: nobody goes on
+//! with what nobody waits for, or a client could open and reset streams without end.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_http::body::{BodySize, MessageBody};
+use actix_http::error::PayloadError;
+use actix_http::{BoxedPayloadStream, Payload, Request};
+use actix_web::HttpResponse;
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
+use futures_util::future::poll_fn;
+use futures_util::stream;
+use h2::server::{Builder, Connection, SendResponse};
+use h2::{Reason, RecvStream, SendStream};
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use crate::base::clock::Clock;
+
+use super::patience::HEAD_PATIENCE;
+
+/// How many requests of a connection may be open at once.
+const STREAMS: u32 = 100;
+/// How long the head of a request may be, in bytes as RFC 9113 §6.5.2 counts them.
+const HEAD: u32 = 64 * 1024;
+/// How much of a body, and of all bodies of a connection, is taken before somebody reads it.
+const BODY_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+/// How long a connection may have no request open.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer.
+const STALL: Duration = Duration::from_secs(30);
+/// How long a client may take to go when it is told to.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How much of an answer is sent at once.
+const PART: usize = 16 * 1024;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// Serves a connection until its client goes, says nothing for too long, or `stopping` is done and what is open has been answered.
+pub async fn serve<T, S, B>(stream: T, service: Rc<S>, peer: Option<SocketAddr>, clock: Clock, stopping: impl Future<Output = ()>)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    S: Service<Request, Response = ServiceResponse<B>, Error = HttpResponse> + 'static,
+    B: MessageBody + 'static,
+{
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD)
+        .initial_window_size(BODY_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buffer_size(PART * 4);
+    let Ok(Ok(mut connection)) = timeout(HEAD_PATIENCE, builder.handshake(stream)).await else {
+        return;
+    };
+    let mut stopping = std::pin::pin!(stopping);
+    // Dropped with the connection, and so is what it was asked.
+    let mut requests = JoinSet::new();
+    let mut quiet_since = Instant::now();
+    let mut leaves_at: Option<Instant> = None;
+    loop {
+        let patience_ends = leaves_at.unwrap_or(quiet_since + IDLE);
+        tokio::select! {
+            next = accept(&mut connection, requests.len()) => {
+                let Some(Ok((request, respond))) = next else { return };
+                requests.spawn_local(answer(Rc::clone(&service), request, respond, peer, clock.clone()));
+            }
+            Some(_) = requests.join_next() => quiet_since = Instant::now(),
+            () = &mut stopping, if leaves_at.is_none() => {
+                connection.graceful_shutdown();
+                leaves_at = Some(Instant::now() + GOODBYE);
+            }
+            () = sleep_until(patience_ends), if requests.is_empty() => {
+                if leaves_at.is_some() {
+                    return;
+                }
+                connection.graceful_shutdown();
+                leaves_at = Some(Instant::now() + GOODBYE);
+            }
+        }
+    }
+}
+
+type Accepted = Option<Result<(http::Request<RecvStream>, SendResponse<Bytes>), h2::Error>>;
+
+/// The next request; none is taken while as many are answered as may be, although their streams are closed.
+async fn accept<T: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<T, Bytes>, open: usize) -> Accepted {
+    let is_full = u32::try_from(open).unwrap_or(u32::MAX) >= STREAMS;
+    poll_fn(|context| {
+        if is_full {
+            connection.poll_closed(context).map(|_| None)
+        } else {
+            connection.poll_accept(context)
+        }
+    })
+    .await
+}
+
+/// Answers a request, unless it is reset meanwhile.
+async fn answer<S, B>(
+    service: Rc<S>,
+    request: http::Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    peer: Option<SocketAddr>,
+    clock: Clock,
+) where
+    S: Service<Request, Response = ServiceResponse<B>, Error = HttpResponse>,
+    B: MessageBody,
+{
+    let (parts, body) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let body: BoxedPayloadStream = Box::pin(stream::unfold(body, next_part));
+    let mut request = Request::with_payload(Payload::Stream { payload: body });
+    let head = request.head_mut();
+    head.uri = parts.uri;
+    head.method = parts.method;
+    head.version = parts.version;
+    head.headers = parts.headers.into();
+    head.peer_addr = peer;
+    let response = tokio::select! {
+        response = service.call(request) => response,
+        _ = poll_fn(|context| respond.poll_reset(context)) => return,
+    };
+    match response {
+        Ok(response) => send(response.into(), respond, is_head, &clock).await,
+        Err(response) => send(response, respond, is_head, &clock).await,
+    }
+}
+
+/// The next part of a body.
+async fn next_part(mut body: RecvStream) -> Option<(Result<Bytes, PayloadError>, RecvStream)> {
+    match body.data().await? {
+        Ok(part) => {
+            let released = body.flow_control().release_capacity(part.len());
+            Some((released.map(|()| part).map_err(PayloadError::Http2Payload), body))
+        }
+        Err(error) => Some((Err(PayloadError::Http2Payload(error)), body)),
+    }
+}
+
+/// Sends an answer. When its client does not take it, or is gone, nobody else is told.
+async fn send<B: MessageBody>(response: HttpResponse<B>, mut respond: SendResponse<Bytes>, is_head: bool, clock: &Clock) {
+    let (response, body) = response.into_parts();
+    let size = body.size();
+    let mut head = http::Response::new(());
+    *head.status_mut() = response.status();
+    for (name, value) in response.headers() {
+        // What is about the connection of HTTP/1.1 is not sent here (RFC 9113 §8.2.2).
+        if ![CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH, KEEP_ALIVE].contains(name) {
+            head.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    if let Some(date) = date(clock) {
+        head.headers_mut().insert(DATE, date);
+    }
+    let has_none = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let (BodySize::Sized(length), false) = (size, has_none) {
+        head.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    let is_empty = is_head || has_none || size.is_eof();
+    let Ok(mut stream) = respond.send_response(head, is_empty) else {
+        return;
+    };
+    if is_empty {
+        return;
+    }
+    let mut body = std::pin::pin!(body);
+    loop {
+        let part = tokio::select! {
+            part = poll_fn(|context| body.as_mut().poll_next(context)) => part,
+            _ = poll_fn(|context| stream.poll_reset(context)) => return,
+        };
+        match part {
+            Some(Ok(part)) if !part.is_empty() => {
+                if !send_part(&mut stream, part).await {
+                    return;
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return stream.send_reset(Reason::INTERNAL_ERROR),
+            None => break,
+        }
+    }
+    let _ = stream.send_data(Bytes::new(), true);
+}
+
+/// The time as HTTP writes it (RFC 9110 §5.6.7).
+fn date(clock: &Clock) -> Option<HeaderValue> {
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let text = OffsetDateTime::from_unix_timestamp(clock.now()).ok()?.format(FORMAT).ok()?;
+    HeaderValue::try_from(text).ok()
+}
+
+/// Sends a part of an answer as its client makes room for it; whether it was sent.
+async fn send_part(stream: &mut SendStream<Bytes>, mut part: Bytes) -> bool {
+    while !part.is_empty() {
+        stream.reserve_capacity(part.len().min(PART));
+        let room = tokio::select! {
+            room = poll_fn(|context| stream.poll_capacity(context)) => room,
+            () = sleep(STALL) => {
+                stream.send_reset(Reason::CANCEL);
+                return false;
+            }
+        };
+        let Some(Ok(room)) = room else { return false };
+        let now = part.split_to(room.min(part.len()));
+        if stream.send_data(now, false).is_err() {
+            return false;
+        }
+    }
+    true
+}
