@@ -20,6 +20,9 @@ const PLACES: usize = 4096;
 /// A key is near its limit when this part of it was used on this node: others hear of it then.
 const NEAR: u32 = 8;
 
+/// Kinds from this one on are of this process only: nobody else is told of them.
+pub const OWN: u16 = 512;
+
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -109,7 +112,7 @@ impl Limiter {
             return Err(entry.standing(now));
         }
         entry.here = entry.here.saturating_add(1);
-        if entry.is_near() {
+        if entry.is_near() && key.kind < OWN {
             self.has_news.store(true, Ordering::Relaxed);
         }
         Ok(entry.standing(now))
@@ -152,7 +155,8 @@ impl Limiter {
         }
         for place in &self.places {
             for entry in lock(place).iter_mut() {
-                if entry.length == 0 || entry.window != window_at(now, entry.length) || !entry.is_near() {
+                let is_of_all = entry.length > 0 && entry.key.kind < OWN;
+                if !is_of_all || entry.window != window_at(now, entry.length) || !entry.is_near() {
                     continue;
                 }
                 if news.len() == most {

@@ -1,7 +1,7 @@
 //! How often strangers, clients and people may ask, and how many connections there may be.
 
 use ipnet::IpNet;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
 use crate::model::limit::{Class, Rates};
@@ -55,12 +55,4 @@ pub(super) fn redis(text: &str) -> Result<SecretString, String> {
         return Err(wrong());
     }
     Ok(SecretString::from(text))
-}
-
-impl Limits {
-    /// Whether Redis is spoken to in the clear.
-    #[must_use]
-    pub fn is_redis_plain(&self) -> bool {
-        self.redis.as_ref().is_some_and(|url| url.expose_secret().starts_with("redis://"))
-    }
 }

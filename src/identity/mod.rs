@@ -19,4 +19,5 @@ pub mod profile;
 pub mod quota;
 pub mod session;
 pub mod sign_in;
+pub mod spraying;
 pub mod throttle;

@@ -90,7 +90,7 @@ impl SharedCounts {
     pub async fn add(&self, store: &Store, counts: &[SharedCount], now: Timestamp) -> Result<Vec<i64>, Fault> {
         match &self.0 {
             Place::Nowhere => Ok(counts.iter().map(|count| count.amount).collect()),
-            Place::Redis(redis) => redis.add(counts, now).await,
+            Place::Redis(redis) => redis.add(counts, now).await.map_err(Fault::Unavailable),
             Place::Database => {
                 let mut totals = Vec::with_capacity(counts.len());
                 let mut tx = store.begin().await?;
@@ -103,8 +103,8 @@ impl SharedCounts {
         }
     }
 
-    /// Whether Redis answers; `None` where there is none.
-    pub async fn ping(&self) -> Option<Result<(), Fault>> {
+    /// Whether Redis answers, or why not; `None` where there is none.
+    pub async fn ping(&self) -> Option<Result<(), String>> {
         match &self.0 {
             Place::Redis(redis) => Some(redis.add(&[], 0).await.map(drop)),
             Place::Nowhere | Place::Database => None,
@@ -113,7 +113,7 @@ impl SharedCounts {
 }
 
 impl Redis {
-    async fn add(&self, counts: &[SharedCount], now: Timestamp) -> Result<Vec<i64>, Fault> {
+    async fn add(&self, counts: &[SharedCount], now: Timestamp) -> Result<Vec<i64>, String> {
         let mut held = self.connection.lock().await;
         // A connection on which something failed, or that somebody stopped waiting for, is not used again.
         let kept = held.take();
@@ -140,9 +140,9 @@ impl Redis {
         };
         let outcome = tokio::time::timeout(PATIENCE * 2, work).await;
         let (connection, totals) = outcome
-            .map_err(|_| Fault::Unavailable("Redis does not answer in time".to_owned()))?
+            .map_err(|_| "Redis does not answer in time".to_owned())?
             // The kind says enough; more could show where it is and by which password it is reached.
-            .map_err(|error| Fault::Unavailable(format!("Redis: {}", error.category())))?;
+            .map_err(|error| format!("Redis: {}", error.category()))?;
         *held = Some(connection);
         Ok(totals)
     }

@@ -28,6 +28,7 @@ mod deploy;
 mod docs;
 mod examples;
 mod flows;
+mod limits;
 mod pages;
 mod protocol;
 mod providers;

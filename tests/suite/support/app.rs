@@ -59,6 +59,8 @@ pub struct Options {
     pub resolver: Option<Resolver>,
     /// How long something elsewhere may take
     pub patience: Option<Duration>,
+    /// The limits that everybody has who sets none
+    pub usual_limits: bool,
 }
 
 impl TestApp {
@@ -87,7 +89,9 @@ impl TestApp {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
-        flags.extend(roomy());
+        if !options.usual_limits {
+            flags.extend(roomy());
+        }
         flags.extend(options.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let config = configuration(&flags);
         let millis = Arc::new(AtomicU64::new(START * 1000));

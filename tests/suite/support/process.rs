@@ -259,6 +259,16 @@ impl Server {
         format!("{}{}", self.stdout.text(), self.stderr.text())
     }
 
+    /// The most memory that it has held at once, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
+    }
+
     /// Asks it to stop (SIGTERM).
     pub fn terminate(&self) {
         self.tell("TERM");
