@@ -8,6 +8,7 @@ use crate::base::document::Document;
 use crate::base::fault::Fault;
 use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
+use crate::base::limiter::Limiter;
 use crate::base::memo::Memo;
 use crate::base::random::Random;
 use crate::base::waiting::Waiting;
@@ -19,11 +20,12 @@ use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
+use crate::model::limit::Counted;
 use crate::model::scope::ScopeCatalog;
 use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
-use crate::store::Store;
+use crate::store::{SharedCounts, Store};
 
 /// How many documents of unknown clients are fetched at once because one network asks for them.
 const FETCHES_OF_NETWORK: usize = 4;
@@ -51,6 +53,8 @@ pub struct Context {
     pub address: Option<String>,
     /// Who asks, as far as it is known
     pub actor: Actor,
+    /// By what the request is counted, if it is one that is limited
+    pub counted: Option<Arc<Counted>>,
 }
 
 /// The parts of [`App`].
@@ -103,6 +107,10 @@ pub struct Parts {
     pub left_out: LeftOut,
     /// The metadata document, as it was made last.
     pub discovery_document: Memo<Config, ScopeCatalog, Document>,
+    /// Who asks how often, on this node.
+    pub limiter: Limiter,
+    /// What nodes tell each other of that.
+    pub counts: SharedCounts,
     /// Who waits for redirects on this node.
     pub waiting: Waiting,
     /// How many callbacks there are.
@@ -117,7 +125,7 @@ impl App {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// When the password cost is out of bounds.
+    /// When the password cost is out of bounds, or Redis has no address that can be used.
     pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
@@ -125,6 +133,7 @@ impl App {
         let issuer = config.issuer();
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
+        let counts = SharedCounts::new(store.dialect(), config.limits.redis.as_ref())?;
         let parts = Arc::new(Parts {
             config,
             live,
@@ -150,6 +159,8 @@ impl App {
             counters: Counters::default(),
             left_out: LeftOut::default(),
             discovery_document: Memo::default(),
+            limiter: Limiter::default(),
+            counts,
             waiting: Waiting::default(),
             callback_count: Gauge::default(),
             open_callback_count: Gauge::default(),

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::identity::admin_token;
 use crate::installation;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::store::{Dialect, Setting, Store};
+use crate::store::{Dialect, Setting, SharedCounts, Store};
 use crate::web::server::tls_config;
 
 use super::output::say;
@@ -74,6 +74,7 @@ pub async fn run(config: Config, args: &Args) -> Result<ExitCode, Failure> {
     check_tls(&config, &mut report);
     check_clock(&mut report);
     check_database(&config, &mut report).await;
+    check_redis(&config, &mut report).await;
     let failed = report.0.iter().any(|finding| finding.state == State::Error);
     if args.json {
         output::json(&report.0)?;
@@ -116,6 +117,18 @@ fn check_tls(config: &Config, report: &mut Report) {
             "the issuer is https but the server itself speaks http: a reverse proxy must terminate TLS, and GATEHOUSE_TRUSTED_PROXIES should name it",
         ),
         None => report.ok("tls", "not used by the server itself"),
+    }
+}
+
+async fn check_redis(config: &Config, report: &mut Report) {
+    let counts = SharedCounts::new(config.database_url.dialect(), config.limits.redis.as_ref());
+    match counts {
+        Ok(counts) => match counts.ping().await {
+            None => {}
+            Some(Ok(())) => report.ok("redis", "answers"),
+            Some(Err(problem)) => report.warn("redis", format!("{problem}; until it answers, each node limits by its own counts")),
+        },
+        Err(fault) => report.error("redis", fault.to_string()),
     }
 }
 

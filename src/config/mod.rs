@@ -6,6 +6,7 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod limits;
 pub mod live;
 pub mod registry;
 pub mod relay;
@@ -30,6 +31,7 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use limits::Limits;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -166,6 +168,8 @@ pub struct Config {
     pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
+    /// How often somebody may ask, and how many may be connected.
+    pub limits: Box<Limits>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Where the values came from, by key; what is not there has its default.
@@ -228,6 +232,7 @@ impl Default for Config {
             relay: Box::default(),
             agentcore: AgentCore::default(),
             serves: Serves::default(),
+            limits: Box::default(),
             trusted_proxies: Vec::new(),
             sources: BTreeMap::new(),
         }

@@ -82,6 +82,7 @@ macro_rules! setting {
 }
 
 mod federation;
+mod limits;
 mod secrets;
 
 const HOUR: i64 = 3600;
@@ -89,11 +90,11 @@ const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &ALL;
-const ALL: [Setting; SERVER.len() + secrets::SETTINGS.len() + federation::SETTINGS.len() + AROUND.len()] =
-    joined([SERVER, secrets::SETTINGS, federation::SETTINGS, AROUND]);
+const ALL: [Setting; SERVER.len() + secrets::SETTINGS.len() + federation::SETTINGS.len() + limits::SETTINGS.len() + AROUND.len()] =
+    joined([SERVER, secrets::SETTINGS, federation::SETTINGS, limits::SETTINGS, AROUND]);
 
 /// All of these lists, one after the other. Its length must be that of all of them.
-const fn joined<const N: usize>(lists: [&[Setting]; 4]) -> [Setting; N] {
+const fn joined<const N: usize, const LISTS: usize>(lists: [&[Setting]; LISTS]) -> [Setting; N] {
     let mut all = [lists[0][0]; N];
     let (mut list, mut at, mut done) = (0, 0, 0);
     while list < lists.len() {

@@ -92,6 +92,7 @@ kinds! {
     SignedIn = "session.started": "Signed in",
     SignInFailed = "session.refused": "Sign-in failed",
     SignInThrottled = "session.throttled": "Sign-in refused after too many failures",
+    SprayingDetected = "session.spraying": "Passwords tried with many accounts",
     SignedOut = "session.ended": "Signed out",
     SessionRevoked = "session.revoked": "Session ended by somebody else or from another browser",
     ConsentGiven = "consent.given": "Consent given",

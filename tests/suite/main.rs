@@ -28,6 +28,7 @@ mod deploy;
 mod docs;
 mod examples;
 mod flows;
+mod limits;
 mod moves;
 mod nodes;
 mod pages;

@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 
 use super::{Access, Audience, Cors, DELETE, NO_BODY, PAGE, POST, PUT, READ, Route, handler};
+use crate::model::limit::Class;
 use crate::web::admin::api;
 
 const JSON: usize = 256 * 1024;
@@ -11,6 +12,7 @@ const PATCH: &[Method] = &[Method::PATCH];
 /// A row of the API.
 const API: Route = Route {
     access: Access::Administrator,
+    limit: Some(Class::Admin),
     audience: Audience::Operator,
     cors: Cors::Closed,
     body_limit: JSON,
