@@ -8,7 +8,7 @@ mod code;
 mod consent;
 mod metadata;
 mod refresh;
-mod registration;
+pub mod registration;
 mod registration_management;
 mod resources;
 mod revocation;

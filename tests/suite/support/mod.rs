@@ -11,6 +11,7 @@ pub mod database;
 pub mod elsewhere;
 pub mod keys;
 pub mod process;
+pub mod suite;
 pub mod tools;
 
 pub use app::TestApp;
