@@ -91,7 +91,11 @@ pub fn basic_header(raw: &[u8]) {
     let check = |credentials: Option<ClientCredentials>| {
         if let Some(credentials) = credentials {
             // An empty secret is none (RFC 6749 §2.3.1); nothing in a header makes it any other method.
-            let expected = if credentials.secret.is_some() { AuthMethod::ClientSecretBasic } else { AuthMethod::None };
+            let expected = if credentials.secret.is_some() {
+                AuthMethod::ClientSecretBasic
+            } else {
+                AuthMethod::None
+            };
             assert!(credentials.method == expected);
             assert!(!credentials.client_id.is_empty() && !credentials.client_id.contains('\0'));
         }
@@ -126,7 +130,9 @@ pub fn callback(raw: &[u8]) {
 
 /// The `claims` parameter: what is parsed survives being stored with a grant.
 pub fn claims_request(raw: &[u8]) {
-    let Some(Ok(claims)) = text(raw).map(ClaimsRequest::parse) else { return };
+    let Some(Ok(claims)) = text(raw).map(ClaimsRequest::parse) else {
+        return;
+    };
     let again = ClaimsRequest::parse(&claims.to_json());
     assert!(again.is_ok() || claims.to_json().len() > 8192);
     assert!(claims.is_empty() == claims.names().is_empty());
@@ -148,9 +154,13 @@ pub fn client_assertion(raw: &[u8]) {
 /// A client metadata document at its URL: the URL up to the first line break, then the JSON.
 pub fn client_document(raw: &[u8]) {
     let (url, document) = halves(raw);
-    let Some(Ok(url)) = text(url).map(|url| DocumentUrl::parse(url, false)) else { return };
+    let Some(Ok(url)) = text(url).map(|url| DocumentUrl::parse(url, false)) else {
+        return;
+    };
     assert!(url.as_str().starts_with("https://") && !url.as_str().contains('#'));
-    let Ok(document) = ClientDocument::parse(&url, document) else { return };
+    let Ok(document) = ClientDocument::parse(&url, document) else {
+        return;
+    };
     assert!(!document.redirect_uris.is_empty() && !document.grant_types.is_empty());
     assert!(document.redirect_uris.iter().all(|uri| redirect_uri::validate(uri).is_ok()));
     assert!(!document.auth_method.needs_secret());
@@ -174,7 +184,9 @@ pub fn client_metadata(body: &[u8]) {
 
 /// The browser's cookie: one text for one value.
 pub fn cookie(raw: &[u8]) {
-    let Some(cookie) = text(raw).and_then(BrowserId::parse) else { return };
+    let Some(cookie) = text(raw).and_then(BrowserId::parse) else {
+        return;
+    };
     assert!(Some(cookie.as_str()) == text(raw) && cookie.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
 }
 
@@ -231,14 +243,27 @@ pub fn redirect_uris(raw: &[u8]) {
     let _ = (display_host(requested), is_local(requested), is_to_loopback(requested));
     if let (Ok(()), Some(source)) = (validate(requested), csp_source(requested)) {
         // It stands in a header, between others, and must not become two or something else.
-        assert!(source.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'\'' | b'*')), "{source}");
+        assert!(
+            source
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'\'' | b'*')),
+            "{source}"
+        );
     }
     if validate(requested).is_ok() {
-        assert!(with_query(requested, &[("code", "x\r\n&y")]).bytes().all(|byte| byte.is_ascii_graphic()));
+        assert!(
+            with_query(requested, &[("code", "x\r\n&y")])
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic())
+        );
     }
     if validate(registered).is_ok() && matches(registered, requested) {
         assert!(validate(requested).is_ok());
-        let host = |uri: &str| display_host(uri).rsplit_once(':').map_or(display_host(uri), |(host, _)| host.to_owned());
+        let host = |uri: &str| {
+            display_host(uri)
+                .rsplit_once(':')
+                .map_or(display_host(uri), |(host, _)| host.to_owned())
+        };
         assert!(registered == requested || is_local(requested) && (host(registered) == host(requested) || requested.contains("[::1]")));
     }
 }
@@ -278,8 +303,15 @@ pub fn sigv4(raw: &[u8]) {
     let (authorization, rest) = halves(raw);
     let (date, rest) = halves(rest);
     let (query, body) = halves(rest);
-    let (Some(authorization), Some(date), Some(query)) = (text(authorization), text(date), text(query)) else { return };
-    let headers = [("authorization", authorization), ("host", "as.example"), ("x-amz-date", date), ("content-type", "application/json")];
+    let (Some(authorization), Some(date), Some(query)) = (text(authorization), text(date), text(query)) else {
+        return;
+    };
+    let headers = [
+        ("authorization", authorization),
+        ("host", "as.example"),
+        ("x-amz-date", date),
+        ("content-type", "application/json"),
+    ];
     let request = Received {
         method: "POST",
         path: "/identities/GetWorkloadAccessToken",

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod gauge;
 pub mod id;
 pub mod invalid;
+pub mod json;
 pub mod network;
 pub mod random;
 pub mod waiting;

@@ -49,9 +49,9 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Hands over a line, which has no end of line yet. Never waits.
+    /// Hands over a line, or several of our own words, which have no end of line yet. Never waits.
     pub fn line(&self, text: &str) {
-        self.0.put(single(format!("{text}\n").as_bytes()));
+        self.0.put(text.split('\n').flat_map(|line| single(line.as_bytes())).collect());
     }
 
     /// Waits until everything is written, `patience` at most; whether it is.

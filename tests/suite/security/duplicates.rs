@@ -153,7 +153,11 @@ async fn what_belongs_into_the_body_does_not_count_in_the_query() {
                 .body(encode(fields))
         };
         let answer = send(form(&fields, &credentials)).await;
-        assert_eq!(answer.status, 401, "{path}: credentials in the query");
+        assert!(
+            matches!(answer.status, 400 | 401),
+            "{path}: credentials in the query: {}",
+            answer.status
+        );
         let all: Vec<(&str, String)> = fields.iter().cloned().chain(credentials).collect();
         let answer = send(form(&[], &all)).await;
         assert!(

@@ -30,7 +30,7 @@ async fn every_answer_says_whose_it_is() {
         assert!(code.answer("code").is_some());
         let answers = [
             code,
-            deny(&[]).await,
+            deny(&[("prompt", "consent")]).await,
             Browser::new().get(&client.authorize_url(&[("prompt", "none")])).await,
             Browser::new().get(&client.authorize_url(&[("response_type", "token")])).await,
             Browser::new().get(&client.authorize_url(&[("scope", "unheard-of")])).await,

@@ -96,7 +96,7 @@ async fn a_client_gets_for_itself_what_it_may_and_nothing_of_people() {
         (Some(client.id()), Some(client.id()))
     );
     assert!(answer.body.get("refresh_token").is_none() && answer.body.get("id_token").is_none());
-    assert_eq!(client.userinfo(answer.text("access_token")).await.status, 403);
+    assert_eq!(client.userinfo(answer.text("access_token")).await.status, 401);
 }
 
 /// A client cannot choose a name that is a person's (RFC 9700 §4.15.1).
@@ -126,7 +126,7 @@ async fn no_client_is_called_like_a_person() {
     let answer = client.post("/token", &fields).await;
     if answer.status == 200 {
         let userinfo = client.userinfo(answer.text("access_token")).await;
-        assert_eq!(userinfo.status, 403, "it is nobody's profile: {}", userinfo.body);
+        assert_eq!(userinfo.status, 401, "it is nobody's profile: {}", userinfo.body);
     }
 }
 

@@ -33,7 +33,8 @@ const OPENS: &[(&str, &[&str])] = &[
         &["userinfo", "userinfo by form", "introspect", "user_token", "bind"],
     ),
     ("opaque access token", &["userinfo", "userinfo by form", "introspect"]),
-    ("access token for a resource", &["introspect"]),
+    // It was issued to this very client for this very person, and says so.
+    ("access token for a resource", &["introspect", "user_token"]),
     ("access token of a client", &["introspect", "relay", "workload-token"]),
     ("access token with admin:write", &["introspect", "admin API"]),
     ("ID token", &["id_token_hint", "user_token", "bind", "exchange"]),
