@@ -44,12 +44,7 @@ async fn no_text_becomes_an_element_or_runs() {
     chrome.fill("Password", "mallory").await;
     chrome.press("Sign in").await;
     let client = "/authorize?response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2Fcallback&scope=openid&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
-    let of_client = [
-        "&prompt=consent",
-        "&prompt=select_account",
-        "&prompt=login",
-        "&scope=<i%20data-xss>",
-    ];
+    let of_client = ["&prompt=consent", "&prompt=select_account", "&prompt=login"];
     let of_people = PAGES_OF_PEOPLE.iter().map(|path| (*path).to_owned());
     for page in of_people.chain(of_client.map(|more| format!("{client}&client_id={}{more}", things.client))) {
         chrome.open(&desk.app.url(&page)).await;

@@ -1,5 +1,8 @@
 //! Parameters that are there twice: of two readers each could take another one (RFC 6749 §3.1, §3.2).
 
+use gatehouse::protocol::client_authentication::AuthMethod;
+use gatehouse::protocol::scope::Scope;
+use gatehouse::protocol::token_request::GrantType;
 use gatehouse::web::routes::{self, Audience};
 use reqwest::Method;
 
@@ -185,7 +188,13 @@ async fn no_key_of_a_json_body_may_be_there_twice() {
     };
     let desk = Desk::of(TestApp::start_with(Database::Sqlite, options).await).await;
     let app = &desk.app;
-    let program = crate::relay::Program::of(app).await;
+    let client = app
+        .client(AuthMethod::ClientSecretBasic, |new| {
+            new.scope = Scope::parse("openid read relay vault").unwrap();
+            new.grant_types.push(GrantType::ClientCredentials);
+        })
+        .await;
+    let program = crate::relay::Program { client };
     let body = |first: &str, second: &str| {
         format!("{{\"client_name\":\"{first}\",\"client_name\":\"{second}\",\"redirect_uris\":[\"https://app.example/cb\"]}}")
     };

@@ -224,13 +224,12 @@ async fn a_refused_token_is_not_explained() {
     }
     let unknown = seen(revoke("invented")).await;
     assert!(unknown.starts_with("200"), "{unknown}");
-    for token in [
-        others.text("access_token"),
-        others.text("refresh_token"),
-        old.text("refresh_token"),
-        &of_other,
-    ] {
+    for token in [old.text("access_token"), old.text("refresh_token"), &of_other, "ghr_x", "eyJ.x.y"] {
         assert_eq!(seen(revoke(token)).await, unknown);
+    }
+    // Of a token that another client shows its client is told (RFC 7009 §2.1): whoever has it knows that it exists.
+    for token in [others.text("access_token"), others.text("refresh_token")] {
+        assert!(seen(revoke(token)).await.starts_with("400"));
     }
     assert_eq!(
         other.userinfo(others.text("access_token")).await.status,

@@ -156,6 +156,21 @@ async fn every_answer_of_every_route_is_protected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A site that opened a page of ours in a window of its own has no hold of it, where somebody is known. The pages of a sign-in are
+/// opened so by applications, which wait for them to come back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_people_are_not_reached_from_other_windows() {
+    let desk = desk().await;
+    let mut pages = 0;
+    for one in answers(&desk).await {
+        let is_for_known = one.route.audience == Audience::Person && one.route.access != Access::Open;
+        let expected = if is_for_known { "same-origin" } else { "" };
+        assert_eq!(one.header("cross-origin-opener-policy"), expected, "{}", one.what);
+        pages += usize::from(is_for_known);
+    }
+    assert!(pages > 100, "only {pages}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_but_what_is_for_everybody_is_kept_by_caches() {
     let desk = desk().await;
