@@ -8,10 +8,10 @@ use crate::base::json::strict;
 use super::call::Call;
 use super::error::Error;
 
-/// The body as a JSON object.
+/// The body as a JSON value.
 ///
 /// # Errors
-/// When it is not declared as JSON, or is none, or no object, or has a key twice.
+/// When it is not declared as JSON, or is none, or has a key twice.
 pub fn json_value(call: &Call) -> Result<Value, Error> {
     let content_type = call.header(CONTENT_TYPE).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -22,10 +22,6 @@ pub fn json_value(call: &Call) -> Result<Value, Error> {
         return Err(Error::NotJson);
     }
     let value = strict(&call.body).map_err(|error| Error::MalformedJson(error.to_string()))?;
-    // A list would be taken for the fields in their order.
-    if !value.is_object() {
-        return Err(Error::MalformedJson("it is no object".to_owned()));
-    }
     if has_zero(&value) {
         return Err(Error::MalformedJson("a text has the character zero".to_owned()));
     }

@@ -159,6 +159,7 @@ pub const CATALOGUE: &[Row] = &[
             "security::parsers::names_and_values_are_taken_byte_by_byte",
             "security::parsers::a_query_and_a_form_say_the_same",
             "security::parsers::json_is_read_strictly",
+            "security::parsers::what_is_no_object_is_no_body",
             "security::parsers::a_path_that_is_written_otherwise_opens_nothing",
         ],
     ),
@@ -209,6 +210,12 @@ pub const CATALOGUE: &[Row] = &[
             "security::ssrf::key_addresses_lead_nowhere_inside",
             "security::ssrf::a_name_is_looked_up_once",
             "security::ssrf::nothing_else_that_a_document_names_is_fetched",
+            "security::ssrf::addresses_of_the_public_internet",
+            "security::ssrf::the_reason_is_the_address_and_not_luck",
+            "security::ssrf::answers_that_are_not_small_json_documents",
+            "security::ssrf::nobody_waits_for_ever",
+            "security::ssrf::many_who_want_the_same_ask_once",
+            "security::ssrf::keys_of_one_host_are_read_only_so_often_for_strangers",
             "providers::networks::nobody_else_reaches_what_was_named_for_providers",
         ],
     ),
@@ -262,7 +269,10 @@ pub const CATALOGUE: &[Row] = &[
     ),
     (
         "caches",
-        &["security::every_route::nothing_but_what_is_for_everybody_is_kept_by_caches"],
+        &[
+            "security::every_route::nothing_but_what_is_for_everybody_is_kept_by_caches",
+            "security::headers::assets_are_cached_and_nothing_else_is",
+        ],
     ),
     (
         "content that is taken for something else",
@@ -286,6 +296,8 @@ pub const CATALOGUE: &[Row] = &[
         &[
             "security::exhaustion::password_checks_beyond_the_line_are_turned_away",
             "security::exhaustion::a_thousand_sign_ins_at_once_are_answered_and_do_not_grow_memory",
+            "security::exhaustion::a_check_that_nobody_waits_for_gives_its_place_back",
+            "security::exhaustion::a_small_pool_serves_a_crowd",
             "security::pipelining::who_reads_nothing_holds_nobody_up",
         ],
     ),
@@ -302,6 +314,8 @@ pub const CATALOGUE: &[Row] = &[
         "malformed input",
         &[
             "security::bad_input::malformed_bodies",
+            "security::bad_input::long_and_strange_parameters_of_an_authorization_request",
+            "security::bad_input::unknown_paths",
             "security::bad_input::interactions_that_are_not_ours",
             "security::corpus::what_was_found_once_is_read_or_refused",
             "security::corpus::every_target_is_run",

@@ -1,8 +1,10 @@
 //! Texts that two readers could read differently: character sets, marks at the beginning, the character zero, overlong UTF-8, other
 //! separators, other media types.
 
+use gatehouse::web::routes::{self, Audience};
 use serde_json::json;
 
+use super::every_route::sample;
 use crate::support::browser::http;
 use crate::support::client::{Answer, TestClient, send};
 use crate::support::{Browser, Database, TestApp};
@@ -213,6 +215,41 @@ async fn json_is_read_strictly() {
     assert_eq!(put("application/json; charset=utf-8", good.as_bytes().to_vec()).await, 201);
     let registered = send(http().post(app.url("/register")).json(&json!([]))).await;
     assert_eq!(registered.status, 400);
+}
+
+/// A list is no object whose fields stand in their order, and neither is anything else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_object_is_no_body() {
+    let app = TestApp::start(Database::Sqlite).await;
+    let operator = crate::api::operator(&app).await;
+    let crate::api::Shown::AdminToken(admin) = operator.shown else {
+        panic!()
+    };
+    let mut tried = 0;
+    for route in routes::all().filter(|route| route.audience == Audience::Operator) {
+        for method in route
+            .methods
+            .iter()
+            .filter(|method| ["POST", "PUT", "PATCH"].contains(&method.as_str()))
+        {
+            for body in ["[]", "[\"x\"]", "[null,null]", "\"x\"", "0", "true", "null"] {
+                let request = http()
+                    .request(method.as_str().parse().unwrap(), app.url(&sample(route.path)))
+                    .header("x-admin-token", &admin)
+                    .header("if-match", "*")
+                    .header("content-type", "application/json");
+                let answer = send(request.body(body)).await;
+                assert!(
+                    matches!(answer.status, 400 | 404 | 412 | 422),
+                    "{method} {} {body}: {}",
+                    route.path,
+                    answer.body
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 150, "only {tried}");
 }
 
 /// Paths: what a proxy might have let through because it reads them otherwise.
