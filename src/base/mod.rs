@@ -12,6 +12,7 @@ pub mod fault;
 pub mod gauge;
 pub mod id;
 pub mod invalid;
+pub mod json;
 pub mod limiter;
 pub mod memo;
 pub mod network;

@@ -38,6 +38,9 @@ use super::routes::{Access, Audience, Cors, Route};
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Cross-Origin-Opener-Policy (HTML §7.1.3). Not for the pages of a sign-in: applications open those in a window of their own, and have
+/// to hear from it.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
@@ -70,6 +73,12 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
     announce(&app, &mut response);
     if route.cors == Cors::Listed {
         response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
+    }
+    // Who is known here is not reached from the windows of other sites.
+    if route.audience == Audience::Person && route.access != Access::Open {
+        response
+            .headers_mut()
+            .insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
     finish(&app, &reader, &request_id, response.headers_mut());
     if response.body().size() == BodySize::Stream {
