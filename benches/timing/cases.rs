@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::nodes::{ISSUER, Installation, Node};
+use crate::support::nodes::{ISSUER, Installation, Node};
 use crate::{Outcome, say};
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-the-benchmark-that-nobody-guesses";

@@ -7,15 +7,10 @@
 //! test: it fails when an answer is wrong, never for its time. See `benches/README.md`.
 
 mod cases;
-#[path = "../relay/machine.rs"]
-#[allow(dead_code, reason = "the relay looks at memory, too")]
-mod machine;
-#[path = "../relay/nodes.rs"]
-#[allow(dead_code, reason = "the relay has programs")]
-mod nodes;
 mod statistics;
-#[path = "../relay/wire.rs"]
-mod wire;
+#[allow(dead_code, unused_macros, unused_imports, reason = "each benchmark needs some of it")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -24,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use cases::{Case, World};
 use statistics::Comparison;
-use wire::Connection;
+use support::wire::Connection;
 
 /// Whatever goes wrong ends the benchmark.
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;

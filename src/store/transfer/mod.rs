@@ -81,7 +81,7 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl, progress: &mut Progr
     check_version(from).await?;
     let mut source = Source::open(from).await?;
     to.create_file()?;
-    migrate::run(to.dialect(), &to.connect_options()?).await?;
+    migrate::run(to.dialect(), &to.connect_options()?, &[]).await?;
     check_version(to).await?;
     let mut target = Target::open(to).await?;
     let tables = target.tables().await?;
