@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod digest;
 pub mod encoding;
+pub mod ending;
 pub mod fault;
 pub mod gauge;
 pub mod id;

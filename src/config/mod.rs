@@ -6,6 +6,7 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod deployment;
 pub mod live;
 pub mod registry;
 pub mod relay;
@@ -30,6 +31,7 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use deployment::Deployment;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -164,6 +166,8 @@ pub struct Config {
     pub serves: Serves,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How it goes together with what is around it.
+    pub deployment: Deployment,
     /// Where the values came from, by key; what is not there has its default.
     sources: BTreeMap<&'static str, Source>,
 }
@@ -221,6 +225,7 @@ impl Default for Config {
             agentcore: AgentCore::default(),
             serves: Serves::default(),
             trusted_proxies: Vec::new(),
+            deployment: Deployment::default(),
             sources: BTreeMap::new(),
         }
     }

@@ -4,12 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -34,6 +34,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
 pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
+    let _under_way = app.ending.enter();
     let request_id = base64url(&app.random.bytes::<9>());
     let app = app.within(Context {
         request_id: Some(request_id.clone()),
@@ -64,6 +65,7 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     }
     finish(&app, &reader, &request_id, response.headers_mut());
+    close_if_ending(&app, &mut response);
     // The row, not the address: what stands in place of a placeholder may be a secret.
     tracing::debug!(request = request_id, %method, path = route.path, status = response.status().as_u16(), "served");
     response
@@ -97,7 +99,15 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
         error::render(&app, &Error::NotFound, audience, &request_id)
     };
     finish(&app, &reader, &request_id, response.headers_mut());
+    close_if_ending(&app, &mut response);
     response
+}
+
+/// Whoever asks again asks on another connection, which may lead to another node.
+fn close_if_ending(app: &App, response: &mut HttpResponse) {
+    if app.ending.has_begun() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// Which other origins' pages may read an answer.
@@ -215,9 +225,6 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
     default(REFERRER_POLICY, "no-referrer");
     default(X_FRAME_OPTIONS, "DENY");
     default(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
-    if app.issuer.is_https() {
-        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
     if *reader != Reader::Nobody {
         default(ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After, X-Request-Id");
     }
@@ -226,6 +233,11 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
             HeaderName::from_static("x-gatehouse-dev"),
             "developer endpoints are enabled; never in production",
         );
+    }
+    if app.issuer.is_https()
+        && let Some(Ok(value)) = app.config.deployment.hsts.header().map(HeaderValue::from_str)
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, value);
     }
     match reader {
         Reader::Anybody => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),

@@ -15,6 +15,10 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::base::ending::Ending;
+
+use super::leaving::Leaving;
+
 /// How many requests may wait for an answer.
 const MOST: usize = 16;
 /// How much is read at once, in bytes.
@@ -90,6 +94,8 @@ pub struct Paced<S> {
     held: Vec<u8>,
     /// Whoever waits for it
     waiting: Option<Waker>,
+    /// When it is closed, if not by the HTTP library
+    leaving: Option<Leaving>,
 }
 
 impl<S> Paced<S> {
@@ -103,13 +109,16 @@ impl<S> Paced<S> {
             unanswered: 0,
             held: Vec::new(),
             waiting: None,
+            leaving: None,
         }
     }
 
-    /// A connection that speaks something else.
-    pub fn unpaced(stream: S) -> Self {
+    /// A connection that speaks HTTP/2, which has its own ways to be paced. It is closed when the node is about to stop and
+    /// nothing is under way.
+    pub fn http2(stream: S, ending: Ending) -> Self {
         Self {
             counts: false,
+            leaving: Some(Leaving::with(ending)),
             ..Self::http1(stream)
         }
     }
@@ -171,7 +180,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.counts {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
+            let came = Pin::new(&mut this.stream).poll_read(context, buffer);
+            let leaving = this.leaving.as_mut().filter(|_| came.is_pending());
+            // Nothing comes any more, as when the other side hangs up.
+            return match leaving.map(|leaving| leaving.poll(context)) {
+                Some(Poll::Ready(())) => {
+                    this.leaving = None;
+                    Poll::Ready(Ok(()))
+                }
+                _ => came,
+            };
         }
         if this.is_full() {
             return this.listen(context);
@@ -222,6 +240,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::{MOST, Paced};
+    use crate::base::ending::Ending;
 
     const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: x\r\nVia: HTTP/1.1 proxy\r\n\r\n";
 
@@ -273,9 +292,25 @@ mod tests {
     #[tokio::test]
     async fn what_speaks_something_else_is_let_through() {
         let (mut client, server) = duplex(1 << 20);
-        let mut server = Paced::unpaced(server);
+        let mut server = Paced::http2(server, Ending::default());
         client.write_all(&REQUEST.repeat(100)).await.unwrap();
         assert_eq!(read(&mut server).await, REQUEST.repeat(100));
+    }
+
+    #[tokio::test]
+    async fn one_of_http2_ends_with_the_node_when_nothing_is_under_way() {
+        let ending = Ending::default();
+        let under_way = ending.enter();
+        let (mut client, server) = duplex(1 << 20);
+        let mut server = Paced::http2(server, ending.clone());
+        ending.begin();
+        client.write_all(REQUEST).await.unwrap();
+        assert_eq!(read(&mut server).await, REQUEST, "what comes meanwhile is let through");
+        let over = tokio::spawn(async move { server.read(&mut [0; 10]).await });
+        tokio::time::sleep(crate::web::leaving::INTERVAL * 4).await;
+        assert!(!over.is_finished(), "somebody is being answered");
+        drop(under_way);
+        assert_eq!(over.await.unwrap().unwrap(), 0);
     }
 
     #[tokio::test]
