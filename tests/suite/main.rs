@@ -28,6 +28,7 @@ mod deploy;
 mod docs;
 mod examples;
 mod flows;
+mod operating;
 mod pages;
 mod protocol;
 mod providers;
