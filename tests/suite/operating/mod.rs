@@ -6,7 +6,7 @@ mod shutdown;
 mod terminal;
 pub mod tls;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use crate::support::process::PATIENCE;
