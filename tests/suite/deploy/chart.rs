@@ -139,9 +139,9 @@ fn wrong_values_are_refused() {
         (with("replicas", json!(0)), "/replicas"),
         (
             with("settings", json!({ "app_secret": "in a file that many can read" })),
-            "/settings",
+            "'app_secret'",
         ),
-        (with("settings", json!({ "admin_token_file": "x" })), "/settings"),
+        (with("settings", json!({ "admin_token_file": "x" })), "'admin_token_file'"),
         (with("metrics", json!({ "enabled": "yes" })), "/metrics/enabled"),
     ] {
         let refused = rendered(&values).expect_err("it is wrong");

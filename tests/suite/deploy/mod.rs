@@ -178,7 +178,9 @@ fn the_image_is_built_from_what_it_needs() {
         assert!(copied.expect("cp is there").success(), "{name}");
     }
     let mut cargo = sandbox.program(env!("CARGO"));
-    let output = cargo.args(["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"]).output();
+    let output = cargo
+        .args(["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"])
+        .output();
     let output = output.expect("cargo is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for file in files(&in_repository("src")) {
@@ -186,8 +188,14 @@ fn the_image_is_built_from_what_it_needs() {
         for included in text.split("include_str!(\"").skip(1).chain(text.split("include_bytes!(\"").skip(1)) {
             let path = file.with_file_name(included.split('"').next().unwrap_or_default());
             let path = path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let inside = path.strip_prefix(in_repository("").canonicalize().expect("a folder")).expect("in the repository");
-            assert!(sandbox.file(&inside.display().to_string()).exists(), "{} is not sent", inside.display());
+            let inside = path
+                .strip_prefix(in_repository("").canonicalize().expect("a folder"))
+                .expect("in the repository");
+            assert!(
+                sandbox.file(&inside.display().to_string()).exists(),
+                "{} is not sent",
+                inside.display()
+            );
         }
     }
 }
