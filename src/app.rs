@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::{Clock, Timestamp};
+use crate::base::document::Document;
 use crate::base::ending::Ending;
 use crate::base::fault::Fault;
 use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
+use crate::base::memo::Memo;
 use crate::base::random::Random;
 use crate::base::waiting::Waiting;
 use crate::config::live::{Follower, InForce, Live};
@@ -20,6 +22,7 @@ use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
+use crate::model::scope::ScopeCatalog;
 use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
@@ -103,6 +106,8 @@ pub struct Parts {
     pub counters: Counters,
     /// Events that are not recorded one by one.
     pub left_out: LeftOut,
+    /// The metadata document, as it was made last.
+    pub discovery_document: Memo<Config, ScopeCatalog, Document>,
     /// Who waits for redirects on this node.
     pub waiting: Waiting,
     /// How many callbacks there are.
@@ -153,6 +158,7 @@ impl App {
             random,
             counters: Counters::default(),
             left_out: LeftOut::default(),
+            discovery_document: Memo::default(),
             waiting: Waiting::default(),
             callback_count: Gauge::default(),
             open_callback_count: Gauge::default(),

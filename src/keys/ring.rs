@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::{Value, json};
 
 use crate::base::clock::{Seconds, Timestamp};
-use crate::base::digest::sha256_text;
+use crate::base::document::Document;
 use crate::base::fault::Fault;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 use crate::store::Store;
@@ -27,9 +27,7 @@ pub struct Ring {
     pairs: Vec<Arc<KeyPair>>,
     loaded_at: Timestamp,
     /// The JWK Set (RFC 7517 §5), serialised.
-    pub jwks: String,
-    /// Entity tag of `jwks`.
-    pub etag: String,
+    pub jwks: Document,
 }
 
 impl Ring {
@@ -137,13 +135,11 @@ impl KeyRing {
             .filter(|pair| pair.record.may_verify(now))
             .filter_map(|pair| serde_json::from_str(&pair.record.public_jwk).ok())
             .collect();
-        let jwks = json!({ "keys": keys }).to_string();
-        let etag = format!("\"{}\"", &sha256_text(&jwks)[..16]);
+        let jwks = Document::of(json!({ "keys": keys }).to_string());
         let ring = Ring {
             pairs,
             loaded_at: now,
             jwks,
-            etag,
         };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())

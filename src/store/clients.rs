@@ -202,6 +202,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
+        self.changes.client(&client.id);
         let statement = self
             .query(insert_if_absent!(
                 "INSERT INTO clients (",
@@ -250,6 +251,7 @@ impl Tx {
             .bind(client.version)
             .execute()
             .await?;
+        self.changes.client(&client.id);
         Ok(updated == 1)
     }
 
@@ -259,6 +261,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn renew_client_document(&mut self, id: &str, expires_at: Timestamp) -> Result<(), Fault> {
+        self.changes.client(id);
         self.query(sql!("UPDATE clients SET document_expires_at = $1 WHERE id = $2"))
             .bind(expires_at)
             .text(id)
@@ -282,6 +285,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_client(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
+        self.changes.client(id);
         self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
             .text(id)
             .execute()

@@ -17,6 +17,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Either, Encode, Execute, Executor, Tran
 use crate::base::fault::Fault;
 
 use super::audit::{Audit, HeldLane};
+use super::cache::Changes;
 use super::lane::{LaneTx, Later};
 use super::options::Dialect;
 use super::readers::PooledReader;
@@ -261,14 +262,17 @@ pub struct Tx {
     /// Where it records events, once it has
     pub(super) lane: Option<HeldLane>,
     pub(super) audit: Arc<Audit>,
+    /// What this node must read anew when it is over
+    pub(super) changes: Changes,
 }
 
 impl Tx {
-    pub(super) fn new(connection: Connection, audit: Arc<Audit>) -> Self {
+    pub(super) fn new(connection: Connection, audit: Arc<Audit>, changes: Changes) -> Self {
         Self {
             connection,
             lane: None,
             audit,
+            changes,
         }
     }
 
@@ -278,14 +282,19 @@ impl Tx {
     /// [`Fault::Unavailable`] when the outcome is not known to be durable; nothing may be
     /// acknowledged then.
     pub async fn commit(self) -> Result<(), Fault> {
-        let Self { connection, lane, .. } = self;
+        let Self {
+            connection, lane, changes, ..
+        } = self;
         let Some(mut lane) = lane else {
-            return connection.commit().await;
+            connection.commit().await?;
+            drop(changes);
+            return Ok(());
         };
         // A client that hangs up now must not keep anybody from learning what came of it.
         detached(async move {
             lane.doubt();
             connection.commit().await?;
+            drop(changes);
             lane.committed();
             Ok(())
         })

@@ -2,11 +2,12 @@
 //!
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
-//! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
+//! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
 //! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod access_keys;
 mod audit;
+mod cache;
 mod callbacks;
 mod client_assertions;
 mod clients;
@@ -51,13 +52,14 @@ use sqlx::{AnyPool, Executor};
 use crate::base::fault::Fault;
 
 pub use audit::Listener;
+pub use cache::STALE;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
 pub use connection_sessions::SESSIONS_AT_ONCE;
 pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
-pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
+pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenPerson};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
@@ -70,6 +72,7 @@ pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
 use audit::Audit;
+use cache::{Cache, Changes};
 use connection::{Count, Source};
 use lane::Lane;
 use readers::Readers;
@@ -84,6 +87,7 @@ pub struct Store {
     url: DatabaseUrl,
     pool: Pool,
     audit: Arc<Audit>,
+    cache: Arc<Cache>,
     statements: Count,
 }
 
@@ -124,6 +128,7 @@ impl Store {
             url: options.url.clone(),
             pool,
             audit: Arc::default(),
+            cache: Arc::default(),
             statements: Count::default(),
         };
         store.ping().await?;
@@ -229,7 +234,7 @@ impl Store {
             Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
         };
         let connection = Connection::new(self.dialect, source, self.statements.clone());
-        Ok(Tx::new(connection, Arc::clone(&self.audit)))
+        Ok(Tx::new(connection, Arc::clone(&self.audit), Changes::of(Arc::clone(&self.cache))))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.

@@ -31,8 +31,11 @@ macro_rules! columns {
          is_disabled, created_at, updated_at, version"
     };
 }
+pub(super) use columns;
+/// How many these are.
+pub(super) const COLUMNS: usize = 13;
 
-fn user(row: Row<'_>) -> Result<User, Fault> {
+pub(super) fn user(row: Row<'_>) -> Result<User, Fault> {
     let allowed_scope = row.maybe_text(8)?;
     Ok(User {
         id: row.text(0)?,

@@ -6,6 +6,7 @@ mod client_credentials;
 mod client_documents;
 mod code;
 mod consent;
+mod cost;
 mod metadata;
 mod refresh;
 mod registration;
