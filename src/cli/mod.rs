@@ -21,6 +21,7 @@ mod key;
 pub mod lines;
 mod logging;
 mod migrate;
+mod notify;
 mod output;
 mod provider;
 mod registration_token;
@@ -30,6 +31,7 @@ mod scope;
 mod secret;
 mod seed;
 mod serve;
+mod signals;
 mod transfer;
 mod user;
 mod vault;
@@ -44,6 +46,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::App;
+use crate::app::reload::Settings;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -203,9 +206,10 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
     }
     if let Command::Relay(args) = &command {
-        let mut config = args.overlay(sources.clone())?.load()?;
+        let sources = args.overlay(sources.clone())?;
+        let mut config = sources.load()?;
         config.serves = args.serves();
-        return serve(config);
+        return serve(config, sources);
     }
     if matches!(command, Command::Healthcheck) {
         let config = relay::with_variables(sources.clone())?.load()?;
@@ -214,7 +218,7 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
-        return serve(config);
+        return serve(config, sources.clone());
     }
     logging::init(&config, None)?;
     let done = |()| ExitCode::SUCCESS;
@@ -236,10 +240,11 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Serves. However it ends, its last lines are written, if somebody reads them.
-fn serve(config: Config) -> Result<ExitCode, Failure> {
+fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
     let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
-    logging::init(&config, Some(&lines))?;
-    let outcome = actix_web::rt::System::new().block_on(serve::run(config, &lines));
+    let log_level = logging::init(&config, Some(&lines))?;
+    let settings: Settings = Box::new(move || sources.load().map_err(|error| error.to_string()));
+    let outcome = actix_web::rt::System::new().block_on(serve::run(config, settings, &lines, log_level));
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod deployment;
 pub mod limits;
 pub mod live;
 pub mod registry;
@@ -31,6 +32,7 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use deployment::Deployment;
 use limits::Limits;
 use relay::{Relay, Serves};
 use sources::Source;
@@ -172,6 +174,8 @@ pub struct Config {
     pub limits: Box<Limits>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How it goes together with what is around it.
+    pub deployment: Deployment,
     /// Where the values came from, by key; what is not there has its default.
     sources: BTreeMap<&'static str, Source>,
 }
@@ -234,6 +238,7 @@ impl Default for Config {
             serves: Serves::default(),
             limits: Box::default(),
             trusted_proxies: Vec::new(),
+            deployment: Deployment::default(),
             sources: BTreeMap::new(),
         }
     }
