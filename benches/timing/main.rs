@@ -15,6 +15,7 @@ mod machine;
 mod nodes;
 mod statistics;
 #[path = "../relay/wire.rs"]
+#[allow(dead_code, reason = "the relay looks at bodies, too")]
 mod wire;
 
 use std::error::Error;
