@@ -289,7 +289,8 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
 }
 
 async fn open(config: Config) -> Result<App, Failure> {
-    Ok(installation::open(config, Clock::system(), Random::system()).await?)
+    let opening = installation::open(config, Clock::system(), Random::system());
+    Ok(Box::pin(opening).await?)
 }
 
 /// Arguments of the form NAME=VALUE.
