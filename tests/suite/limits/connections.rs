@@ -136,7 +136,7 @@ async fn who_sends_a_byte_from_time_to_time_is_let_go() {
         let mut stream = connect(&app, "127.0.0.1").await;
         let lines = b"X: GET / HTTP/1.1\r\n".repeat(40);
         stream
-            .write_all(&[b"GET /healthz HTTP/1.1\r\n", lines.as_slice()].concat())
+            .write_all(&[&b"GET /healthz HTTP/1.1\r\n"[..], &lines].concat())
             .await
             .unwrap();
         rest(&mut stream).await
