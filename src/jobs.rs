@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use crate::admin::stats;
 use crate::app::App;
+use crate::base::clock::{CLOCK_SKEW, Seconds};
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
 use crate::identity::limit;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
+use crate::store::Setting;
 
 /// Time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -132,9 +134,9 @@ async fn keep_few(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match reap(app, BATCH_PAUSE).await {
-            Ok(0) => {}
-            Ok(clients) => tracing::info!(
+        match reap_in_turn(app, BATCH_PAUSE).await {
+            Ok(None | Some(0)) => {}
+            Ok(Some(clients)) => tracing::info!(
                 event = "registrations_reaped",
                 clients,
                 "registrations that nobody uses were removed"
@@ -142,6 +144,28 @@ async fn keep_few(app: &App) {
             Err(fault) => tracing::warn!(event = "reaping_failed", "{fault}"),
         }
     }
+}
+
+/// Whether it is the turn of this node to do what one of all nodes does, once in an interval. Whoever has the turn and dies
+/// is followed by another one after the interval.
+async fn is_turn(app: &App, job: Setting, interval: Duration) -> Result<bool, Fault> {
+    let interval = Seconds::try_from(interval.as_secs()).unwrap_or(Seconds::MAX);
+    let mut tx = app.store.begin().await?;
+    // Somewhat less: ticks are not exact, and clocks differ.
+    let is_turn = tx.take_turn(job, app.now(), interval - 2 * CLOCK_SKEW).await?;
+    tx.commit().await?;
+    Ok(is_turn)
+}
+
+/// As [`reap`], if no other node has done so in the last ten minutes; `None` if one has.
+///
+/// # Errors
+/// As [`reap`].
+pub async fn reap_in_turn(app: &App, pause: Duration) -> Result<Option<u64>, Fault> {
+    if is_turn(app, Setting::ReapedAt, REAPING_INTERVAL).await? {
+        return reap(app, pause).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// Removes clients that registered themselves and that nobody uses any more, batch by batch; how many that were.
@@ -172,15 +196,27 @@ async fn keep_clean(app: &App) {
         if let Err(fault) = app.refresh_live().await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
-        if let Err(fault) = client_documents::remove_idle(app).await {
-            tracing::warn!(event = "idle_clients_not_removed", "{fault}");
-        }
-        match sweep(app, BATCH_PAUSE).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
+        match sweep_in_turn(app, BATCH_PAUSE).await {
+            Ok(None | Some(0)) => {}
+            Ok(Some(rows)) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
             Err(fault) => tracing::warn!(event = "sweep_failed", "{fault}"),
         }
     }
+}
+
+/// As [`sweep`], and removes clients of documents that nobody uses, if no other node has done so in the last minute; `None`
+/// if one has.
+///
+/// # Errors
+/// As [`sweep`].
+pub async fn sweep_in_turn(app: &App, pause: Duration) -> Result<Option<u64>, Fault> {
+    if !is_turn(app, Setting::SweptAt, SWEEP_INTERVAL).await? {
+        return Ok(None);
+    }
+    if let Err(fault) = client_documents::remove_idle(app).await {
+        tracing::warn!(event = "idle_clients_not_removed", "{fault}");
+    }
+    sweep(app, pause).await.map(Some)
 }
 
 /// Removes everything that has expired and events that are old enough, batch by batch; how many rows that were.

@@ -6,12 +6,16 @@
 
 pub mod clock;
 pub mod digest;
+pub mod document;
 pub mod encoding;
+pub mod ending;
 pub mod fault;
 pub mod gauge;
 pub mod id;
 pub mod invalid;
+pub mod json;
 pub mod limiter;
+pub mod memo;
 pub mod network;
 pub mod random;
 pub mod waiting;

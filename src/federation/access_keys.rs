@@ -162,7 +162,8 @@ fn checked_name(name: &str) -> Result<String, AccessKeyError> {
 }
 
 /// What a secret is sealed for: another row of the table opens nothing.
-fn context(id: &str, client_id: &str) -> Vec<u8> {
+#[must_use]
+pub fn context(id: &str, client_id: &str) -> Vec<u8> {
     format!("access key {id} of {client_id}").into_bytes()
 }
 

@@ -1,5 +1,7 @@
 //! Authenticating clients (RFC 6749 §2.3): the one place where a client becomes a known one.
 
+use std::sync::Arc;
+
 use secrecy::ExposeSecret;
 
 use crate::app::App;
@@ -17,7 +19,15 @@ use super::client_documents::{self, Found, Purpose};
 
 /// A client that has proved to be who it says, as far as its kind can.
 #[derive(Clone, Debug)]
-pub struct AuthenticatedClient(Client);
+pub struct AuthenticatedClient(Arc<Client>);
+
+impl AuthenticatedClient {
+    /// The client, whoever looks at it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Client> {
+        Arc::clone(&self.0)
+    }
+}
 
 impl std::ops::Deref for AuthenticatedClient {
     type Target = Client;
@@ -49,12 +59,12 @@ pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<
     }
 }
 
-async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
+async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Arc<Client>>)>, Fault> {
     let client = match client_documents::find(app, &credentials.client_id, Purpose::Authenticate).await? {
-        Found::Known(client) => Some(*client),
+        Found::Known(client) => Some(client),
         Found::Unknown | Found::Unreadable(_) => None,
     };
-    let refused = |detail: &str, known: Option<Client>| {
+    let refused = |detail: &str, known: Option<Arc<Client>>| {
         let refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
             .with_detail(format!("{}: {detail}", credentials.client_id));
         Ok(Err((refusal, known)))

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::base::clock::{Seconds, Timestamp};
+use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::identity::form_token::BrowserId;
@@ -79,7 +79,9 @@ impl Interaction {
     pub fn has_signed_in(&self, app: &App, visitor: &SignedIn) -> bool {
         let session = &visitor.session;
         let is_recent = app.now() - session.auth_time <= SIGN_IN_PATIENCE;
-        session.auth_time >= self.created_at && self.first_session.as_ref() != Some(&session.id) && is_recent
+        // The request may have arrived at another node than the password, with another clock.
+        let is_since = session.auth_time + CLOCK_SKEW >= self.created_at;
+        is_since && self.first_session.as_ref() != Some(&session.id) && is_recent
     }
 
     /// The form in which it travels.

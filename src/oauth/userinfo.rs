@@ -23,7 +23,7 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
     let Some(live) = verify::access_token(app, token).await? else {
         return Ok(Err(invalid()));
     };
-    let Some(grant_id) = live.claims.grant_id() else {
+    let Some(person) = live.person else {
         return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token speaks for no person")));
     };
     if let Err(exceeded) = limit::by_account(app, &live.claims.sub) {
@@ -35,17 +35,13 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
             "the access token lacks the scope openid",
         )));
     }
-    let mut connection = app.store.read().await?;
-    let (Some(grant), Some(user), Some(client)) = (
-        connection.grant(grant_id).await?,
-        connection.user(&live.claims.sub).await?,
-        connection.client(&live.claims.client_id).await?,
-    ) else {
+    let Some(client) = app.store.known_client(&live.claims.client_id).await? else {
         return Ok(Err(invalid()));
     };
-    let catalog = connection.scopes().await?;
+    let catalog = app.store.known_scopes().await?;
+    let user = person.user;
     let reachable = catalog.reachable_claims(&client, &user);
-    let asked = grant
+    let asked = person
         .claims
         .userinfo
         .keys()

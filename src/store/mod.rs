@@ -2,11 +2,13 @@
 //!
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
-//! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
+//! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
+//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod access_keys;
 mod audit;
+mod backup;
+mod cache;
 mod callbacks;
 mod client_assertions;
 mod clients;
@@ -14,10 +16,13 @@ mod connection;
 mod connection_sessions;
 mod connections;
 mod consents;
+mod error;
 mod events;
+mod file;
 mod grants;
 mod initial_access_tokens;
 mod lane;
+mod many;
 mod migrate;
 mod names;
 mod options;
@@ -29,6 +34,7 @@ mod resources;
 mod revoked_tokens;
 mod row;
 mod scopes;
+mod sealed;
 mod sessions;
 mod settings;
 mod shared_counts;
@@ -37,12 +43,15 @@ pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod transfer;
 mod upstream_revocations;
 mod user_bindings;
 mod users;
+mod value;
 mod vault;
 mod workloads;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,26 +61,31 @@ use sqlx::{AnyPool, Executor};
 use crate::base::fault::Fault;
 
 pub use audit::Listener;
+pub use backup::{BackupError, backup};
+pub use cache::STALE;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
 pub use connection_sessions::SESSIONS_AT_ONCE;
 pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
-pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
+pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenPerson};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
+pub use sealed::{SealedColumn, SealedText};
 pub use settings::{LiveSettings, Setting};
 pub use shared_counts::{SharedCount, SharedCounts};
 pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use transfer::{TableSum, TransferError, transfer};
 pub use users::UsersWith;
 pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
 use audit::Audit;
+use cache::{Cache, Changes};
 use connection::{Count, Source};
 use lane::Lane;
 use readers::Readers;
@@ -86,6 +100,7 @@ pub struct Store {
     url: DatabaseUrl,
     pool: Pool,
     audit: Arc<Audit>,
+    cache: Arc<Cache>,
     statements: Count,
 }
 
@@ -114,10 +129,11 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
+        let path = options.url.file().map(Path::to_owned).unwrap_or_default();
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
-                readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
+                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout)?),
+                readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
         };
@@ -126,6 +142,7 @@ impl Store {
             url: options.url.clone(),
             pool,
             audit: Arc::default(),
+            cache: Arc::new(Cache::of(dialect)),
             statements: Count::default(),
         };
         store.ping().await?;
@@ -161,7 +178,16 @@ impl Store {
     /// # Errors
     /// [`Fault::Internal`] when a migration fails or the collation is not a binary one.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        migrate::run(self.dialect, &self.options()?).await
+        self.migrate_to_newer(&[]).await
+    }
+
+    /// As [`Self::migrate`], and then what a newer version has `further`, version and text each: as that will do it, while
+    /// nodes of this one serve.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub async fn migrate_to_newer(&self, further: &[(i64, &'static str)]) -> Result<(), Fault> {
+        migrate::run(self.dialect, &self.options()?, further).await
     }
 
     /// How many migrations this program has that the database has not seen yet.
@@ -202,15 +228,23 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
-        let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
-        };
-        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+        self.reader(self.statements.clone()).await
     }
 
-    /// How many statements have run by way of this, besides those that only begin and end transactions: what something
-    /// costs is the difference.
+    async fn read_uncounted(&self) -> Result<Connection, Fault> {
+        self.reader(Count::default()).await
+    }
+
+    async fn reader(&self, count: Count) -> Result<Connection, Fault> {
+        let source = match &self.pool {
+            Pool::File { readers, .. } => Source::Reader(readers.acquire().await.map_err(error::fault)?),
+            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(error::fault)?),
+        };
+        Ok(Connection::new(self.dialect, source, count))
+    }
+
+    /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
+    /// read anew what is kept: what something costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.value()
@@ -228,10 +262,10 @@ impl Store {
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
         let source = match &self.pool {
             Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
+            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(error::fault)?),
         };
         let connection = Connection::new(self.dialect, source, self.statements.clone());
-        Ok(Tx::new(connection, Arc::clone(&self.audit)))
+        Ok(Tx::new(connection, Arc::clone(&self.audit), Changes::of(Arc::clone(&self.cache))))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.
@@ -241,7 +275,7 @@ impl Store {
         }
         match &self.pool {
             Pool::File { readers, lane } => {
-                readers.close().await;
+                readers.close();
                 lane.close().await;
             }
             Pool::Server(pool) => pool.close().await,

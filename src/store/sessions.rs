@@ -3,9 +3,13 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::session::Session;
+use crate::model::user::User;
 
+use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json};
-use super::sql::sql;
+use super::sql::{Sql, sql};
+use super::users::{self, user};
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -14,6 +18,8 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+/// How many these are.
+const COLUMNS: usize = 11;
 
 pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
     Ok(Session {
@@ -31,6 +37,27 @@ pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
     })
 }
 
+const INSERT: Sql = sql!(
+    "INSERT INTO sessions (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+
+fn bind_all<'c>(statement: Statement<'c>, session: &Session) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&session.id)
+        .text(&session.secret_hash)
+        .text(&session.user_id)
+        .bind(session.auth_time)
+        .bind(json(&session.amr)?)
+        .text(&session.user_agent)
+        .text(&session.address)
+        .bind(session.created_at)
+        .bind(session.last_seen_at)
+        .bind(session.idle_expires_at)
+        .bind(session.expires_at))
+}
+
 impl Connection {
     /// The session with this id, alive or not. Its secret is not checked here.
     ///
@@ -41,6 +68,26 @@ impl Connection {
             .text(id)
             .optional(session)
             .await
+    }
+
+    /// The session with this id, alive or not, with whose it is, disabled or not, in one round trip.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_and_user(&mut self, id: &str) -> Result<Option<(Session, User)>, Fault> {
+        self.query(sql!(
+            "SELECT held.*, person.* FROM (SELECT ",
+            columns!(),
+            " FROM sessions) AS held JOIN (SELECT ",
+            users::columns!(),
+            " FROM users) AS person ON person.id = held.user_id WHERE held.id = $1"
+        ))
+        .text(id)
+        .optional(|row| {
+            let of_user = row.from(COLUMNS);
+            Ok((session(row)?, user(of_user)?))
+        })
+        .await
     }
 
     /// Up to `limit` sessions that are alive at `now`, the newest first, that began before the one of the id
@@ -80,25 +127,16 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), Fault> {
-        self.query(sql!(
-            "INSERT INTO sessions (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-        ))
-        .text(&session.id)
-        .text(&session.secret_hash)
-        .text(&session.user_id)
-        .bind(session.auth_time)
-        .bind(json(&session.amr)?)
-        .text(&session.user_agent)
-        .text(&session.address)
-        .bind(session.created_at)
-        .bind(session.last_seen_at)
-        .bind(session.idle_expires_at)
-        .bind(session.expires_at)
-        .execute()
-        .await
-        .map(drop)
+        bind_all(self.query(INSERT), session)?.execute().await.map(drop)
+    }
+
+    /// Writes many sessions that are not there yet.
+    ///
+    /// # Errors
+    /// When the database fails, or one is there.
+    pub async fn insert_sessions(&mut self, sessions: &[Session]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(INSERT);
+        self.insert_many(&MANY, sessions, bind_all).await
     }
 
     /// Notes that a session was used, which keeps it from idling out.
@@ -136,6 +174,7 @@ impl Tx {
     pub async fn delete_sessions_of(&mut self, user_id: &str) -> Result<u64, Fault> {
         self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
             .text(user_id)
+            .aside()
             .execute()
             .await
     }

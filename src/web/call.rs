@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use actix_web::web::Bytes;
 
 use crate::admin::access::Administrator;
@@ -48,10 +48,13 @@ impl Call {
         self.http.method() == actix_web::http::Method::POST
     }
 
-    /// A header that is there once and is text.
+    /// A header that is there once and is text. Of two, whoever stands before us may have looked at the other one, so
+    /// neither counts.
     #[must_use]
     pub fn header(&self, name: impl actix_web::http::header::AsHeaderName) -> Option<&str> {
-        self.http.headers().get(name)?.to_str().ok()
+        let mut values = self.http.headers().get_all(name);
+        let first = values.next();
+        first.filter(|_| values.next().is_none())?.to_str().ok()
     }
 
     /// A header that says who somebody is, or lets them do something: one that cannot be read, or is there twice, is
@@ -175,9 +178,8 @@ impl Call {
     }
 
     fn check_form(&self, form: Form, session_id: Option<&str>, fields: &Parameters) -> Result<(), Error> {
-        let is_cross_site = self
-            .header("sec-fetch-site")
-            .is_some_and(|site| !matches!(site, "same-origin" | "none"));
+        let is_ours = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+        let is_cross_site = !self.http.headers().get_all("sec-fetch-site").all(is_ours);
         let browser = cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie));
         let token = fields.get("csrf")?.unwrap_or_default();
         if is_cross_site || !form_token::is_valid(&self.app, form, browser.as_ref(), session_id, token) {

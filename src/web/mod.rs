@@ -24,4 +24,5 @@ mod pages;
 mod patience;
 pub mod routes;
 pub mod server;
+pub mod tls;
 mod wire;

@@ -133,11 +133,20 @@ impl TestApp {
 
     /// Another node on the same database, with further settings.
     pub async fn second_node_with(&self, settings: &[(&str, &str)]) -> App {
+        self.another_node(settings, 0).await
+    }
+
+    /// Another node on the same database, whose clock goes ahead of the first one's by so many seconds, or behind it.
+    pub async fn second_node_ahead(&self, seconds: i64) -> App {
+        self.another_node(&[], seconds).await
+    }
+
+    async fn another_node(&self, settings: &[(&str, &str)], ahead: i64) -> App {
         let mut flags = self.flags.clone();
         flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let config = configuration(&flags);
         let millis = Arc::clone(&self.millis);
-        let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst));
+        let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst).saturating_add_signed(ahead * 1000));
         installation::open_with(config, clock, Random::system(), first_keys)
             .await
             .expect("the installation opens")

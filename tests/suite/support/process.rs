@@ -140,12 +140,7 @@ impl Sandbox {
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
         let output = child.wait_with_output().expect("the binary ends");
-        Run {
-            what: arguments.join(" "),
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
-            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
-        }
+        Run::of(&arguments.join(" "), output)
     }
 
     /// Starts the server and waits until it takes connections.
@@ -180,6 +175,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// What a program came to that somebody else has run.
+    pub fn of(what: &str, output: std::process::Output) -> Self {
+        Self {
+            what: what.to_owned(),
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
+            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
+        }
+    }
+
     /// It succeeded, without a word of complaint; what it printed.
     pub fn done(self) -> String {
         assert!(self.status.success(), "{} failed: {}{}", self.what, self.stdout, self.stderr);
