@@ -173,6 +173,11 @@ impl Limiter {
         news
     }
 
+    /// Others could not hear the news: [`Self::near`] says them again.
+    pub fn unheard(&self) {
+        self.has_news.store(true, Ordering::Relaxed);
+    }
+
     /// Others have heard the news, and in all so many were counted on all nodes.
     pub fn heard(&self, news: &News, total: i64) {
         let mut place = self.place(&news.key);
@@ -484,5 +489,7 @@ mod tests {
         assert_eq!(news.len(), 1);
         assert_eq!((news[0].key, news[0].counted), (key(5), 13));
         assert!(limiter.near(BEGIN, 1000).is_empty(), "and once is enough");
+        limiter.unheard();
+        assert_eq!(limiter.near(BEGIN, 1000), news, "unless nobody has heard it");
     }
 }

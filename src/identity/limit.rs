@@ -204,7 +204,8 @@ pub async fn tell(app: &App) -> Result<usize, Fault> {
     // One order for everybody: two nodes can never wait for each other.
     counts.sort_by(|left, right| left.1.id.cmp(&right.1.id));
     let (order, counts): (Vec<usize>, Vec<SharedCount>) = counts.into_iter().unzip();
-    let totals = app.counts.add(&app.store, &counts, app.now()).await?;
+    let told = app.counts.add(&app.store, &counts, app.now()).await;
+    let totals = told.inspect_err(|_| app.limiter.unheard())?;
     for (at, total) in order.iter().zip(totals) {
         app.limiter.heard(&news[*at], total);
     }

@@ -78,7 +78,11 @@ where
                 let Some(Ok((request, respond))) = next else { return };
                 requests.spawn_local(answer(Rc::clone(&service), request, respond, peer, clock.clone()));
             }
-            Some(_) = requests.join_next() => quiet_since = Instant::now(),
+            Some(_) = requests.join_next() => {
+                quiet_since = Instant::now();
+                // The last answer still has to be written.
+                leaves_at = leaves_at.map(|_| quiet_since + GOODBYE);
+            }
             () = &mut stopping, if leaves_at.is_none() => {
                 connection.graceful_shutdown();
                 leaves_at = Some(Instant::now() + GOODBYE);
@@ -232,7 +236,7 @@ mod tests {
     use std::time::Duration;
 
     use actix_http::Request;
-    use actix_service::fn_service;
+    use actix_service::{ServiceFactory, fn_service};
     use actix_web::HttpResponse;
     use actix_web::dev::ServiceResponse;
     use actix_web::test::TestRequest;
@@ -287,6 +291,7 @@ mod tests {
                 Ok::<_, HttpResponse>(ServiceResponse::new(TestRequest::default().to_http_request(), response))
             }
         });
+        let service = service.new_service(()).await.unwrap();
         let clock = Clock::from_millis(|| 1_800_000_000_000);
         tokio::task::spawn_local(serve(far, Rc::new(service), None, clock, std::future::pending()));
         let (send, connection) = h2::client::handshake(near).await.unwrap();

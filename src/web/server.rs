@@ -146,7 +146,8 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
                         let peer = stream.peer_addr().ok();
                         let stream = match tls {
                             None => Wire::Plain(stream),
-                            Some(tls) => match timeout(HANDSHAKE_PATIENCE, tls.accept(stream)).await {
+                            // In boxes: thousands of connections that wait in the clear need no room for this.
+                            Some(tls) => match Box::pin(timeout(HANDSHAKE_PATIENCE, tls.accept(stream))).await {
                                 Ok(Ok(stream)) => Wire::Tls(Box::new(stream)),
                                 Ok(Err(_)) | Err(_) => return Ok(()),
                             },
@@ -154,7 +155,7 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
                         match (http2, speaks_http2(&stream)) {
                             (Some(http2), true) => {
                                 let stream = Paced::unpaced(stream).with(Patience::with(guest));
-                                serve(stream, http2, peer, clock, async move { stopping.notified().await }).await;
+                                Box::pin(serve(stream, http2, peer, clock, async move { stopping.notified().await })).await;
                             }
                             _ => {
                                 let stream = Paced::http1(stream).with(Patience::with(guest));

@@ -74,7 +74,7 @@ async fn everybody_is_answered_in_their_own_words() {
     for (path, first) in [
         ("/", 200),
         ("/api/admin/v1/clients", 401),
-        ("/identities/GetWorkloadAccessToken", 405),
+        ("/identities/GetWorkloadAccessToken", 400),
         ("/.well-known/openid-configuration", 200),
     ] {
         assert_eq!(send(http().get(app.url(path))).await.status, first, "{path}");

@@ -136,7 +136,7 @@ async fn who_sends_a_byte_from_time_to_time_is_let_go() {
         let mut stream = connect(&app, "127.0.0.1").await;
         let lines = b"X: GET / HTTP/1.1\r\n".repeat(40);
         stream
-            .write_all(&[b"GET /healthz HTTP/1.1\r\n", lines.as_slice()].concat())
+            .write_all(&[&b"GET /healthz HTTP/1.1\r\n"[..], &lines].concat())
             .await
             .unwrap();
         rest(&mut stream).await
@@ -215,7 +215,7 @@ async fn too_many_headers_and_parameters_are_refused() {
         .write_all(format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{lines}\r\n").as_bytes())
         .await
         .unwrap();
-    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 400"));
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 431"));
     let query: String = (0..101).map(|number| format!("p{number}=a&")).collect();
     let answer = send(http().get(app.url(&format!("/authorize?{query}")))).await;
     assert_eq!(answer.status, 400);

@@ -161,7 +161,7 @@ async fn crowd(issuer: String, sign_ins: usize) -> Vec<u16> {
             let (client, url, cookie, csrf) = (client.clone(), url.clone(), cookie.clone(), csrf.clone());
             attempts.push(async move {
                 let name = format!("person{place}.{number}");
-                let fields = [("csrf", csrf.as_str()), ("username", &name), ("password", "a guess")];
+                let fields = [("csrf", csrf.as_str()), ("username", name.as_str()), ("password", "a guess")];
                 let request = client.post(url).header("cookie", cookie).form(&fields).timeout(PATIENCE * 2);
                 request.send().await.expect("an answer").status().as_u16()
             });

@@ -150,7 +150,7 @@ async fn redis_may_go_away() {
     assert_eq!(limit::tell(&app.app).await.unwrap(), 1);
     redis.stop();
     for node in [&app.app, &second] {
-        let_through(node, 40);
+        assert_eq!(let_through(node, 40), 40);
         let fault = limit::tell(node).await.expect_err("it is away").to_string();
         assert!(!fault.contains("redis password") && !fault.contains("127.0.0.1"), "{fault}");
     }
@@ -171,7 +171,7 @@ async fn redis_may_go_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_tells() {
     let redis = Redis::start();
-    let (app, second, _third) = nodes(Database::Sqlite, Some(redis.url())).await;
+    let (app, second, _third) = nodes(Database::Postgres, Some(redis.url())).await;
     let jobs = [
         tokio::spawn(gatehouse::jobs::run(app.app.clone())),
         tokio::spawn(gatehouse::jobs::run(second.clone())),
