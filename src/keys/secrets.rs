@@ -156,7 +156,7 @@ impl Secrets {
     /// # Errors
     /// When the library refuses, which it has no reason to.
     pub fn check_value_of(app_secret: &SecretString) -> Result<String, Fault> {
-        Ok(base64url(&MacKey::new(&Root::of(app_secret).key("check v1")?).mac(CHECKED)))
+        Ok(base64url(&MacKey::new(&*Root::of(app_secret).key("check v1")?).mac(CHECKED)))
     }
 }
 
