@@ -10,6 +10,7 @@ use crate::base::clock::{CLOCK_SKEW, Seconds};
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
+use crate::identity::limit;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 use crate::store::Setting;
@@ -33,6 +34,11 @@ const EVERY_OTHER: u32 = 2;
 /// Time between two looks at what is to be taken back at providers.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Time between two tellings of what is near a limit: a limit can be exceeded by what other nodes let through meanwhile.
+const TELLING_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two warnings that nodes cannot tell each other.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Time after a failure of what happens several times a second, so that the log stays readable.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -43,6 +49,7 @@ pub async fn run(app: App) {
         keep_few(&app),
         keep_sealed(&app),
         keep_statistics(&app),
+        keep_told(&app),
         keep_awake(&app),
         keep_taken_back(&app)
     );
@@ -61,6 +68,24 @@ async fn keep_awake(app: &App) {
         if let Err(fault) = woken {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+}
+
+/// Tells other nodes who is near a limit, and hears from them.
+async fn keep_told(app: &App) {
+    let mut ticks = tokio::time::interval(TELLING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut warned: Option<tokio::time::Instant> = None;
+    loop {
+        ticks.tick().await;
+        let Err(fault) = limit::tell(app).await else { continue };
+        if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
+            warned = Some(tokio::time::Instant::now());
+            tracing::warn!(
+                event = "limits_not_shared",
+                "each node limits by its own counts until others can be told: {fault}"
+            );
         }
     }
 }

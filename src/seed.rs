@@ -1,5 +1,7 @@
 //! Users and clients to play with. Never for production: everybody knows the passwords.
 
+pub mod large;
+
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -11,9 +11,9 @@ use gatehouse::app::App;
 use gatehouse::model::statistic::Statistic;
 use sqlx::AnyConnection;
 
-use crate::Outcome;
-use crate::database::Scratch;
-use crate::rows::{Value, insert, row};
+use crate::support::Outcome;
+use crate::support::database::Scratch;
+use crate::support::rows::{Value, insert, row};
 
 const DAY: i64 = 86_400;
 /// How many applications the person with many grants uses.

@@ -6,15 +6,14 @@
 
 mod addresses;
 mod data;
-mod database;
 mod measure;
-mod rows;
+#[allow(dead_code, unused_macros, unused_imports, reason = "each benchmark needs some of it")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::io::Write as _;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gatehouse::base::clock::Clock;
 use gatehouse::base::random::Random;
@@ -25,11 +24,9 @@ use secrecy::SecretString;
 
 use addresses::Cookies;
 use data::Landmarks;
-use database::{Database, Scratch};
 use measure::Measurement;
-
-/// Whatever goes wrong ends the benchmark.
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
+use support::database::{Database, Scratch};
+use support::{Deadline, Outcome, environment, list, number, say};
 
 /// How long everything may take, unless `BENCH_MINUTES` says something else.
 const MINUTES: u64 = 30;
@@ -42,44 +39,23 @@ struct Plan {
     scale: f64,
     requests: usize,
     is_kept: bool,
-    minutes: u64,
     only: String,
 }
 
 impl Plan {
     fn read() -> Outcome<Self> {
-        let databases = environment("BENCH_DATABASES").unwrap_or_else(|| "sqlite,postgres".to_owned());
         Ok(Self {
-            databases: databases.split(',').map(Database::parse).collect::<Outcome<_>>()?,
-            scale: environment("BENCH_SCALE").map_or(Ok(1.0), |text| text.parse())?,
-            requests: environment("BENCH_REQUESTS").map_or(Ok(50), |text| text.parse())?,
+            databases: Database::all_of(&list("BENCH_DATABASES", "sqlite,postgres"))?,
+            scale: number("BENCH_SCALE", 1.0)?,
+            requests: number("BENCH_REQUESTS", 50)?,
             is_kept: environment("BENCH_KEEP").is_some(),
-            minutes: environment("BENCH_MINUTES").map_or(Ok(MINUTES), |text| text.parse())?,
             only: environment("BENCH_ONLY").unwrap_or_default(),
         })
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Writes a line to standard output.
-fn say(line: &str) {
-    // Nobody is left to be told when it cannot be written.
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
 fn main() -> Outcome<()> {
-    actix_runtime(async {
-        let plan = Plan::read()?;
-        let whole = run(&plan);
-        match tokio::time::timeout(Duration::from_secs(60 * plan.minutes), whole).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(format!("it took longer than {} minutes; see BENCH_MINUTES", plan.minutes).into()),
-        }
-    })
+    actix_runtime(async { Deadline::after(MINUTES)?.bound(run(&Plan::read()?)).await })
 }
 
 fn actix_runtime(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {

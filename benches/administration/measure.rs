@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 
+use crate::ADMIN_TOKEN;
 use crate::addresses::{Address, Cookies, Who};
-use crate::{ADMIN_TOKEN, Outcome};
+use crate::support::Outcome;
 
 /// What is asked of every answer, in milliseconds.
 const LIMIT: f64 = 50.0;

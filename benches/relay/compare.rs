@@ -1,11 +1,12 @@
 //! How many redirects a second go their whole way, beside the least that a durable relay can do.
 
+use crate::Plan;
 use crate::cycle::{self, By, Cycle, Places};
-use crate::database::Scratch;
-use crate::measure::{self, Row, round};
-use crate::nodes::{Installation, Node};
 use crate::plain::{Grouped, Plain, Written};
-use crate::{Outcome, Plan, say};
+use crate::support::database::Scratch;
+use crate::support::measure::{self, Row, round};
+use crate::support::nodes::{Installation, Node};
+use crate::support::{Outcome, say};
 
 /// Who is at it at the same time.
 const AT_ONCE: [usize; 3] = [1, 16, 64];

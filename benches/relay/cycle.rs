@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use gatehouse::base::random::Random;
 use gatehouse::protocol::pkce::CodeChallenge;
 
-use crate::measure::Work;
-use crate::nodes::Program;
-use crate::wire::Connection;
+use crate::support::measure::Work;
+use crate::support::nodes::Program;
+use crate::support::wire::Connection;
 
 /// What the times of the steps are called.
 pub const STEPS: [&str; 3] = ["create", "receive", "collect"];

@@ -6,28 +6,19 @@
 
 mod compare;
 mod cycle;
-#[path = "../administration/database.rs"]
-mod database;
-mod machine;
 mod many;
-mod measure;
-mod nodes;
 mod plain;
-#[path = "../administration/rows.rs"]
-mod rows;
+#[allow(dead_code, unused_macros, unused_imports, reason = "each benchmark needs some of it")]
+#[path = "../support/mod.rs"]
+mod support;
 mod waiting;
-mod wire;
 
-use std::error::Error;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use compare::Bases;
-use database::{Database, Scratch};
-
-/// Whatever goes wrong ends the benchmark.
-pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use support::database::{Database, Scratch};
+use support::{Deadline, Outcome, base_folder, environment, list, machine, number, say};
 
 /// How long everything may take, unless `BENCH_MINUTES` says something else.
 const MINUTES: u64 = 30;
@@ -44,8 +35,7 @@ pub struct Plan {
     parts: String,
     scale: f64,
     is_kept: bool,
-    minutes: u64,
-    deadline: Instant,
+    deadline: Deadline,
     base: PathBuf,
     /// How often everything is measured
     pub rounds: usize,
@@ -55,22 +45,19 @@ pub struct Plan {
 
 impl Plan {
     fn read() -> Outcome<Self> {
-        let databases = environment("BENCH_DATABASES").unwrap_or_else(|| "sqlite".to_owned());
-        let minutes = environment("BENCH_MINUTES").map_or(Ok(MINUTES), |text| text.parse())?;
         let parts = environment("BENCH_ONLY").unwrap_or_else(|| "ABCD".to_owned()).to_uppercase();
         if parts.chars().any(|part| !"ABCD, ".contains(part)) {
             return Err(format!("BENCH_ONLY: {parts} are not some of A, B, C and D").into());
         }
         Ok(Self {
-            databases: databases.split(',').map(Database::parse).collect::<Outcome<_>>()?,
+            databases: Database::all_of(&list("BENCH_DATABASES", "sqlite"))?,
             parts,
-            scale: environment("BENCH_SCALE").map_or(Ok(1.0), |text| text.parse())?,
+            scale: number("BENCH_SCALE", 1.0)?,
             is_kept: environment("BENCH_KEEP").is_some(),
-            minutes,
-            deadline: Instant::now() + Duration::from_secs(60 * minutes),
-            base: environment("BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from),
+            deadline: Deadline::after(MINUTES)?,
+            base: base_folder(),
             rounds: ROUNDS,
-            time: Duration::from_secs(environment("BENCH_SECONDS").map_or(Ok(SECONDS), |text| text.parse())?),
+            time: Duration::from_secs(number("BENCH_SECONDS", SECONDS)?),
         })
     }
 
@@ -90,26 +77,6 @@ impl Plan {
     pub fn folder(&self, name: &str) -> PathBuf {
         self.base.join(format!("gatehouse_bench_{}_{name}", std::process::id()))
     }
-
-    /// Ends when the time is over, or somebody does not want to wait.
-    async fn is_over(&self) -> String {
-        tokio::select! {
-            () = tokio::time::sleep_until(self.deadline.into()) =>
-                format!("it took longer than {} minutes; see BENCH_MINUTES", self.minutes),
-            _ = tokio::signal::ctrl_c() => "it was interrupted".to_owned(),
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Writes a line to standard output.
-fn say(line: &str) {
-    // Nobody is left to be told when it cannot be written.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn main() -> Outcome<()> {
@@ -117,7 +84,11 @@ fn main() -> Outcome<()> {
     runtime.block_on(async {
         let plan = Plan::read()?;
         check_open_files(&plan)?;
-        say(&format!("{}: {}", plan.base.display(), machine::describe_disk(&plan.base)?));
+        say(&format!(
+            "{}: {}",
+            plan.base.display(),
+            machine::Disk::measure(&plan.base)?.describe()
+        ));
         for database in &plan.databases {
             on(*database, &plan).await?;
         }
@@ -175,10 +146,7 @@ async fn with_scratches<const N: usize>(
     for _ in 0..N {
         scratches.push(Scratch::open(database, plan.is_kept).await?);
     }
-    let outcome = tokio::select! {
-        outcome = work(std::array::from_fn(|at| &scratches[at])) => outcome,
-        reason = plan.is_over() => Err(reason.into()),
-    };
+    let outcome = plan.deadline.bound(work(std::array::from_fn(|at| &scratches[at]))).await;
     for scratch in scratches {
         scratch.close().await?;
     }

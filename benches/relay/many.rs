@@ -10,14 +10,15 @@ use gatehouse::base::random::Random;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Row as _};
 
+use crate::Plan;
 use crate::cycle::{self, By, Cycle, Places};
-use crate::database::Scratch;
-use crate::machine::{Memory, megabytes};
-use crate::measure::{self, Row};
-use crate::nodes::{Installation, Node, Program};
-use crate::rows::{insert, row};
-use crate::wire::Connection;
-use crate::{Outcome, Plan, say};
+use crate::support::database::Scratch;
+use crate::support::machine::{Memory, megabytes};
+use crate::support::measure::{self, Row};
+use crate::support::nodes::{Installation, Node, Program};
+use crate::support::rows::{insert, row};
+use crate::support::wire::Connection;
+use crate::support::{Outcome, say};
 
 /// Of all rows, as many as this are announced to the server itself.
 const ANNOUNCED: i64 = 20_000;

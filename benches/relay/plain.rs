@@ -19,8 +19,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::sync::Mutex;
 
-use crate::Outcome;
-use crate::measure::Work;
+use crate::support::Outcome;
+use crate::support::measure::Work;
 
 /// The migration that the table is in.
 const MIGRATION: &str = include_str!("../../migrations/0007_relay.sql");

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use gatehouse::base::random::Random;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::Plan;
 use crate::cycle::{announce, collection, come_back};
-use crate::database::Scratch;
-use crate::machine::{Usage, megabytes, precise};
-use crate::measure::spread;
-use crate::nodes::{Installation, Node, Program};
-use crate::wire::{Answer, Connection};
-use crate::{Outcome, Plan, say};
+use crate::support::database::Scratch;
+use crate::support::machine::{Usage, megabytes, precise};
+use crate::support::measure::spread;
+use crate::support::nodes::{Installation, Node, Program};
+use crate::support::wire::{Answer, Connection};
+use crate::support::{Outcome, say};
 
 /// How many wait.
 pub const WAITS: i64 = 10_000;

@@ -4,37 +4,20 @@
 //! vault and for introspection, turn and turn about. It is a benchmark and no test: it fails when an answer is wrong,
 //! never because it is slow. See `benches/README.md`.
 
-mod asking;
-#[path = "../administration/database.rs"]
-mod database;
-#[path = "../relay/machine.rs"]
-#[allow(dead_code, reason = "the relay looks at memory, too")]
-mod machine;
-#[path = "../relay/measure.rs"]
-#[allow(dead_code, reason = "the relay measures more")]
-mod measure;
-#[path = "../relay/nodes.rs"]
-#[allow(dead_code, reason = "the programs of the relay are not here")]
-mod nodes;
-#[path = "../administration/rows.rs"]
-mod rows;
 mod seed;
-#[path = "../relay/wire.rs"]
-mod wire;
+#[allow(dead_code, unused_macros, unused_imports, reason = "each benchmark needs some of it")]
+#[path = "../support/mod.rs"]
+mod support;
 
-use std::error::Error;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use asking::Asking;
-use database::{Database, Scratch};
-use measure::{Row, round};
-use nodes::Installation;
 use seed::{Requests, Seeded};
-
-/// Whatever goes wrong ends the benchmark.
-pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use support::asking::Asking;
+use support::database::{Database, Scratch};
+use support::measure::{self, Row, round};
+use support::nodes::Installation;
+use support::{Deadline, Outcome, base_folder, environment, list, number, say};
 
 /// How long everything may take, unless `BENCH_MINUTES` says something else.
 const MINUTES: u64 = 30;
@@ -52,8 +35,7 @@ struct Plan {
     databases: Vec<Database>,
     many: i64,
     is_kept: bool,
-    minutes: u64,
-    deadline: Instant,
+    deadline: Deadline,
     base: PathBuf,
     time: Duration,
 }
@@ -61,39 +43,15 @@ struct Plan {
 impl Plan {
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a million or so")]
     fn read() -> Outcome<Self> {
-        let databases = environment("BENCH_DATABASES").unwrap_or_else(|| "sqlite".to_owned());
-        let minutes = environment("BENCH_MINUTES").map_or(Ok(MINUTES), |text| text.parse())?;
-        let scale: f64 = environment("BENCH_SCALE").map_or(Ok(1.0), |text| text.parse())?;
         Ok(Self {
-            databases: databases.split(',').map(Database::parse).collect::<Outcome<_>>()?,
-            many: (MANY as f64 * scale) as i64,
+            databases: Database::all_of(&list("BENCH_DATABASES", "sqlite"))?,
+            many: (MANY as f64 * number("BENCH_SCALE", 1.0)?) as i64,
             is_kept: environment("BENCH_KEEP").is_some(),
-            minutes,
-            deadline: Instant::now() + Duration::from_secs(60 * minutes),
-            base: environment("BENCH_FOLDER").map_or_else(std::env::temp_dir, PathBuf::from),
-            time: Duration::from_secs(environment("BENCH_SECONDS").map_or(Ok(SECONDS), |text| text.parse())?),
+            deadline: Deadline::after(MINUTES)?,
+            base: base_folder(),
+            time: Duration::from_secs(number("BENCH_SECONDS", SECONDS)?),
         })
     }
-
-    /// Ends when the time is over, or somebody does not want to wait.
-    async fn is_over(&self) -> String {
-        tokio::select! {
-            () = tokio::time::sleep_until(self.deadline.into()) =>
-                format!("it took longer than {} minutes; see BENCH_MINUTES", self.minutes),
-            _ = tokio::signal::ctrl_c() => "it was interrupted".to_owned(),
-        }
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Writes a line to standard output.
-fn say(line: &str) {
-    // Nobody is left to be told when it cannot be written.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn main() -> Outcome<()> {
@@ -102,10 +60,7 @@ fn main() -> Outcome<()> {
         let plan = Plan::read()?;
         for database in &plan.databases {
             let scratch = Scratch::open(*database, plan.is_kept).await?;
-            let outcome = tokio::select! {
-                outcome = on(&scratch, &plan) => outcome,
-                reason = plan.is_over() => Err(reason.into()),
-            };
+            let outcome = plan.deadline.bound(on(&scratch, &plan)).await;
             scratch.close().await?;
             outcome?;
         }

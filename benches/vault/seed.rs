@@ -34,10 +34,10 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::Outcome;
-use crate::asking::Request;
-use crate::database::Scratch;
-use crate::rows::{self, row};
+use crate::support::Outcome;
+use crate::support::asking::Request;
+use crate::support::database::Scratch;
+use crate::support::rows::{self, row};
 
 /// People whose tokens are asked for where there are many connections.
 pub const PEOPLE: usize = 1000;
@@ -313,9 +313,9 @@ async fn register(app: &App, name: &str, change: impl FnOnce(&mut NewClient)) ->
 /// The installation that the server is started on afterwards.
 async fn open(scratch: &Scratch) -> Outcome<App> {
     let flags: BTreeMap<String, String> = [
-        ("issuer", crate::nodes::ISSUER.to_owned()),
+        ("issuer", crate::support::nodes::ISSUER.to_owned()),
         ("database_url", scratch.url()),
-        ("app_secret", crate::nodes::APP_SECRET.to_owned()),
+        ("app_secret", crate::support::nodes::APP_SECRET.to_owned()),
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();

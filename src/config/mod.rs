@@ -6,6 +6,8 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod deployment;
+pub mod limits;
 pub mod live;
 pub mod registry;
 pub mod relay;
@@ -30,6 +32,8 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use deployment::Deployment;
+use limits::Limits;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -121,6 +125,10 @@ pub struct Config {
     /// The secret that all keys are derived from.
     pub app_secret: Option<SecretString>,
     app_secret_file: Option<PathBuf>,
+    app_secret_previous: Option<SecretString>,
+    app_secret_previous_file: Option<PathBuf>,
+    app_secret_next: Option<SecretString>,
+    app_secret_next_file: Option<PathBuf>,
     /// The admin token to begin with.
     pub admin_token: Option<SecretString>,
     admin_token_file: Option<PathBuf>,
@@ -162,8 +170,12 @@ pub struct Config {
     pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
+    /// How often somebody may ask, and how many may be connected.
+    pub limits: Box<Limits>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How it goes together with what is around it.
+    pub deployment: Deployment,
     /// Where the values came from, by key; what is not there has its default.
     sources: BTreeMap<&'static str, Source>,
 }
@@ -179,6 +191,10 @@ impl Default for Config {
             database_timeout: Duration::from_secs(5),
             app_secret: None,
             app_secret_file: None,
+            app_secret_previous: None,
+            app_secret_previous_file: None,
+            app_secret_next: None,
+            app_secret_next_file: None,
             admin_token: None,
             admin_token_file: None,
             enable_dev_endpoints: false,
@@ -220,7 +236,9 @@ impl Default for Config {
             relay: Box::default(),
             agentcore: AgentCore::default(),
             serves: Serves::default(),
+            limits: Box::default(),
             trusted_proxies: Vec::new(),
+            deployment: Deployment::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -277,6 +295,29 @@ impl Config {
             }
         };
         self.registration.policy.unwrap_or_else(usual)
+    }
+
+    /// The secret whose place `app_secret` takes, when it is configured.
+    #[must_use]
+    pub fn previous_secret(&self) -> Option<&SecretString> {
+        self.app_secret_previous.as_ref()
+    }
+
+    /// The secret that will take the place of `app_secret`.
+    #[must_use]
+    pub fn next_secret(&self) -> Option<&SecretString> {
+        self.app_secret_next.as_ref()
+    }
+
+    /// Whether `app_secret` takes the place of another one here, so that what is met of that is made anew.
+    #[must_use]
+    pub fn replaces_secret(&self) -> bool {
+        self.app_secret_previous.is_some()
+    }
+
+    /// Sets the previous secret, where the file of an installation says it.
+    pub(crate) fn replace_secret(&mut self, previous: SecretString) {
+        self.app_secret_previous = Some(previous);
     }
 
     /// The file of [`Self::vault_keys`].

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::identity::admin_token::{self, Verdict};
+use crate::identity::limit;
 use crate::model::callback::Owner;
 use crate::model::client::Client;
 use crate::model::event::Actor;
@@ -105,8 +106,11 @@ async fn by_access_token(app: &App, token: &str, scope: &str) -> Result<Result<P
     }
     // What the client may have now counts, not what it had when the token was made.
     let client = app.store.known_client(&live.claims.client_id).await?;
-    Ok(client
-        .filter(|client| client.may_use(scope))
-        .map(Program::Client)
-        .ok_or(Denied::ScopeMissing))
+    let Some(client) = client.filter(|client| client.may_use(scope)) else {
+        return Ok(Err(Denied::ScopeMissing));
+    };
+    Ok(match limit::by_client(app, &client) {
+        Ok(()) => Ok(Program::Client(client)),
+        Err(exceeded) => Err(Denied::Unknown(exceeded.refusal())),
+    })
 }

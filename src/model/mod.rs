@@ -14,6 +14,7 @@ pub mod event;
 pub mod grant;
 pub mod initial_access_token;
 pub mod left_out;
+pub mod limit;
 pub mod provider;
 pub mod resource;
 pub mod scope;

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::identity::limit::{self, Exceeded};
 use crate::model::client::Client;
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::{AuthMethod, ClientCredentials};
@@ -35,15 +36,20 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// Checks credentials. Unknown, disabled and wrong say the same; the operator sees which client somebody tried to be.
+/// Checks credentials, and counts the request for its client. Unknown, disabled and wrong say the same; the operator sees which client somebody tried to be.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
+    if let Err(exceeded) = limit::may_fail(app, &credentials.client_id) {
+        return Ok(Err(exceeded.refusal()));
+    }
     let outcome = judge(app, credentials).await?;
     match outcome {
-        Ok(client) => Ok(Ok(client)),
+        // Whoever has proved who they are, and nobody else, uses up what the client has.
+        Ok(client) => Ok(limit::by_client(app, &client).map(|()| client).map_err(Exceeded::refusal)),
         Err((refusal, known)) => {
+            limit::failed(app, &credentials.client_id);
             if let Some(client) = known.filter(|client| !client.is_public()) {
                 let event = app.event(EventKind::ClientRefused).refused().client(&client.id);
                 Box::pin(audit::record_seldom(app, event.detail("method", credentials.method.as_str()))).await?;

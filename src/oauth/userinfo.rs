@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::identity::limit;
 use crate::protocol::error::{ErrorCode, Refusal};
 
 use super::verify;
@@ -25,6 +26,9 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
     let Some(person) = live.person else {
         return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token speaks for no person")));
     };
+    if let Err(exceeded) = limit::by_account(app, &live.claims.sub) {
+        return Ok(Err(exceeded.refusal()));
+    }
     if !live.scope.contains("openid") {
         return Ok(Err(Refusal::new(
             ErrorCode::InsufficientScope,

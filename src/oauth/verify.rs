@@ -153,5 +153,6 @@ pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Op
 /// A refresh token that we made; whether it is the current one is for the grant to say.
 #[must_use]
 pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {
-    RefreshToken::parse(token).filter(|token| token.is_authentic(|grant, generation| refresh_mac(app, grant, generation)))
+    let is_by = |token: &RefreshToken, key| token.is_authentic(|grant, generation| refresh_mac(key, grant, generation));
+    RefreshToken::parse(token).filter(|token| app.secrets.refresh_token.iter().any(|key| is_by(token, key)))
 }

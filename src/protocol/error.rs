@@ -104,6 +104,8 @@ pub struct Refusal {
     pub description: Cow<'static, str>,
     /// What only the log reads.
     pub detail: Option<String>,
+    /// The peer asks too often; after so many seconds there is an answer again.
+    pub retry_after: Option<i64>,
 }
 
 impl Refusal {
@@ -114,6 +116,7 @@ impl Refusal {
             code,
             description: Cow::Borrowed(description),
             detail: None,
+            retry_after: None,
         }
     }
 
@@ -130,6 +133,7 @@ impl Refusal {
             code,
             description: Cow::Owned(safe),
             detail: None,
+            retry_after: None,
         }
     }
 
@@ -139,6 +143,15 @@ impl Refusal {
         let detail: String = detail.into();
         self.detail = Some(detail.chars().take(200).collect());
         self
+    }
+}
+
+/// The peer asks too often, and may try again after so many seconds.
+#[must_use]
+pub fn too_many_requests(seconds: i64) -> Refusal {
+    Refusal {
+        retry_after: Some(seconds),
+        ..Refusal::new(ErrorCode::TemporarilyUnavailable, "there were too many requests; try again later")
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is read at every request and seldom changes: clients, scopes and protected resources, kept for a moment.
 //!
-//! Nothing that ends a token is judged by it: that is asked of the database each time ([`super::Connection::person_of_token`]). A change that
-//! this node makes is seen by it at once; one that another node makes, after [`STALE`] at the latest.
+//! Nothing that ends a token is judged by it: that is asked of the database each time
+//! ([`super::Connection::person_of_token`]). A change that this process makes is seen by it at once; one that another makes,
+//! after [`STALE`] at the latest, and with SQLite, where reading costs little, after [`STALE_FILE`].
 //!
 //! Whoever reads for the cache notes the generation of the place first. A change counts it up when it is committed, so what
 //! was read before and is put there after it is not taken for good.
@@ -18,10 +19,12 @@ use crate::model::client::Client;
 use crate::model::resource::ResourceCatalog;
 use crate::model::scope::ScopeCatalog;
 
-use super::Store;
+use super::{Dialect, Store};
 
 /// How long a node may not know what another has changed.
 pub const STALE: Duration = Duration::from_secs(1);
+/// How long a process may not know what another has changed in the same file: less than it takes to start one.
+const STALE_FILE: Duration = Duration::from_millis(10);
 /// How many clients a node keeps.
 const CLIENTS: usize = 4096;
 /// How many places clients have: those that share one are read anew together.
@@ -45,8 +48,8 @@ impl<T> Clone for Kept<T> {
 }
 
 impl<T> Kept<T> {
-    fn good(self, generation: u64) -> Option<Arc<T>> {
-        let is_good = self.generation == generation && self.read_at.elapsed() < STALE;
+    fn good(self, generation: u64, stale: Duration) -> Option<Arc<T>> {
+        let is_good = self.generation == generation && self.read_at.elapsed() < stale;
         is_good.then_some(self.value)
     }
 }
@@ -67,9 +70,9 @@ impl<T> Default for Whole<T> {
 }
 
 impl<T> Whole<T> {
-    fn known(&self) -> Option<Arc<T>> {
+    fn known(&self, stale: Duration) -> Option<Arc<T>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        kept.good(self.generation.load(Ordering::Acquire))
+        kept.good(self.generation.load(Ordering::Acquire), stale)
     }
 
     async fn read(&self, read: impl Future<Output = Result<T, Fault>>) -> Result<Arc<T>, Fault> {
@@ -91,6 +94,7 @@ impl<T> Whole<T> {
 
 /// What one node keeps.
 pub(super) struct Cache {
+    stale: Duration,
     clients: quick_cache::sync::Cache<String, Kept<Client>>,
     hasher: DefaultHashBuilder,
     places: [AtomicU64; PLACES],
@@ -98,9 +102,14 @@ pub(super) struct Cache {
     resources: Whole<ResourceCatalog>,
 }
 
-impl Default for Cache {
-    fn default() -> Self {
+impl Cache {
+    /// Keeps nothing yet.
+    pub(super) fn of(dialect: Dialect) -> Self {
         Self {
+            stale: match dialect {
+                Dialect::Sqlite => STALE_FILE,
+                Dialect::Postgres | Dialect::MySql => STALE,
+            },
             clients: quick_cache::sync::Cache::new(CLIENTS),
             hasher: DefaultHashBuilder::default(),
             places: [const { AtomicU64::new(0) }; PLACES],
@@ -108,9 +117,7 @@ impl Default for Cache {
             resources: Whole::default(),
         }
     }
-}
 
-impl Cache {
     fn place(&self, id: &str) -> &AtomicU64 {
         let place = usize::try_from(self.hasher.hash_one(id) % PLACES as u64).unwrap_or_default();
         &self.places[place]
@@ -174,12 +181,12 @@ impl Store {
     pub async fn known_client(&self, id: &str) -> Result<Option<Arc<Client>>, Fault> {
         let place = self.cache.place(id);
         let generation = place.load(Ordering::Acquire);
-        if let Some(client) = self.cache.clients.get(id).and_then(|kept| kept.good(generation)) {
+        if let Some(client) = self.cache.clients.get(id).and_then(|kept| kept.good(generation, self.cache.stale)) {
             return Ok(Some(client));
         }
         let read_at = Instant::now();
         // Nobody keeps what is not there: strangers could ask for any number of it.
-        let Some(client) = self.read().await?.client(id).await?.map(Arc::new) else {
+        let Some(client) = self.read_uncounted().await?.client(id).await?.map(Arc::new) else {
             return Ok(None);
         };
         let kept = Kept {
@@ -196,9 +203,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn known_scopes(&self) -> Result<Arc<ScopeCatalog>, Fault> {
-        match self.cache.scopes.known() {
+        match self.cache.scopes.known(self.cache.stale) {
             Some(scopes) => Ok(scopes),
-            None => self.cache.scopes.read(async { self.read().await?.scopes().await }).await,
+            None => self.cache.scopes.read(async { self.read_uncounted().await?.scopes().await }).await,
         }
     }
 
@@ -207,9 +214,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn known_resources(&self) -> Result<Arc<ResourceCatalog>, Fault> {
-        match self.cache.resources.known() {
+        match self.cache.resources.known(self.cache.stale) {
             Some(resources) => Ok(resources),
-            None => self.cache.resources.read(async { self.read().await?.resources().await }).await,
+            None => {
+                self.cache
+                    .resources
+                    .read(async { self.read_uncounted().await?.resources().await })
+                    .await
+            }
         }
     }
 }

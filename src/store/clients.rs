@@ -8,6 +8,7 @@ use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::token_request::GrantType;
 
 use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, escape_like, json};
 use super::sql::{insert_if_absent, sql};
 use super::{Connection, Tx, WHOLE_PAGE};
@@ -23,6 +24,17 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+
+macro_rules! insert {
+    () => {
+        concat!(
+            "INSERT INTO clients (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+             $26, $27, $28, $29, $30, $31, $32, $33)"
+        )
+    };
+}
 
 pub(super) fn client(row: Row<'_>) -> Result<Client, Fault> {
     let grant_types: Vec<String> = row.json(5)?;
@@ -190,6 +202,7 @@ impl Connection {
     pub async fn count_clients(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM clients"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -203,25 +216,16 @@ impl Tx {
     /// When the database fails.
     pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
         self.changes.client(&client.id);
-        let statement = self
-            .query(insert_if_absent!(
-                "INSERT INTO clients (",
-                columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
-                 $26, $27, $28, $29, $30, $31, $32, $33)"
-            ))
-            .text(&client.id);
-        let statement = bind_facts(statement, client)?
-            .bind(client.created_at)
-            .bind(client.updated_at)
-            .flag(client.may_introspect)
-            .maybe_text(client.previous_secret_hash.as_deref())
-            .bind(client.previous_secret_expires_at)
-            .bind(client.name.to_lowercase())
-            .bind(client.version)
-            .bind(client.token_generation)
-            .text(client.origin.as_str());
-        bind_agent(statement, client)?.insert_if_absent().await
+        bind_all(self.query(insert_if_absent!(insert!())), client)?.insert_if_absent().await
+    }
+
+    /// Adds many clients whose ids are not taken.
+    ///
+    /// # Errors
+    /// When the database fails, or one is taken.
+    pub async fn insert_clients(&mut self, clients: &[Client]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(sql!(insert!()));
+        self.insert_many(&MANY, clients, bind_all).await
     }
 
     /// Replaces everything about a client but its id and age, if it is still of the version that `client`
@@ -288,10 +292,12 @@ impl Tx {
         self.changes.client(id);
         self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;
@@ -300,6 +306,21 @@ impl Tx {
         self.delete_access_keys_of(id).await?;
         Ok(deleted == 1)
     }
+}
+
+/// Binds every column.
+fn bind_all<'c>(statement: Statement<'c>, client: &Client) -> Result<Statement<'c>, Fault> {
+    let statement = bind_facts(statement.text(&client.id), client)?
+        .bind(client.created_at)
+        .bind(client.updated_at)
+        .flag(client.may_introspect)
+        .maybe_text(client.previous_secret_hash.as_deref())
+        .bind(client.previous_secret_expires_at)
+        .bind(client.name.to_lowercase())
+        .bind(client.version)
+        .bind(client.token_generation)
+        .text(client.origin.as_str());
+    bind_agent(statement, client)
 }
 
 /// Binds everything between id and age, in the order of the columns.

@@ -4,6 +4,8 @@ use crate::base::clock::CLOCK_SKEW;
 use crate::base::fault::Fault;
 use crate::model::consent::Consent;
 
+use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json};
 use super::sql::{sql, upsert};
 use super::{Connection, Tx};
@@ -27,6 +29,17 @@ pub(super) fn consent(row: Row<'_>) -> Result<Consent, Fault> {
         updated_at: row.integer(5)?,
         resource: row.maybe_json(6)?.unwrap_or_default(),
     })
+}
+
+fn bind_all<'c>(statement: Statement<'c>, consent: &Consent) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&consent.user_id)
+        .text(&consent.client_id)
+        .bind(consent.scope.to_string())
+        .bind(json(&consent.claims)?)
+        .bind(consent.created_at)
+        .bind(consent.updated_at)
+        .bind((!consent.resource.is_empty()).then(|| json(&consent.resource)).transpose()?))
 }
 
 impl Connection {
@@ -119,20 +132,22 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn put_consent(&mut self, consent: &Consent) -> Result<(), Fault> {
-        self.query(upsert!(
+        let statement = self.query(upsert!(
             "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at, resource) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             key "user_id", "client_id"; set "scope", "claims", "updated_at", "resource"
-        ))
-        .text(&consent.user_id)
-        .text(&consent.client_id)
-        .bind(consent.scope.to_string())
-        .bind(json(&consent.claims)?)
-        .bind(consent.created_at)
-        .bind(consent.updated_at)
-        .bind((!consent.resource.is_empty()).then(|| json(&consent.resource)).transpose()?)
-        .execute()
-        .await
-        .map(drop)
+        ));
+        bind_all(statement, consent)?.execute().await.map(drop)
+    }
+
+    /// Writes many consents that are not there yet.
+    ///
+    /// # Errors
+    /// When the database fails, or one is there.
+    pub async fn insert_consents(&mut self, consents: &[Consent]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(sql!(
+            "INSERT INTO consents (user_id, client_id, scope, claims, created_at, updated_at, resource) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        ));
+        self.insert_many(&MANY, consents, bind_all).await
     }
 
     /// Forgets a consent and revokes every grant to its client that is alive; what of both there was.
@@ -157,6 +172,7 @@ impl Tx {
             .text(client_id)
             // By the clock of another node it may be alive for a moment longer.
             .bind(now - CLOCK_SKEW)
+            .aside()
             .execute()
             .await?;
         Ok(Withdrawn {

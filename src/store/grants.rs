@@ -10,8 +10,10 @@ use crate::model::user::User;
 use crate::protocol::claims_request::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
 
+use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json, unreadable};
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use super::users::{self, user};
 use super::{Connection, Tx};
 
@@ -57,6 +59,40 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         revoked_at: row.maybe_integer(21)?,
         ends_with_session: row.flag(22)?,
     })
+}
+
+const INSERT: Sql = sql!(
+    "INSERT INTO grants (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
+);
+
+fn bind_all<'c>(statement: Statement<'c>, grant: &Grant) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&grant.id)
+        .text(&grant.client_id)
+        .text(&grant.user_id)
+        .text(&grant.session_id)
+        .bind(grant.scope.to_string())
+        .bind((!grant.claims.is_empty()).then(|| grant.claims.to_json()))
+        .text(&grant.redirect_uri)
+        .flag(grant.is_redirect_uri_explicit)
+        .maybe_text(grant.nonce.as_deref())
+        .bind(grant.auth_time)
+        .bind(json(&grant.amr)?)
+        .text(&grant.code_hash)
+        .maybe_text(grant.code_challenge.as_ref().map(CodeChallenge::as_str))
+        .bind(grant.code_expires_at)
+        .bind(grant.code_consumed_at)
+        .bind(i64::from(grant.generation))
+        .bind(grant.rotated_at)
+        .bind(grant.idle_expires_at)
+        .bind(grant.ends_at)
+        .bind(grant.expires_at)
+        .bind(grant.created_at)
+        .bind(grant.revoked_at)
+        .flag(grant.ends_with_session)
+        .bind((!grant.resource.is_empty()).then(|| json(&grant.resource)).transpose()?))
 }
 
 /// Which grants a list is about.
@@ -198,7 +234,7 @@ impl Connection {
             None => None,
             Some(_) => {
                 let query = self.query(edge).text(user_id).text(client_id).text(before);
-                query.bind(REACH - 1).optional(|row| row.text(0)).await?
+                query.bind(REACH - 1).aside().optional(|row| row.text(0)).await?
             }
         };
         let grants = self
@@ -216,6 +252,25 @@ impl Connection {
         let is_full = grants.len() >= usize::from(limit);
         let reached = edge.filter(|_| !is_full);
         Ok(GrantsNearby { grants, reached })
+    }
+
+    /// How many grants have a refresh token from before a time, and when the last of them expires if nobody uses it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_tokens_from_before(&mut self, time: Timestamp, now: Timestamp) -> Result<(i64, Option<Timestamp>), Fault> {
+        let found = self
+            .query(sql!(
+                "SELECT COUNT(*), MAX(idle_expires_at) FROM grants WHERE generation > 0 AND rotated_at <= $1 \
+                 AND revoked_at IS NULL AND idle_expires_at > $2 AND ends_at > $3"
+            ))
+            .bind(time)
+            .bind(now)
+            .bind(now)
+            .aside()
+            .optional(|row| Ok((row.integer(0)?, row.maybe_integer(1)?)))
+            .await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Whether nothing has ended an access token that a client got for itself, in one round trip: the token is not revoked,
@@ -299,40 +354,17 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_grant(&mut self, grant: &Grant) -> Result<(), Fault> {
-        self.query(sql!(
-            "INSERT INTO grants (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"
-        ))
-        .text(&grant.id)
-        .text(&grant.client_id)
-        .text(&grant.user_id)
-        .text(&grant.session_id)
-        .bind(grant.scope.to_string())
-        .bind((!grant.claims.is_empty()).then(|| grant.claims.to_json()))
-        .text(&grant.redirect_uri)
-        .flag(grant.is_redirect_uri_explicit)
-        .maybe_text(grant.nonce.as_deref())
-        .bind(grant.auth_time)
-        .bind(json(&grant.amr)?)
-        .text(&grant.code_hash)
-        .maybe_text(grant.code_challenge.as_ref().map(CodeChallenge::as_str))
-        .bind(grant.code_expires_at)
-        .bind(grant.code_consumed_at)
-        .bind(i64::from(grant.generation))
-        .bind(grant.rotated_at)
-        .bind(grant.idle_expires_at)
-        .bind(grant.ends_at)
-        .bind(grant.expires_at)
-        .bind(grant.created_at)
-        .bind(grant.revoked_at)
-        .flag(grant.ends_with_session)
-        .bind((!grant.resource.is_empty()).then(|| json(&grant.resource)).transpose()?)
-        .execute()
-        .await
-        .map(drop)
+        bind_all(self.query(INSERT), grant)?.execute().await.map(drop)
     }
 
+    /// Writes many grants that are not there yet.
+    ///
+    /// # Errors
+    /// When the database fails, or one is there.
+    pub async fn insert_grants(&mut self, grants: &[Grant]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(INSERT);
+        self.insert_many(&MANY, grants, bind_all).await
+    }
     /// The gate of the code: consumes it, once. False when it is consumed, revoked or expired.
     ///
     /// # Errors
@@ -388,6 +420,7 @@ impl Tx {
         ))
         .bind(now)
         .text(session_id)
+        .aside()
         .execute()
         .await
     }
@@ -402,6 +435,7 @@ impl Tx {
         ))
         .text(to_session)
         .text(from_session)
+        .aside()
         .execute()
         .await
     }

@@ -17,7 +17,7 @@ use sqlx::{AnyConnection, Connection as _, Executor, Row as _, SqlSafeStr};
 
 use crate::base::fault::Fault;
 
-use super::connection::fault;
+use super::error::fault;
 use super::options::Dialect;
 
 /// How often a migration is tried that others are in the way of: for three minutes.
@@ -177,6 +177,19 @@ async fn take_turn(dialect: Dialect, options: &AnyConnectOptions) -> Result<Opti
 
 /// How many migrations are still to be applied.
 pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Result<usize, Fault> {
+    let applied = applied(dialect, options).await?;
+    let is_applied = |migration: &&Migration| applied.contains(&migration.version);
+    Ok(migrator(dialect, &[]).iter().filter(|migration| !is_applied(migration)).count())
+}
+
+/// Whether a newer version of the program has migrated it.
+pub(super) async fn is_newer(dialect: Dialect, options: &AnyConnectOptions) -> Result<bool, Fault> {
+    let applied = applied(dialect, options).await?;
+    Ok(applied.iter().any(|version| !MIGRATIONS.iter().any(|(known, ..)| known == version)))
+}
+
+/// The versions that were applied.
+async fn applied(dialect: Dialect, options: &AnyConnectOptions) -> Result<Vec<i64>, Fault> {
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
     let exists = match dialect {
         Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
@@ -197,10 +210,7 @@ pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Re
             .map_err(|error| Fault::internal(error.to_string()))?
     };
     let _ = connection.close().await;
-    Ok(migrator(dialect, &[])
-        .iter()
-        .filter(|migration| !applied.iter().any(|done| done.version == migration.version))
-        .count())
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
 /// The collation of the schema; `None` where text is always compared byte by byte.

@@ -3,10 +3,11 @@
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
 //! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
+//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod access_keys;
 mod audit;
+mod backup;
 mod cache;
 mod callbacks;
 mod client_assertions;
@@ -15,10 +16,13 @@ mod connection;
 mod connection_sessions;
 mod connections;
 mod consents;
+mod error;
 mod events;
+mod file;
 mod grants;
 mod initial_access_tokens;
 mod lane;
+mod many;
 mod migrate;
 mod names;
 mod options;
@@ -30,19 +34,24 @@ mod resources;
 mod revoked_tokens;
 mod row;
 mod scopes;
+mod sealed;
 mod sessions;
 mod settings;
+mod shared_counts;
 mod signing_keys;
 pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod transfer;
 mod upstream_revocations;
 mod user_bindings;
 mod users;
+mod value;
 mod vault;
 mod workloads;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +61,7 @@ use sqlx::{AnyPool, Executor};
 use crate::base::fault::Fault;
 
 pub use audit::Listener;
+pub use backup::{BackupError, backup};
 pub use cache::STALE;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
@@ -63,10 +73,13 @@ pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenPerson};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
+pub use sealed::{SealedColumn, SealedText};
 pub use settings::{LiveSettings, Setting};
+pub use shared_counts::{SharedCount, SharedCounts};
 pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use transfer::{TableSum, TransferError, transfer};
 pub use users::UsersWith;
 pub use vault::ProviderState;
 pub use workloads::WorkloadState;
@@ -116,10 +129,11 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
+        let path = options.url.file().map(Path::to_owned).unwrap_or_default();
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
-                readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
+                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout)?),
+                readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
         };
@@ -128,7 +142,7 @@ impl Store {
             url: options.url.clone(),
             pool,
             audit: Arc::default(),
-            cache: Arc::default(),
+            cache: Arc::new(Cache::of(dialect)),
             statements: Count::default(),
         };
         store.ping().await?;
@@ -214,15 +228,23 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
-        let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
-        };
-        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+        self.reader(self.statements.clone()).await
     }
 
-    /// How many statements have run by way of this, besides those that only begin and end transactions: what something
-    /// costs is the difference.
+    async fn read_uncounted(&self) -> Result<Connection, Fault> {
+        self.reader(Count::default()).await
+    }
+
+    async fn reader(&self, count: Count) -> Result<Connection, Fault> {
+        let source = match &self.pool {
+            Pool::File { readers, .. } => Source::Reader(readers.acquire().await.map_err(error::fault)?),
+            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(error::fault)?),
+        };
+        Ok(Connection::new(self.dialect, source, count))
+    }
+
+    /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
+    /// read anew what is kept: what something costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.value()
@@ -240,7 +262,7 @@ impl Store {
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
         let source = match &self.pool {
             Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
+            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(error::fault)?),
         };
         let connection = Connection::new(self.dialect, source, self.statements.clone());
         Ok(Tx::new(connection, Arc::clone(&self.audit), Changes::of(Arc::clone(&self.cache))))
@@ -253,7 +275,7 @@ impl Store {
         }
         match &self.pool {
             Pool::File { readers, lane } => {
-                readers.close().await;
+                readers.close();
                 lane.close().await;
             }
             Pool::Server(pool) => pool.close().await,

@@ -1,49 +1,88 @@
 //! Reading columns by position into types.
 
+use rusqlite::types::{FromSql, Value as Cell};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sqlx::Row as _;
-use sqlx::any::AnyRow;
+use sqlx::any::{Any, AnyRow};
+use sqlx::{Decode, Row as _, Type};
 
 use crate::base::fault::Fault;
 use crate::protocol::scope::Scope;
 
 /// A row of a result, from some column on.
+#[derive(Clone, Copy)]
 pub(super) struct Row<'r> {
-    row: &'r AnyRow,
+    cells: Cells<'r>,
     first: usize,
 }
 
+/// Where its values are.
+#[derive(Clone, Copy)]
+enum Cells<'r> {
+    Server(&'r AnyRow),
+    File(&'r rusqlite::Row<'r>),
+    Table(&'r [Cell]),
+}
+
 impl<'r> Row<'r> {
-    pub(super) fn new(row: &'r AnyRow) -> Self {
-        Self { row, first: 0 }
+    /// A row that a server has sent.
+    pub(super) fn of_server(row: &'r AnyRow) -> Self {
+        let cells = Cells::Server(row);
+        Self { cells, first: 0 }
+    }
+
+    /// The row that a statement of SQLite is at.
+    pub(super) fn of_file(row: &'r rusqlite::Row<'r>) -> Self {
+        let cells = Cells::File(row);
+        Self { cells, first: 0 }
+    }
+
+    /// A row of SQLite that was read before.
+    pub(super) fn of_table(row: &'r [Cell]) -> Self {
+        let cells = Cells::Table(row);
+        Self { cells, first: 0 }
     }
 
     /// What stands in it from a column on, as a row of its own.
     pub(super) fn from(&self, at: usize) -> Self {
         Self {
-            row: self.row,
             first: self.first + at,
+            ..*self
+        }
+    }
+
+    fn value<T>(&self, at: usize) -> Result<T, Fault>
+    where
+        T: Type<Any> + Decode<'r, Any> + FromSql,
+    {
+        let at = self.first + at;
+        match self.cells {
+            Cells::Server(row) => row.try_get(at).map_err(unreadable),
+            Cells::File(row) => row.get(at).map_err(unreadable),
+            Cells::Table(cells) => {
+                let cell = cells.get(at).ok_or_else(|| unreadable(format!("it has no column {at}")))?;
+                T::column_result(cell.into()).map_err(unreadable)
+            }
         }
     }
 }
 
 impl Row<'_> {
     pub(super) fn text(&self, at: usize) -> Result<String, Fault> {
-        self.row.try_get(self.first + at).map_err(unreadable)
+        self.value(at)
     }
 
     pub(super) fn maybe_text(&self, at: usize) -> Result<Option<String>, Fault> {
-        self.row.try_get(self.first + at).map_err(unreadable)
+        self.value(at)
     }
 
     pub(super) fn integer(&self, at: usize) -> Result<i64, Fault> {
-        self.row.try_get(self.first + at).map_err(unreadable)
+        self.value(at)
     }
 
     pub(super) fn maybe_integer(&self, at: usize) -> Result<Option<i64>, Fault> {
-        self.row.try_get(self.first + at).map_err(unreadable)
+        self.value(at)
     }
 
     pub(super) fn flag(&self, at: usize) -> Result<bool, Fault> {

@@ -5,8 +5,10 @@ use crate::base::fault::Fault;
 use crate::model::session::Session;
 use crate::model::user::User;
 
+use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json};
-use super::sql::sql;
+use super::sql::{Sql, sql};
 use super::users::{self, user};
 use super::{Connection, Tx};
 
@@ -33,6 +35,27 @@ pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
         idle_expires_at: row.integer(9)?,
         expires_at: row.integer(10)?,
     })
+}
+
+const INSERT: Sql = sql!(
+    "INSERT INTO sessions (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
+
+fn bind_all<'c>(statement: Statement<'c>, session: &Session) -> Result<Statement<'c>, Fault> {
+    Ok(statement
+        .text(&session.id)
+        .text(&session.secret_hash)
+        .text(&session.user_id)
+        .bind(session.auth_time)
+        .bind(json(&session.amr)?)
+        .text(&session.user_agent)
+        .text(&session.address)
+        .bind(session.created_at)
+        .bind(session.last_seen_at)
+        .bind(session.idle_expires_at)
+        .bind(session.expires_at))
 }
 
 impl Connection {
@@ -104,25 +127,16 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_session(&mut self, session: &Session) -> Result<(), Fault> {
-        self.query(sql!(
-            "INSERT INTO sessions (",
-            columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-        ))
-        .text(&session.id)
-        .text(&session.secret_hash)
-        .text(&session.user_id)
-        .bind(session.auth_time)
-        .bind(json(&session.amr)?)
-        .text(&session.user_agent)
-        .text(&session.address)
-        .bind(session.created_at)
-        .bind(session.last_seen_at)
-        .bind(session.idle_expires_at)
-        .bind(session.expires_at)
-        .execute()
-        .await
-        .map(drop)
+        bind_all(self.query(INSERT), session)?.execute().await.map(drop)
+    }
+
+    /// Writes many sessions that are not there yet.
+    ///
+    /// # Errors
+    /// When the database fails, or one is there.
+    pub async fn insert_sessions(&mut self, sessions: &[Session]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(INSERT);
+        self.insert_many(&MANY, sessions, bind_all).await
     }
 
     /// Notes that a session was used, which keeps it from idling out.
@@ -160,6 +174,7 @@ impl Tx {
     pub async fn delete_sessions_of(&mut self, user_id: &str) -> Result<u64, Fault> {
         self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
             .text(user_id)
+            .aside()
             .execute()
             .await
     }

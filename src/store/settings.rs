@@ -15,8 +15,17 @@ const LIVE: &str = "live.";
 /// The names of all stored facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Shows whether `APP_SECRET` is the one this database was made with.
+    /// Shows whether `APP_SECRET` is the one this database was made with: the check values of all secrets that something may be
+    /// sealed with, with a space between them.
     SecretCheck,
+    /// The check values of the secrets that `APP_SECRET` was since, as JSON, with their keys of the audit log, sealed.
+    RetiredSecrets,
+    /// The check value of the secret that a server was started with last.
+    ServedSecret,
+    /// When the last rotation of `APP_SECRET` was completed.
+    SecretRotatedAt,
+    /// The check value of the secret by which the admin token is digested.
+    AdminTokenSecret,
     /// Digest of the admin token.
     AdminTokenHash,
     /// When set-up was done.
@@ -48,6 +57,10 @@ impl Setting {
     fn name(self) -> Cow<'static, str> {
         let name = match self {
             Self::SecretCheck => "secret_check",
+            Self::RetiredSecrets => "retired_secrets",
+            Self::ServedSecret => "served_secret",
+            Self::SecretRotatedAt => "secret_rotated_at",
+            Self::AdminTokenSecret => "admin_token_secret",
             Self::AdminTokenHash => "admin_token_hash",
             Self::SetupCompletedAt => "setup_completed_at",
             Self::Initialized => "initialized",

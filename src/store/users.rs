@@ -8,6 +8,7 @@ use crate::model::user::{User, UserSettings};
 use crate::protocol::scope::Scope;
 
 use super::connection::Statement;
+use super::many::Many;
 use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::upstream_revocations::RemovedWith;
@@ -59,6 +60,22 @@ pub(super) fn user(row: Row<'_>) -> Result<User, Fault> {
 }
 
 /// Binds everything between id and age, in the order of the columns.
+macro_rules! insert {
+    () => {
+        concat!(
+            "INSERT INTO users (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        )
+    };
+}
+
+/// Binds every column.
+fn bind_all<'c>(statement: Statement<'c>, user: &User) -> Result<Statement<'c>, Fault> {
+    let statement = bind_facts(statement.text(&user.id), user)?;
+    Ok(statement.bind(user.created_at).bind(user.updated_at).bind(user.version))
+}
+
 fn bind_facts<'c>(statement: Statement<'c>, user: &User) -> Result<Statement<'c>, Fault> {
     Ok(statement
         .text(&user.username)
@@ -189,6 +206,7 @@ impl Connection {
     pub async fn count_users(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM users"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -237,19 +255,16 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_user(&mut self, user: &User) -> Result<bool, Fault> {
-        let statement = self
-            .query(insert_if_absent!(
-                "INSERT INTO users (",
-                columns!(),
-                ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
-            ))
-            .text(&user.id);
-        bind_facts(statement, user)?
-            .bind(user.created_at)
-            .bind(user.updated_at)
-            .bind(user.version)
-            .insert_if_absent()
-            .await
+        bind_all(self.query(insert_if_absent!(insert!())), user)?.insert_if_absent().await
+    }
+
+    /// Adds many users whose names and addresses nobody has.
+    ///
+    /// # Errors
+    /// When the database fails, or somebody has.
+    pub async fn insert_users(&mut self, users: &[User]) -> Result<(), Fault> {
+        static MANY: Many = Many::of(sql!(insert!()));
+        self.insert_many(&MANY, users, bind_all).await
     }
 
     /// Replaces what the operator decides about a user, if it is still of the version that `user` was
@@ -378,6 +393,7 @@ impl Tx {
         self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL"))
             .bind(now)
             .text(user_id)
+            .aside()
             .execute()
             .await?;
         Ok(())
@@ -394,7 +410,7 @@ impl Tx {
             sql!("DELETE FROM grants WHERE user_id = $1"),
             sql!("DELETE FROM consents WHERE user_id = $1"),
         ] {
-            self.query(statement).text(user_id).execute().await?;
+            self.query(statement).text(user_id).aside().execute().await?;
         }
         let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
         // Whoever adds one holds the user's row until it is written.

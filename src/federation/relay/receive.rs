@@ -205,7 +205,9 @@ async fn note_somebody_else(app: &App, callback: &Callback, visitor: &SignedIn) 
     audit::record_seldom(app, event.by(Actor::User(visitor.user.id.clone()))).await
 }
 
-fn context(id: &str) -> Vec<u8> {
+/// What an answer is sealed for: in another row it does not open.
+#[must_use]
+pub fn context(id: &str) -> Vec<u8> {
     format!("answer {id}").into_bytes()
 }
 

@@ -34,6 +34,7 @@ mod first_start;
 mod health;
 mod help;
 mod key_rotation;
+mod large;
 mod lines;
 mod log_secrecy;
 mod nodes;

@@ -35,8 +35,16 @@ impl Person {
     }
 
     /// The same person at another browser, which has to keep cookies and to show redirects.
-    pub fn at(self, http: Client) -> Self {
+    pub fn through(self, http: Client) -> Self {
         Self { http, ..self }
+    }
+
+    /// The same, in the same browser, at another node.
+    pub fn at(&self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Opens an authorization request and does what the pages ask for, until the browser is sent to
@@ -151,6 +159,11 @@ impl Application {
             issuer: issuer.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// Its secret, empty when it has none.
+    pub fn secret(&self) -> &str {
+        self.secret.as_deref().unwrap_or_default()
     }
 
     /// Posts a form to an endpoint, authenticated.

@@ -1,7 +1,5 @@
 //! What requests cost: how many statements the database is asked, once clients, scopes and resources are known.
 
-use std::time::Duration;
-
 use gatehouse::model::client::AccessTokenFormat;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::token_request::GrantType;
@@ -10,15 +8,13 @@ use crate::support::browser::Browser;
 use crate::support::client::Answer;
 use crate::support::{TestApp, on_every_database};
 
-/// How many statements the work takes. What is kept for a second may have to be read anew in the middle of it, and jobs have
-/// statements of their own, so the cheapest of several times counts.
+/// How many statements the work takes. Jobs have statements of their own, so the cheapest of several times counts.
 async fn cheapest(app: &TestApp, mut work: impl AsyncFnMut()) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..5 {
         let before = app.app.store.statements();
         work().await;
         least = least.min(app.app.store.statements() - before);
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     least
 }

@@ -9,7 +9,7 @@ mod consent;
 mod cost;
 mod metadata;
 mod refresh;
-mod registration;
+pub mod registration;
 mod registration_management;
 mod resources;
 mod revocation;

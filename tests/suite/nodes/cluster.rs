@@ -91,7 +91,7 @@ impl Cluster {
 
     /// Alice at a browser whose every request goes to another node.
     pub fn alice(&self) -> Person {
-        Person::new(&self.issuer(), "alice", PASSWORD).at(fresh_http())
+        Person::new(&self.issuer(), "alice", PASSWORD).through(fresh_http())
     }
 
     /// The application that asks for no consent.

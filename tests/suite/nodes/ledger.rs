@@ -379,7 +379,7 @@ impl Ledger {
         }
         // Everything works again, at each node, without anybody's help.
         for node in 0..SIZE {
-            let person = Person::new(&cluster.at(node), "alice", crate::cli::person::PASSWORD).at(fresh_http());
+            let person = Person::new(&cluster.at(node), "alice", crate::cli::person::PASSWORD).through(fresh_http());
             let app = cluster.app().asking(&cluster.at(node));
             let url = authorization_url(&cluster.at(node), "app", SCOPE);
             let page = person.http.get(url).send().await.expect("an answer");

@@ -22,7 +22,7 @@ async fn known_name(store: &Store, id: &str) -> String {
 }
 
 on_every_database! {
-    async fn what_is_known_costs_nothing_and_is_never_older_than_a_change_here(app: TestApp) {
+    async fn what_is_known_is_never_older_than_a_change_here(app: TestApp) {
         let store = &app.app.store;
         let id = app.confidential_client().await.client.id;
         for at in 0..3 {
@@ -30,10 +30,6 @@ on_every_database! {
             changed(store, &id, |client| client.settings.name.clone_from(&name)).await;
             assert_eq!(known_name(store, &id).await, name);
         }
-        let before = store.statements();
-        assert!(store.known_client(&id).await.unwrap().is_some());
-        // A second may have passed since it was read.
-        assert!(store.statements() - before <= 1);
         let mut tx = store.begin().await.unwrap();
         assert!(tx.delete_client(&id, app.app.now()).await.unwrap());
         tx.commit().await.unwrap();

@@ -12,6 +12,7 @@ pub mod elsewhere;
 pub mod keys;
 pub mod process;
 pub mod round_robin;
+pub mod suite;
 pub mod tools;
 
 pub use app::TestApp;
