@@ -17,6 +17,7 @@ use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
+use crate::model::measures::Measures;
 use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
@@ -96,6 +97,8 @@ pub struct Parts {
     pub random: Random,
     /// Counts for the statistics.
     pub counters: Counters,
+    /// Counts of this process.
+    pub measures: Measures,
     /// Events that are not recorded one by one.
     pub left_out: LeftOut,
     /// Who waits for redirects on this node.
@@ -120,6 +123,8 @@ impl App {
         let issuer = config.issuer();
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
+        let measures = Measures::default();
+        measures.started_at.set(clock.now());
         let parts = Arc::new(Parts {
             config,
             live,
@@ -143,6 +148,7 @@ impl App {
             clock,
             random,
             counters: Counters::default(),
+            measures,
             left_out: LeftOut::default(),
             waiting: Waiting::default(),
             callback_count: Gauge::default(),

@@ -82,16 +82,18 @@ macro_rules! setting {
 }
 
 mod federation;
+mod monitoring;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &ALL;
-const ALL: [Setting; SERVER.len() + federation::SETTINGS.len() + AROUND.len()] = joined([SERVER, federation::SETTINGS, AROUND]);
+const ALL: [Setting; SERVER.len() + federation::SETTINGS.len() + AROUND.len() + monitoring::SETTINGS.len()] =
+    joined([SERVER, federation::SETTINGS, AROUND, monitoring::SETTINGS]);
 
 /// All of these lists, one after the other. Its length must be that of all of them.
-const fn joined<const N: usize>(lists: [&[Setting]; 3]) -> [Setting; N] {
+const fn joined<const N: usize>(lists: [&[Setting]; 4]) -> [Setting; N] {
     let mut all = [lists[0][0]; N];
     let (mut list, mut at, mut done) = (0, 0, 0);
     while list < lists.len() {

@@ -62,13 +62,13 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     // Kept until a failure is counted: no more guesses are on their way than there are turns.
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     let stored = user
         .as_ref()
@@ -83,7 +83,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let mut tx = app.store.begin().await?;
     // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
         return wrong(app, &counters, tx, known.as_deref(), now).await;
@@ -147,7 +147,8 @@ async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, n
     Ok(Outcome::Wrong)
 }
 
-fn throttled(seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+    app.measures.throttled_sign_ins.one_more();
     tracing::warn!(
         event = "sign_in_throttled",
         seconds,

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::base::request;
 use crate::model::client::Client;
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::{AuthMethod, ClientCredentials};
@@ -82,6 +83,7 @@ async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<Auth
         (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, None) => false,
     };
     if is_right {
+        request::note_client(&client.id);
         Ok(Ok(AuthenticatedClient(client)))
     } else {
         refused("wrong credentials or wrong method", Some(client))

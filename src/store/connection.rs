@@ -4,8 +4,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::any::{Any, AnyArguments, AnyRow};
@@ -13,11 +12,14 @@ use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::{AnyConnection, AssertSqlSafe, Either, Encode, Execute, Executor, Transaction, Type};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::spans;
 
 use super::audit::{Audit, HeldLane};
 use super::lane::{LaneTx, Later};
+use super::measures::Measures;
 use super::options::Dialect;
 use super::readers::PooledReader;
 use super::row::Row;
@@ -41,30 +43,16 @@ pub(super) enum Source {
     Lane(LaneTx),
 }
 
-/// How many statements have run.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Count(Arc<AtomicU64>);
-
-impl Count {
-    fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Something that statements run on.
 pub struct Connection {
     dialect: Dialect,
     source: Source,
-    count: Count,
+    measures: Arc<Measures>,
 }
 
 impl Connection {
-    pub(super) fn new(dialect: Dialect, source: Source, count: Count) -> Self {
-        Self { dialect, source, count }
+    pub(super) fn new(dialect: Dialect, source: Source, measures: Arc<Measures>) -> Self {
+        Self { dialect, source, measures }
     }
 
     fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
@@ -77,7 +65,7 @@ impl Connection {
     }
 
     pub(super) fn query(&mut self, sql: Sql) -> Statement<'_> {
-        self.count.one_more();
+        self.measures.statements.one_more();
         let text = match self.dialect {
             Dialect::Sqlite | Dialect::Postgres => sql.numbered,
             Dialect::MySql => sql.positional,
@@ -106,11 +94,15 @@ impl Connection {
     }
 
     async fn commit(self) -> Result<(), Fault> {
-        match self.source {
-            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
-            Source::Lane(lane) => lane.commit().await,
+        let begun = Instant::now();
+        let span = tracing::info_span!(target: spans::TARGET, "commit", otel.kind = "client", db.system.name = %self.dialect);
+        let committed = match self.source {
+            Source::Transaction(transaction) => limited(transaction.commit()).instrument(span).await.map_err(fault),
+            Source::Lane(lane) => lane.commit().instrument(span).await,
             Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
-        }
+        };
+        self.measures.committing.took(begun.elapsed());
+        committed
     }
 
     /// Tells where the connection comes from how a statement ended: on the lane, it may have undone more than itself.
@@ -149,8 +141,25 @@ struct Ran {
 }
 
 impl Statement<'_> {
+    /// A span for it, with its text, in which there are no values.
+    fn span(&self) -> Span {
+        tracing::info_span!(
+            target: spans::TARGET,
+            "statement",
+            otel.name = operation(self.text),
+            otel.kind = "client",
+            db.system.name = %self.connection.dialect,
+            db.query.text = self.text,
+        )
+    }
+
     /// Runs it, with the beginning of its transaction where that is still to come.
-    async fn run(mut self) -> Result<Result<Ran, sqlx::Error>, Fault> {
+    async fn run(self) -> Result<Result<Ran, sqlx::Error>, Fault> {
+        let span = self.span();
+        self.run_here().instrument(span).await
+    }
+
+    async fn run_here(mut self) -> Result<Result<Ran, sqlx::Error>, Fault> {
         if !self.connection.is_begun() {
             let arguments = self.query.take_arguments().map_err(Fault::internal)?;
             let beginning = self.connection.beginning().unwrap_or_default();
@@ -238,7 +247,8 @@ impl Statement<'_> {
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         let found = if self.connection.is_begun() {
-            let found = limited(self.query.fetch_optional(self.connection.raw()?)).await;
+            let span = self.span();
+            let found = limited(self.query.fetch_optional(self.connection.raw()?)).instrument(span).await;
             self.connection.settle(found.as_ref().err());
             found
         } else {
@@ -317,6 +327,19 @@ impl fmt::Debug for Tx {
     }
 }
 
+/// What a statement does to which table, for people: `SELECT grants`.
+fn operation(text: &str) -> String {
+    let verb = text.split_whitespace().next().unwrap_or_default();
+    let mut rest = text
+        .split_whitespace()
+        .skip_while(|word| !matches!(*word, "FROM" | "INTO" | "UPDATE"))
+        .skip(1);
+    match rest.next() {
+        Some(table) => format!("{verb} {}", table.trim_matches(|c: char| !c.is_alphanumeric())),
+        None => verb.to_owned(),
+    }
+}
+
 /// Sorts an error of sqlx: the database is away (try again), or we are wrong.
 pub(super) fn fault(error: sqlx::Error) -> Fault {
     use sqlx::Error;
@@ -344,4 +367,22 @@ fn is_passing(code: &str) -> bool {
         .parse::<u32>()
         .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
     state || sqlite
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operation;
+
+    #[test]
+    fn an_operation_is_verb_and_table() {
+        for (text, name) in [
+            ("SELECT a, b FROM grants WHERE id = $1", "SELECT grants"),
+            ("INSERT INTO users (id) VALUES ($1)", "INSERT users"),
+            ("UPDATE sessions SET a = $1", "UPDATE sessions"),
+            ("DELETE FROM throttles WHERE a IN (SELECT b FROM c)", "DELETE throttles"),
+            ("SELECT 1", "SELECT"),
+        ] {
+            assert_eq!(operation(text), name);
+        }
+    }
 }

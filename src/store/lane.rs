@@ -30,6 +30,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use crate::base::fault::Fault;
 
 use super::connection::{detached, fault};
+use super::measures::Measures;
 
 const WRITER_SETTINGS: [&str; 5] = [
     "PRAGMA busy_timeout = 5000",
@@ -61,6 +62,7 @@ struct Writer {
     rest: Vec<Later>,
     /// Finished transactions that wait for the common commit.
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
+    measures: Arc<Measures>,
 }
 
 /// The queue in front of the writer.
@@ -99,7 +101,7 @@ impl Drop for Arrival<'_> {
 }
 
 impl Lane {
-    pub(super) async fn open(options: AnyConnectOptions, patience: Duration) -> Result<Self, Fault> {
+    pub(super) async fn open(options: AnyConnectOptions, patience: Duration, measures: Arc<Measures>) -> Result<Self, Fault> {
         let mut writer = Writer {
             options,
             connection: None,
@@ -109,6 +111,7 @@ impl Lane {
             is_poisoned: false,
             rest: Vec::new(),
             waiting: Vec::new(),
+            measures,
         };
         writer.connect().await?;
         let queue = Queue {
@@ -268,6 +271,7 @@ impl Writer {
         }
         self.is_open = false;
         self.has_savepoint = false;
+        self.measures.groups.see(self.waiting.len() as u64);
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Ok(()));
         }

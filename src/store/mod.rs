@@ -18,6 +18,7 @@ mod events;
 mod grants;
 mod initial_access_tokens;
 mod lane;
+mod measures;
 mod migrate;
 mod names;
 mod options;
@@ -43,12 +44,14 @@ mod vault;
 mod workloads;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::spans;
 
 pub use audit::Listener;
 pub use callbacks::CallbackOf;
@@ -58,6 +61,7 @@ pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
 pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
+pub use measures::{Measures, PoolState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
@@ -70,7 +74,7 @@ pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
 use audit::Audit;
-use connection::{Count, Source};
+use connection::Source;
 use lane::Lane;
 use readers::Readers;
 
@@ -84,7 +88,7 @@ pub struct Store {
     url: DatabaseUrl,
     pool: Pool,
     audit: Arc<Audit>,
-    statements: Count,
+    measures: Arc<Measures>,
 }
 
 /// Where connections come from.
@@ -112,9 +116,10 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
+        let measures = Arc::new(Measures::default());
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
+                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout, Arc::clone(&measures)).await?),
                 readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
@@ -123,8 +128,8 @@ impl Store {
             dialect,
             url: options.url.clone(),
             pool,
-            audit: Arc::default(),
-            statements: Count::default(),
+            audit: Arc::new(Audit::counted_by(Arc::clone(&measures))),
+            measures,
         };
         store.ping().await?;
         Ok(store)
@@ -200,18 +205,53 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
+        let (begun, span) = (Instant::now(), self.span("connection"));
         let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
+            Pool::File { readers, .. } => readers.acquire().instrument(span).await.map(Source::Reader),
+            Pool::Server(pool) => pool.acquire().instrument(span).await.map(Source::Pooled).map_err(connection::fault),
         };
-        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+        self.measures.reading.took(begun.elapsed());
+        self.connection(source)
     }
 
     /// How many statements have run by way of this, besides those that only begin and end transactions: what something
     /// costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.statements.value()
+        self.measures.statements.value()
+    }
+
+    /// What this node has counted of its database.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// How many connections there are; of SQLite, for reading.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        match &self.pool {
+            Pool::File { readers, .. } => readers.state(),
+            Pool::Server(pool) => {
+                let (size, idle) = (usize::try_from(pool.size()).unwrap_or(usize::MAX), pool.num_idle());
+                let most = pool.options().get_max_connections();
+                PoolState {
+                    in_use: size.saturating_sub(idle),
+                    idle,
+                    most: usize::try_from(most).unwrap_or(usize::MAX),
+                }
+            }
+        }
+    }
+
+    /// A span for what is waited for here.
+    fn span(&self, name: &str) -> Span {
+        tracing::info_span!(target: spans::TARGET, "database", otel.name = name, otel.kind = "client", db.system.name = %self.dialect)
+    }
+
+    fn connection(&self, source: Result<Source, Fault>) -> Result<Connection, Fault> {
+        let source = source.inspect_err(|_| self.measures.refused.one_more())?;
+        Ok(Connection::new(self.dialect, source, Arc::clone(&self.measures)))
     }
 
     /// A transaction for writing. What is not committed is rolled back when it is dropped.
@@ -224,12 +264,17 @@ impl Store {
     }
 
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
+        let (begun, span) = (Instant::now(), self.span("begin"));
         let source = match &self.pool {
-            Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
+            Pool::File { lane, .. } => lane.begin().instrument(span).await.map(Source::Lane),
+            Pool::Server(pool) => connection::limited(pool.begin())
+                .instrument(span)
+                .await
+                .map(Source::Transaction)
+                .map_err(connection::fault),
         };
-        let connection = Connection::new(self.dialect, source, self.statements.clone());
-        Ok(Tx::new(connection, Arc::clone(&self.audit)))
+        self.measures.writing.took(begun.elapsed());
+        Ok(Tx::new(self.connection(source)?, Arc::clone(&self.audit)))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.

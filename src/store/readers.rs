@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, Connection as _, Executor};
 use crate::base::fault::Fault;
 
 use super::connection::fault;
+use super::measures::PoolState;
 use super::options::Dialect;
 
 /// Opens connections.
@@ -92,6 +93,18 @@ impl Readers {
             PoolError::Closed => fault(sqlx::Error::PoolClosed),
             PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Fault::internal(error),
         })
+    }
+
+    /// How many there are.
+    pub(super) fn state(&self) -> PoolState {
+        let status = self.0.status();
+        // Not yet opened ones count as available there.
+        let idle = status.available.min(status.size);
+        PoolState {
+            in_use: status.size - idle,
+            idle,
+            most: status.max_size,
+        }
     }
 
     /// Closes those that nobody uses, and lets nobody have one any more.

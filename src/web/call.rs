@@ -225,6 +225,13 @@ impl Call {
     }
 }
 
+/// Whether whoever has connected is a trusted proxy.
+#[must_use]
+pub fn is_from_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer)))
+}
+
 /// The address of the peer or, when that is a trusted proxy, the last address in `X-Forwarded-For`
 /// that is not one: whatever stands before it, anybody may have written.
 #[must_use]

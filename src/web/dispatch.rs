@@ -16,13 +16,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{FutureExt, StreamExt};
 
 use crate::admin::access::{self, Rights};
-use crate::app::{App, Context};
-use crate::base::encoding::base64url;
+use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::event::Actor;
 
 use super::admin;
-use super::call::{Call, client_address};
+use super::call::Call;
 use super::error::{self, Error};
 use super::pages::CONTENT_POLICY;
 use super::routes::{Access, Audience, Cors, Route};
@@ -32,14 +31,10 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
+/// Serves one request to a path of the table, on behalf of which `app` is; `rows` are its rows, of which the method chooses
+/// one.
 pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let request_id = base64url(&app.random.bytes::<9>());
-    let app = app.within(Context {
-        request_id: Some(request_id.clone()),
-        address: Some(client_address(&http, &app.config.trusted_proxies)),
-        ..Context::default()
-    });
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let method = http.method().clone();
     let chosen = rows.iter().find(|route| route.methods.contains(&method));
     // An error for a method that no row has is for the reader of the first.
@@ -64,14 +59,12 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     }
     finish(&app, &reader, &request_id, response.headers_mut());
-    // The row, not the address: what stands in place of a placeholder may be a secret.
-    tracing::debug!(request = request_id, %method, path = route.path, status = response.status().as_u16(), "served");
     response
 }
 
 /// Serves a path that is in no table.
 pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
-    let request_id = base64url(&app.random.bytes::<9>());
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let wants_page = http
         .headers()
         .get(ACCEPT)
