@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::account::{self, AccountError};
 use crate::model::client::ConsentPolicy;
 use crate::model::event::EventKind;
@@ -39,7 +40,7 @@ impl Profile {
 }
 
 /// A demo user.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct SeededUser {
     username: &'static str,
     password: &'static str,
@@ -47,8 +48,10 @@ pub struct SeededUser {
     allowed_scope: Option<&'static str>,
 }
 
+redacted!(SeededUser);
+
 /// A demo client.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct SeededClient {
     client_id: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +59,8 @@ pub struct SeededClient {
     redirect_uris: Vec<&'static str>,
     scope: &'static str,
 }
+
+redacted!(SeededClient);
 
 /// What is there now.
 #[derive(Clone, Debug, Serialize)]

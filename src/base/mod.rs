@@ -14,6 +14,7 @@ pub mod invalid;
 pub mod measure;
 pub mod network;
 pub mod random;
+pub(crate) mod redacted;
 pub mod request;
 pub mod spans;
 pub mod waiting;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Context, KeyValue};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TracerProvider as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -59,7 +59,7 @@ impl Traces {
             .build();
         let provider = SdkTracerProvider::builder()
             .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(batches).build())
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(monitoring.trace_ratio))))
+            .with_sampler(Sampler::ParentBased(Box::new(OfRequests(Sampler::TraceIdRatioBased(monitoring.trace_ratio)))))
             .with_resource(resource)
             .build();
         Ok(Self(Some(provider)))
@@ -87,6 +87,32 @@ impl Traces {
             && let Err(error) = provider.shutdown_with_timeout(LAST_SPANS)
         {
             tracing::warn!(event = "traces_not_sent", "the last traces were not sent: {error}");
+        }
+    }
+}
+
+/// Begins traces at requests only. What happens by itself asks the database several times a second, and each question would be
+/// a trace.
+#[derive(Clone, Debug)]
+struct OfRequests(Sampler);
+
+impl ShouldSample for OfRequests {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        if *kind == SpanKind::Server {
+            return self.0.should_sample(parent, trace_id, name, kind, attributes, links);
+        }
+        SamplingResult {
+            decision: SamplingDecision::Drop,
+            attributes: Vec::new(),
+            trace_state: parent.map(|parent| parent.span().span_context().trace_state().clone()).unwrap_or_default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use url::{Host, Url};
 
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::base::spans;
 use crate::protocol::issuer::{Issuer, is_loopback};
 
@@ -50,13 +51,15 @@ impl Rules {
 }
 
 /// A document that was fetched.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fetched {
     /// What it says, within the limit
     pub body: Vec<u8>,
     /// For how many seconds its headers let us keep it; `None` when they say nothing
     pub freshness: Option<Seconds>,
 }
+
+redacted!(Fetched);
 
 /// Why nothing was fetched. For the log: the peer learns no more than that it did not work, or it could look
 /// around in our network.

@@ -24,6 +24,7 @@ use super::options::Dialect;
 use super::readers::PooledReader;
 use super::row::Row;
 use super::sql::Sql;
+use super::wording::words;
 
 /// How long an answer may take: longer than the databases' own limits, for the case that nothing
 /// comes back at all, from a machine that hangs or through a firewall that forgot the connection.
@@ -349,9 +350,9 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
         _ => false,
     };
     if away {
-        Fault::Unavailable(error.to_string())
+        Fault::Unavailable(words(&error))
     } else {
-        Fault::internal(error)
+        Fault::Internal(words(&error))
     }
 }
 

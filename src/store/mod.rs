@@ -41,6 +41,7 @@ mod upstream_revocations;
 mod user_bindings;
 mod users;
 mod vault;
+mod wording;
 mod workloads;
 
 use std::sync::Arc;

@@ -51,19 +51,19 @@ impl Row<'_> {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self, at: usize) -> Result<T, Fault> {
-        serde_json::from_str(&self.text(at)?).map_err(unreadable)
+        serde_json::from_str(&self.text(at)?).map_err(no_json)
     }
 
     /// Settings. What a newer version has written, and this one does not know, is left out: both serve while one takes the
     /// place of the other.
     pub(super) fn settings<T: DeserializeOwned + Serialize + Default>(&self, at: usize) -> Result<T, Fault> {
         let text = self.text(at)?;
-        serde_json::from_str(&text).or_else(|_| known(&text)).map_err(unreadable)
+        serde_json::from_str(&text).or_else(|_| known(&text)).map_err(no_json)
     }
 
     pub(super) fn maybe_json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>, Fault> {
         let text = self.maybe_text(at)?;
-        text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+        text.map(|text| serde_json::from_str(&text).map_err(no_json)).transpose()
     }
 
     pub(super) fn scope(&self, at: usize) -> Result<Scope, Fault> {
@@ -80,6 +80,11 @@ impl Row<'_> {
 /// A row that this program cannot have written, or a newer one did.
 pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
     Fault::internal(format!("unreadable row: {cause}"))
+}
+
+/// Where the JSON of a column goes wrong. What stands there is not shown.
+fn no_json(error: serde_json::Error) -> Fault {
+    unreadable(format!("{:?} error in JSON at line {}, column {}", error.classify(), error.line(), error.column()))
 }
 
 /// A list or map as JSON, the way columns hold them.

@@ -36,6 +36,7 @@ mod help;
 mod key_rotation;
 mod lines;
 mod log_secrecy;
+mod monitoring;
 mod nodes;
 mod outage;
 pub mod person;
