@@ -46,6 +46,17 @@ pub async fn within<T>(request: Arc<Request>, work: impl Future<Output = T>) -> 
     CURRENT.scope(request, work).await
 }
 
+/// Work that may be done by another task, and belongs to the same request.
+pub fn carried<T>(work: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+    let request = CURRENT.try_with(Arc::clone).ok();
+    async move {
+        match request {
+            Some(request) => within(request, work).await,
+            None => work.await,
+        }
+    }
+}
+
 /// Looks at the request that is being worked on, if one is.
 pub fn current<T>(look: impl FnOnce(&Request) -> T) -> Option<T> {
     CURRENT.try_with(|request| look(request)).ok()
@@ -64,7 +75,7 @@ pub fn note_client(id: &str) {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Request, current, note_client, within};
+    use super::{Request, carried, current, note_client, within};
 
     #[tokio::test]
     async fn work_belongs_to_its_request() {
@@ -79,6 +90,9 @@ mod tests {
         })
         .await;
         within(Arc::clone(&other), async { note_client("app") }).await;
+        let elsewhere = within(Arc::clone(&other), async { tokio::spawn(carried(async move { id() })) });
+        assert_eq!(elsewhere.await.await.unwrap().as_deref(), Some("two"));
+        assert_eq!(tokio::spawn(carried(async move { id() })).await.unwrap(), None);
         assert_eq!(id(), None);
         assert_eq!((request.client(), other.client()), (Some("app"), None));
     }

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use opentelemetry::{Context, KeyValue};
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId, TracerProvider as _};
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample};
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample,
+};
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -59,7 +61,9 @@ impl Traces {
             .build();
         let provider = SdkTracerProvider::builder()
             .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(batches).build())
-            .with_sampler(Sampler::ParentBased(Box::new(OfRequests(Sampler::TraceIdRatioBased(monitoring.trace_ratio)))))
+            .with_sampler(Sampler::ParentBased(Box::new(OfRequests(Sampler::TraceIdRatioBased(
+                monitoring.trace_ratio,
+            )))))
             .with_resource(resource)
             .build();
         Ok(Self(Some(provider)))
@@ -112,7 +116,9 @@ impl ShouldSample for OfRequests {
         SamplingResult {
             decision: SamplingDecision::Drop,
             attributes: Vec::new(),
-            trace_state: parent.map(|parent| parent.span().span_context().trace_state().clone()).unwrap_or_default(),
+            trace_state: parent
+                .map(|parent| parent.span().span_context().trace_state().clone())
+                .unwrap_or_default(),
         }
     }
 }

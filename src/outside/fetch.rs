@@ -12,7 +12,7 @@ use hyper::{Request, Response};
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use url::{Host, Url};
 
 use crate::base::clock::Seconds;
@@ -225,8 +225,9 @@ impl Fetch {
                 None => {
                     let inner = Arc::clone(&self.0);
                     let own = key.clone();
+                    let span = span(target.host_str());
                     let flight = async move {
-                        let outcome = inner.counted(target.host_str(), Inner::fetch(&inner, &target, limit)).await;
+                        let outcome = inner.counted(span, Inner::fetch(&inner, &target, limit)).await;
                         inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
                         outcome.map(Arc::new)
                     }
@@ -250,8 +251,8 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn ask(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
-        let host = request.uri().host().map(str::to_owned);
-        self.0.counted(host.as_deref(), self.ask_in_turn(request, limit)).await
+        let span = span(request.uri().host());
+        self.0.counted(span, self.ask_in_turn(request, limit)).await
     }
 
     async fn ask_in_turn(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
@@ -277,7 +278,7 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn post(&self, url: &Url, bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
-        self.0.counted(url.host_str(), self.post_in_turn(url, bearer, body)).await
+        self.0.counted(span(url.host_str()), self.post_in_turn(url, bearer, body)).await
     }
 
     /// What has come of requests, by this way out and all that were made of the same.
@@ -312,13 +313,16 @@ impl fmt::Debug for Fetch {
     }
 }
 
+/// A span for a request, with the host only: in path and query there may be secrets. Nobody is told which trace it belongs
+/// to: most of those who are asked are strangers, and what this server does is nothing to them.
+fn span(host: Option<&str>) -> Span {
+    tracing::info_span!(target: spans::TARGET, "fetch", otel.kind = "client", server.address = host)
+}
+
 impl Inner {
-    /// Does it, and counts what came of it. Nobody is told which trace it belongs to: most of those who are asked are
-    /// strangers, and what this server does is nothing to them.
-    async fn counted<T>(&self, host: Option<&str>, request: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+    /// Does it, and counts what came of it.
+    async fn counted<T>(&self, span: Span, request: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
         let begun = Instant::now();
-        // The host only: in path and query there may be secrets.
-        let span = tracing::info_span!(target: spans::TARGET, "fetch", otel.kind = "client", server.address = host);
         let outcome = request.instrument(span).await;
         self.outcomes.count(outcome.as_ref().err(), begun.elapsed());
         outcome

@@ -15,6 +15,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Either, Encode, Execute, Executor, Tran
 use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::request;
 use crate::base::spans;
 
 use super::audit::{Audit, HeldLane};
@@ -306,6 +307,7 @@ impl Tx {
 
 /// Runs work to its end even when whoever waits for it goes away.
 pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
+    let work = request::carried(work).in_current_span();
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }
 

@@ -84,7 +84,12 @@ pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
 
 /// Where the JSON of a column goes wrong. What stands there is not shown.
 fn no_json(error: serde_json::Error) -> Fault {
-    unreadable(format!("{:?} error in JSON at line {}, column {}", error.classify(), error.line(), error.column()))
+    unreadable(format!(
+        "{:?} error in JSON at line {}, column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    ))
 }
 
 /// A list or map as JSON, the way columns hold them.

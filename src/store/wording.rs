@@ -65,7 +65,11 @@ mod tests {
         ] {
             assert_eq!(of_database(Some(code), message, None), said);
         }
-        let said = of_database(Some("23505"), "duplicate key value violates unique constraint \"users_email\"", Some("users_email"));
+        let said = of_database(
+            Some("23505"),
+            "duplicate key value violates unique constraint \"users_email\"",
+            Some("users_email"),
+        );
         assert!(said.contains("users_email") && said.contains("duplicate key"), "{said}");
     }
 

@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 17] = [
 ];
 
 /// A crate (by the beginning of its name) that only some folders or files may name.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("sqlx", &["src/store/"]),
     ("oxide_auth", &["src/oauth/machine.rs"]),
     ("actix", &["src/web/", "src/cli/"]),
@@ -39,6 +39,10 @@ const CRATES: [(&str, &[&str]); 11] = [
     ("http_body_util", &["src/outside/"]),
     ("tokio_rustls", &["src/outside/"]),
     ("reqwest", &["src/outside/"]),
+    ("prometheus_client", &["src/web/metrics/"]),
+    ("opentelemetry", &["src/outside/otlp.rs", "src/cli/traces.rs", "src/web/trace.rs"]),
+    ("tracing_opentelemetry", &["src/cli/traces.rs", "src/web/trace.rs"]),
+    ("tracing_subscriber", &["src/cli/", "src/config/"]),
     ("openidconnect", &["src/federation/upstream/"]),
 ];
 

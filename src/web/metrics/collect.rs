@@ -166,10 +166,9 @@ fn grants(app: &App) -> Vec<Family> {
     );
     for kind in EventKind::ALL {
         for outcome in [Outcome::Success, Outcome::Failure] {
-            let counter = app.store.measures().event(*kind, outcome);
-            if counter.value() > 0 {
-                events = events.count(vec![("event", kind.as_str().into()), ("outcome", outcome.as_str().into())], counter);
-            }
+            // From the start: of an event that makes an alarm the first one counts, and what is not there yet cannot grow.
+            let labels = vec![("event", kind.as_str().into()), ("outcome", outcome.as_str().into())];
+            events = events.count(labels, app.store.measures().event(*kind, outcome));
         }
     }
     vec![tokens, sign_ins, events]
@@ -200,8 +199,8 @@ fn database(app: &App, is_up: bool) -> Vec<Family> {
             "gatehouse_database_wait_seconds",
             "Time until there was a connection for reading, or a transaction for writing could begin.",
         )
-        .seconds(one("for", "read"), &measures.reading)
-        .seconds(one("for", "write"), &measures.writing),
+        .seconds(one("mode", "read"), &measures.reading)
+        .seconds(one("mode", "write"), &measures.writing),
         Family::counter(
             "gatehouse_database_wait_failures",
             "How often there was no connection, or none in time.",
@@ -280,19 +279,19 @@ fn next_key(ring: &Ring, algorithm: SigningAlgorithm, now: Timestamp) -> Option<
 }
 
 fn jobs(app: &App) -> Vec<Family> {
-    let mut runs = Family::counter("gatehouse_job_runs", "Runs of what happens by itself, by job and outcome.");
+    let mut runs = Family::counter("gatehouse_job_runs", "Runs of what happens by itself, by task and outcome.");
     let mut durations = Family::histogram("gatehouse_job_duration_seconds", "Time that these took.");
     let mut succeeded = Family::gauge(
         "gatehouse_job_last_success_timestamp_seconds",
-        "When a job last did what it is for; absent until it has.",
+        "When a task last did what it is for; absent until it has.",
     );
     for job in Job::ALL {
         let (name, counted) = (job.as_str(), app.measures.job(job));
         for (outcome, counter) in [("success", &counted.succeeded), ("failure", &counted.failed)] {
-            runs = runs.count(vec![("job", name.into()), ("outcome", outcome.into())], counter);
+            runs = runs.count(vec![("task", name.into()), ("outcome", outcome.into())], counter);
         }
-        durations = durations.seconds(one("job", name), &counted.durations);
-        succeeded = succeeded.maybe(one("job", name), counted.succeeded_at.value().map(at));
+        durations = durations.seconds(one("task", name), &counted.durations);
+        succeeded = succeeded.maybe(one("task", name), counted.succeeded_at.value().map(at));
     }
     vec![runs, durations, succeeded]
 }

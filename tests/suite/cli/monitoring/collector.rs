@@ -49,7 +49,10 @@ impl Collector {
 
     /// The spans of requests.
     pub fn requests(&self) -> Vec<Span> {
-        self.spans().into_iter().filter(|span| attribute(span, "http.route").is_some()).collect()
+        self.spans()
+            .into_iter()
+            .filter(|span| attribute(span, "http.route").is_some())
+            .collect()
     }
 
     /// The spans of a trace.

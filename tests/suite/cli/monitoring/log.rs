@@ -9,7 +9,9 @@ use crate::support::process::Sandbox;
 
 fn lines(log: &str) -> Vec<Value> {
     let lines = log.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+        .collect()
 }
 
 async fn ask(sandbox: &Sandbox, path: &str, accept: &str) -> Response {
@@ -19,12 +21,16 @@ async fn ask(sandbox: &Sandbox, path: &str, accept: &str) -> Response {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_request_names_it() {
-    let sandbox = Sandbox::new().with("GATEHOUSE_LOG_LEVEL", "trace").with("GATEHOUSE_LOG_FORMAT", "json");
+    let sandbox = Sandbox::new()
+        .with("GATEHOUSE_LOG_LEVEL", "trace")
+        .with("GATEHOUSE_LOG_FORMAT", "json");
     let secret = register(&sandbox);
     let mut server = sandbox.serve();
     let application = Application::confidential(&sandbox.issuer(), "app", &secret);
     code_flow(&sandbox, &application).await;
-    let refused = browser().post(format!("{}/token", sandbox.issuer())).basic_auth("app", Some("wrong"));
+    let refused = browser()
+        .post(format!("{}/token", sandbox.issuer()))
+        .basic_auth("app", Some("wrong"));
     let refused = refused.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
     let id = header(&refused, "x-request-id");
     server.terminate();
@@ -34,8 +40,15 @@ async fn every_line_of_a_request_names_it() {
     let has = |what: &str| of_request.iter().any(|line| line.to_string().contains(what));
     assert!(has("token_refused") && has("served"), "{of_request:?}");
     let served = of_request.iter().find(|line| line["message"] == "served").unwrap();
-    assert_eq!((served["status"].as_u64(), served["path"].as_str()), (Some(401), Some("/token")), "{served}");
-    assert_eq!((served["method"].as_str(), served["address"].as_str()), (Some("POST"), Some("127.0.0.1")));
+    assert_eq!(
+        (served["status"].as_u64(), served["path"].as_str()),
+        (Some(401), Some("/token")),
+        "{served}"
+    );
+    assert_eq!(
+        (served["method"].as_str(), served["address"].as_str()),
+        (Some("POST"), Some("127.0.0.1"))
+    );
     assert!(served["ms"].is_u64() && served.get("client").is_none());
     // Whatever happens in a request belongs to one, on whichever floor it is said.
     for event in ["signed_in", "code_redeemed", "token_refused"] {
@@ -63,7 +76,10 @@ async fn requests_are_told_of_only_where_that_is_asked_for() {
         let told: Vec<&str> = log.lines().filter(|line| line.contains("served")).collect();
         assert_eq!(told.len(), usize::from(is_told), "{log}");
         if let Some(line) = told.first() {
-            assert!(line.contains("path=\"/jwks\"") && line.ends_with(&format!("request={id}")), "{line}");
+            assert!(
+                line.contains("path=\"/jwks\"") && line.ends_with(&format!("request={id}")),
+                "{line}"
+            );
         }
         assert!(!log.contains("a-code-in-a-query"));
     }
@@ -91,7 +107,10 @@ async fn every_error_names_its_request() {
         let kind = header(&answer, "content-type");
         let body = answer.text().await.unwrap();
         if kind.starts_with("text/html") {
-            assert!(body.contains(&format!("<code>{id}</code>")), "a person sees no headers: {path}: {body}");
+            assert!(
+                body.contains(&format!("<code>{id}</code>")),
+                "a person sees no headers: {path}: {body}"
+            );
         } else if kind == "application/problem+json" {
             let problem: Value = serde_json::from_str(&body).unwrap();
             assert_eq!(text(&problem, "request_id"), id, "{path}");

@@ -3,6 +3,7 @@
 mod collector;
 mod log;
 mod metrics;
+mod redaction;
 mod rules;
 mod secrecy;
 mod traces;
@@ -99,7 +100,16 @@ fn register(sandbox: &Sandbox) -> String {
     sandbox
         .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
         .done();
-    let add = ["client", "add", "App", "--id", "app", "--redirect-uri", CALLBACK, "--client-credentials"];
+    let add = [
+        "client",
+        "add",
+        "App",
+        "--id",
+        "app",
+        "--redirect-uri",
+        CALLBACK,
+        "--client-credentials",
+    ];
     let scope = ["--scope", "openid offline_access relay", "--json"];
     let arguments: Vec<&str> = add.into_iter().chain(scope).collect();
     text(&sandbox.run(&arguments).json(), "client_secret")

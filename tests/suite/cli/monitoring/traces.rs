@@ -54,7 +54,10 @@ async fn a_request_is_a_trace_with_all_that_it_waits_for() {
     assert_ne!(tokens[0].trace_id, tokens[1].trace_id);
 
     let parts = collector.trace(&redeemed.trace_id);
-    let consumed = parts.iter().find(|span| span.name == "UPDATE grants").expect("the statement that consumes the code");
+    let consumed = parts
+        .iter()
+        .find(|span| span.name == "UPDATE grants")
+        .expect("the statement that consumes the code");
     assert_eq!(consumed.parent_span_id, redeemed.span_id);
     let text = attribute(consumed, "db.query.text").expect("its text");
     assert!(text.contains("$1") && !text.contains("app"), "{text}");
@@ -80,7 +83,10 @@ async fn a_request_is_a_trace_with_all_that_it_waits_for() {
     assert!(collector.services().iter().all(|name| name == "gatehouse"));
 
     let log = server.output();
-    let line = log.lines().find(|line| line.contains("\"token_refused\"")).expect("a line of the refusal");
+    let line = log
+        .lines()
+        .find(|line| line.contains("\"token_refused\""))
+        .expect("a line of the refusal");
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["trace_id"].as_str(), Some(hex(&tokens[1].trace_id).as_str()), "{line}");
     assert!(!log.contains("for-the-collector"));
@@ -116,14 +122,30 @@ async fn a_trusted_proxy_says_which_trace_it_is() {
     let given = ask(&sandbox, &[("traceparent", &sampled), ("x-request-id", "of-the-proxy.1")]).await;
     assert_eq!(given, "of-the-proxy.1");
     let unrecorded = ask(&sandbox, &[("traceparent", &unsampled)]).await;
-    let malformed = ask(&sandbox, &[("traceparent", &sampled.to_uppercase()), ("x-request-id", "not a name")]).await;
+    let malformed = ask(
+        &sandbox,
+        &[("traceparent", &sampled.to_uppercase()), ("x-request-id", "not a name")],
+    )
+    .await;
     assert_ne!(malformed, "not a name");
-    let twice = ask(&sandbox, &[("traceparent", &sampled), ("traceparent", &sampled), ("x-request-id", "a"), ("x-request-id", "b")]).await;
+    let twice = ask(
+        &sandbox,
+        &[
+            ("traceparent", &sampled),
+            ("traceparent", &sampled),
+            ("x-request-id", "a"),
+            ("x-request-id", "b"),
+        ],
+    )
+    .await;
     assert!(!["a", "b"].contains(&twice.as_str()));
     server.terminate();
     assert!(server.await_exit().success());
     let span = span_of(&collector, &given).expect("it is recorded although this server records nothing by itself");
-    assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.to_owned(), PARENT.to_owned()));
+    assert_eq!(
+        (hex(&span.trace_id), hex(&span.parent_span_id)),
+        (TRACE.to_owned(), PARENT.to_owned())
+    );
     for request in [unrecorded, malformed, twice] {
         assert_eq!(span_of(&collector, &request), None, "{request}");
     }
@@ -132,10 +154,7 @@ async fn a_trusted_proxy_says_which_trace_it_is() {
 /// Neither of strangers, nor of proxies that may only pass on what strangers say.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_do_not_name_requests() {
-    for (name, value) in [
-        ("GATEHOUSE_PROXY_REQUEST_IDS", "on"),
-        ("GATEHOUSE_TRUSTED_PROXIES", "127.0.0.1"),
-    ] {
+    for (name, value) in [("GATEHOUSE_PROXY_REQUEST_IDS", "on"), ("GATEHOUSE_TRUSTED_PROXIES", "127.0.0.1")] {
         let collector = Collector::start().await;
         let sandbox = traced(&collector).with(name, value);
         let mut server = sandbox.serve();
