@@ -15,6 +15,6 @@ pub mod measure;
 pub mod network;
 pub mod random;
 pub(crate) mod redacted;
-pub mod request;
+pub(crate) mod request;
 pub mod spans;
 pub mod waiting;

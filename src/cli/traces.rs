@@ -46,7 +46,7 @@ impl Traces {
         let Some(endpoint) = &monitoring.otlp_endpoint else {
             return Ok(Self::default());
         };
-        let exporter = otlp::exporter(&endpoint.traces(), monitoring.otlp_headers.iter())?;
+        let exporter = otlp::exporter(&endpoint.traces(), monitoring.otlp_headers.all())?;
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
             .with_max_export_batch_size(BATCH)

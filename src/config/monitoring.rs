@@ -110,7 +110,7 @@ impl Headers {
     }
 
     /// Each with its value, for whoever sends them.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))
     }
 }
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn headers_are_read_and_never_shown() {
         let headers = Headers::parse("Authorization=Bearer of-a-secret==, x-tenant = one").unwrap();
-        let read: Vec<_> = headers.iter().collect();
+        let read: Vec<_> = headers.all().collect();
         assert_eq!(read, [("Authorization", "Bearer of-a-secret=="), ("x-tenant", "one")]);
         assert!(!format!("{headers:?}").contains("of-a-secret"));
         for text in ["", "a", "=b", "a=", "a=b,", "a b=c", "a=b\nc: d", "a:b=c"] {

@@ -21,10 +21,10 @@ fn of_database(code: Option<&str>, message: &str, constraint: Option<&str>) -> S
         said.push_str(message);
     }
     if let Some(constraint) = constraint.filter(|name| !said.contains(name)) {
-        said.push_str(&format!(" ({constraint})"));
+        said = format!("{said} ({constraint})");
     }
     if let Some(code) = code {
-        said.push_str(&format!(" [{code}]"));
+        said = format!("{said} [{code}]");
     }
     said
 }

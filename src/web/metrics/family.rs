@@ -169,7 +169,7 @@ impl Collector for Snapshot {
 /// How a page of metrics is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// OpenMetrics 1.0
+    /// The newer one, which has the name of a standard
     OpenMetrics,
     /// The text of Prometheus, version 0.0.4
     Text,
