@@ -30,6 +30,7 @@ mod scope;
 mod secret;
 mod seed;
 mod serve;
+mod traces;
 mod transfer;
 mod user;
 mod vault;
@@ -53,6 +54,7 @@ use crate::installation;
 use crate::model::event::Actor;
 
 use self::lines::Lines;
+use self::traces::Traces;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -209,14 +211,14 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     }
     if matches!(command, Command::Healthcheck) {
         let config = relay::with_variables(sources.clone())?.load()?;
-        logging::init(&config, None)?;
+        logging::init(&config, None, &Traces::default())?;
         return healthcheck::run(&config).map(|()| ExitCode::SUCCESS);
     }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
         return serve(config);
     }
-    logging::init(&config, None)?;
+    logging::init(&config, None, &Traces::default())?;
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
@@ -238,8 +240,10 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// Serves. However it ends, its last lines are written, if somebody reads them.
 fn serve(config: Config) -> Result<ExitCode, Failure> {
     let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
-    logging::init(&config, Some(&lines))?;
+    let traces = Traces::of(&config.monitoring)?;
+    logging::init(&config, Some(&lines), &traces)?;
     let outcome = actix_web::rt::System::new().block_on(serve::run(config, &lines));
+    traces.finish();
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)
 }

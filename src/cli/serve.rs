@@ -1,6 +1,6 @@
 //! `gatehouse serve`
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use crate::config::{AuditLog, Config, LogFormat};
 use crate::federation::relay;
 use crate::identity::admin_token;
 use crate::jobs;
-use crate::web::server;
+use crate::web::{metrics, server};
 
 use super::Failure;
 use super::lines::Lines;
@@ -46,9 +46,11 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
     };
     secret_rotation::serve(app).await?;
     let listen = app.config.listen;
-    let listener =
-        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
+    let listener = bind(listen, "--listen")?;
+    let metrics = match app.config.monitoring.metrics_listen {
+        Some(address) => Some(metrics::start(app, bind(address, "--metrics-listen")?)?),
+        None => None,
+    };
     let waiting = app.waiting.clone();
     let told = async move {
         let _ = stop.wait_for(|is_told| *is_told).await;
@@ -57,13 +59,27 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
     };
     let server = server::start(app, listener, told)?;
     announce(app, lines, is_token_in_force).await?;
+    let metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
     let jobs = tokio::spawn(jobs::run(app.clone()));
     let outcome = server.await;
     jobs.abort();
+    // Last: how the server ends is worth seeing.
+    if let Some((handle, served)) = metrics {
+        handle.stop(true).await;
+        let _ = served.await;
+    }
     if let Err(fault) = stats::flush(app).await {
         tracing::warn!(event = "statistics_not_written", "{fault}");
     }
     Ok(outcome?)
+}
+
+/// A socket at an address, which the flag names.
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    let listener =
+        TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}; choose another with {flag}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// True when the process is told to stop: by a service manager, by Ctrl-C, or because its terminal is closed. Told

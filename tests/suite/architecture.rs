@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 17] = [
 ];
 
 /// A crate (by the beginning of its name) that only some folders or files may name.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("sqlx", &["src/store/"]),
     ("redis", &["src/store/shared_counts.rs"]),
     ("h2", &["src/web/http2.rs"]),
@@ -41,6 +41,10 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("http_body_util", &["src/outside/"]),
     ("tokio_rustls", &["src/outside/", "src/web/server.rs", "src/web/wire.rs"]),
     ("reqwest", &["src/outside/"]),
+    ("prometheus_client", &["src/web/metrics/"]),
+    ("opentelemetry", &["src/outside/otlp.rs", "src/cli/traces.rs", "src/web/trace.rs"]),
+    ("tracing_opentelemetry", &["src/cli/traces.rs", "src/web/trace.rs"]),
+    ("tracing_subscriber", &["src/cli/", "src/config/"]),
     ("openidconnect", &["src/federation/upstream/"]),
 ];
 
