@@ -1,10 +1,13 @@
 //! What every floor above is handed: made once at start-up, passed down, no globals.
 
+pub mod reload;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::document::Document;
+use crate::base::ending::Ending;
 use crate::base::fault::Fault;
 use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
@@ -12,7 +15,7 @@ use crate::base::limiter::Limiter;
 use crate::base::memo::Memo;
 use crate::base::random::Random;
 use crate::base::waiting::Waiting;
-use crate::config::live::{InForce, Live};
+use crate::config::live::{Follower, InForce, Live};
 use crate::config::{Config, Lifetimes};
 use crate::keys::envelope::Envelope;
 use crate::keys::passwords::Passwords;
@@ -27,6 +30,8 @@ use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
 use crate::store::{SharedCounts, Store};
+
+use self::reload::Reload;
 
 /// How many documents of unknown clients are fetched at once because one network asks for them.
 const FETCHES_OF_NETWORK: usize = 4;
@@ -120,6 +125,10 @@ pub struct Parts {
     pub callback_count: Gauge,
     /// How many of them nobody has announced.
     pub open_callback_count: Gauge,
+    /// Whether this node is about to stop.
+    pub ending: Ending,
+    /// What is read again when an operator asks for it.
+    pub reload: Reload,
     /// Held while an admin token is judged that could be guessed: one at a time.
     pub admin_token_turn: tokio::sync::Mutex<()>,
 }
@@ -170,6 +179,8 @@ impl App {
             waiting: Waiting::default(),
             callback_count: Gauge::default(),
             open_callback_count: Gauge::default(),
+            ending: Ending::default(),
+            reload: Reload::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {
@@ -228,6 +239,22 @@ impl App {
         self.live.current()
     }
 
+    /// The configuration without what is stored in the database.
+    #[must_use]
+    pub fn base_config(&self) -> Arc<Config> {
+        self.live.base()
+    }
+
+    /// From now on `follower` is told what is in force: at once, and each time that it is read again.
+    pub fn follow_live(&self, follower: Follower) {
+        self.live.follow(follower);
+    }
+
+    /// Takes over what can change without a restart from a configuration that was read again.
+    pub async fn replace_live(&self, read_again: &Config) {
+        self.live.replace(read_again).await;
+    }
+
     /// How long things live, at this moment.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
@@ -239,7 +266,7 @@ impl App {
     /// # Errors
     /// When the database fails; then everything stays as it was.
     pub async fn refresh_live(&self) -> Result<InForce, Fault> {
-        self.live.refresh(&self.config, &self.store).await
+        self.live.refresh(&self.store).await
     }
 
     /// Seconds since the epoch.

@@ -35,8 +35,9 @@ pub struct World {
     /// A browser with a form
     cookie: String,
     csrf: String,
+    /// Id and secret
     client: (String, String),
-    /// Another one that does not exist, whose id looks the same
+    /// Id and token of a client that registered itself
     registration: (String, String),
 }
 
@@ -184,7 +185,7 @@ impl World {
 
     /// Everything that is compared.
     #[expect(clippy::too_many_lines, reason = "a table")]
-    pub fn cases(&self) -> Vec<Case> {
+    pub fn cases() -> Vec<Case> {
         let known: Question = |world, n| world.sign_in(&format!("person{:04}", n % PEOPLE), n);
         // As many as one may try without being slowed down, all of them together.
         let tries = PEOPLE * 40;

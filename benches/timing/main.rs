@@ -63,7 +63,7 @@ async fn run() -> Outcome<()> {
     say(&format!("{samples} answers of each kind, in random order, on one connection\n"));
     say("| one kind | the other | medians, µs | difference, µs (95 %) | longer | p |");
     say("|---|---|---|---|---|---|");
-    for case in world.cases() {
+    for case in World::cases() {
         if case.name.contains(&only) {
             let comparison = compare(&world, &case, samples).await?;
             say(&comparison.row(case.one.0, case.other.0));

@@ -15,6 +15,7 @@ pub mod grants;
 pub mod initial_access_tokens;
 pub mod page;
 pub mod providers;
+pub mod reload;
 pub mod resources;
 pub mod scopes;
 pub mod secret_rotation;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod digest;
 pub mod document;
 pub mod encoding;
+pub mod ending;
 pub mod fault;
 pub mod gauge;
 pub mod id;

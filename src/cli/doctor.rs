@@ -1,5 +1,7 @@
 //! `gatehouse doctor`
 
+mod tls;
+
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -13,7 +15,6 @@ use crate::identity::admin_token;
 use crate::installation;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::store::{Dialect, Setting, SharedCounts, Store};
-use crate::web::server::tls_config;
 
 use super::output::say;
 use super::{Failure, app_secret, output};
@@ -71,7 +72,7 @@ impl Report {
 pub async fn run(config: Config, args: &Args) -> Result<ExitCode, Failure> {
     let mut report = Report(Vec::new());
     check_issuer(&config, &mut report);
-    check_tls(&config, &mut report);
+    tls::check(&config, &mut report);
     check_clock(&mut report);
     check_database(&config, &mut report).await;
     check_redis(&config, &mut report).await;
@@ -103,20 +104,6 @@ fn check_issuer(config: &Config, report: &mut Report) {
     }
     if config.enable_dev_endpoints {
         report.warn("dev", "developer endpoints are enabled; unset ENABLE_DEV_ENDPOINTS in production");
-    }
-}
-
-fn check_tls(config: &Config, report: &mut Report) {
-    match config.tls() {
-        Some(files) => match tls_config(&files) {
-            Ok(_) => report.ok("tls", "certificate and key fit together"),
-            Err(error) => report.error("tls", error.to_string()),
-        },
-        None if config.issuer().is_https() && config.trusted_proxies.is_empty() => report.warn(
-            "tls",
-            "the issuer is https but the server itself speaks http: a reverse proxy must terminate TLS, and GATEHOUSE_TRUSTED_PROXIES should name it",
-        ),
-        None => report.ok("tls", "not used by the server itself"),
     }
 }
 

@@ -29,7 +29,6 @@ impl LogLevel {
     ///
     /// # Errors
     /// When it cannot be read; then everything stays as it was.
-    #[allow(dead_code, reason = "for whoever reloads the settings")]
     pub fn set(&self, level: &str) -> Result<(), Failure> {
         Ok(self.0.reload(targets(level)?)?)
     }

@@ -21,6 +21,7 @@ mod key;
 pub mod lines;
 mod logging;
 mod migrate;
+mod notify;
 mod output;
 mod provider;
 mod registration_token;
@@ -30,6 +31,7 @@ mod scope;
 mod secret;
 mod seed;
 mod serve;
+mod signals;
 mod traces;
 mod transfer;
 mod user;
@@ -45,6 +47,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::App;
+use crate::app::reload::Settings;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -205,9 +208,10 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
     }
     if let Command::Relay(args) = &command {
-        let mut config = args.overlay(sources.clone())?.load()?;
+        let sources = args.overlay(sources.clone())?;
+        let mut config = sources.load()?;
         config.serves = args.serves();
-        return serve(config);
+        return serve(config, sources);
     }
     if matches!(command, Command::Healthcheck) {
         let config = relay::with_variables(sources.clone())?.load()?;
@@ -216,7 +220,7 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
-        return serve(config);
+        return serve(config, sources.clone());
     }
     logging::init(&config, None, &Traces::default())?;
     let done = |()| ExitCode::SUCCESS;
@@ -238,11 +242,12 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Serves. However it ends, its last lines are written, if somebody reads them.
-fn serve(config: Config) -> Result<ExitCode, Failure> {
+fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
     let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
     let traces = Traces::of(&config.monitoring)?;
-    logging::init(&config, Some(&lines), &traces)?;
-    let outcome = actix_web::rt::System::new().block_on(serve::run(config, &lines));
+    let log_level = logging::init(&config, Some(&lines), &traces)?;
+    let settings: Settings = Box::new(move || sources.load().map_err(|error| error.to_string()));
+    let outcome = actix_web::rt::System::new().block_on(serve::run(config, settings, &lines, log_level));
     traces.finish();
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)

@@ -6,6 +6,7 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod deployment;
 pub mod limits;
 pub mod live;
 pub mod monitoring;
@@ -32,6 +33,7 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use deployment::Deployment;
 use limits::Limits;
 use monitoring::Monitoring;
 use relay::{Relay, Serves};
@@ -176,6 +178,8 @@ pub struct Config {
     pub limits: Box<Limits>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How it goes together with what is around it.
+    pub deployment: Deployment,
     /// Where the values came from, by key; what is not there has its default.
     sources: BTreeMap<&'static str, Source>,
 }
@@ -239,6 +243,7 @@ impl Default for Config {
             serves: Serves::default(),
             limits: Box::default(),
             trusted_proxies: Vec::new(),
+            deployment: Deployment::default(),
             sources: BTreeMap::new(),
         }
     }

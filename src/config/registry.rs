@@ -81,6 +81,7 @@ macro_rules! setting {
     };
 }
 
+mod deployment;
 mod federation;
 mod limits;
 mod monitoring;
@@ -92,15 +93,21 @@ const DAY: i64 = 86_400;
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &ALL;
 const ALL: [Setting;
-    SERVER.len() + secrets::SETTINGS.len() + federation::SETTINGS.len() + limits::SETTINGS.len() + AROUND.len() + monitoring::SETTINGS.len()] =
-    joined([
-        SERVER,
-        secrets::SETTINGS,
-        federation::SETTINGS,
-        limits::SETTINGS,
-        AROUND,
-        monitoring::SETTINGS,
-    ]);
+    SERVER.len()
+        + secrets::SETTINGS.len()
+        + federation::SETTINGS.len()
+        + limits::SETTINGS.len()
+        + AROUND.len()
+        + deployment::SETTINGS.len()
+        + monitoring::SETTINGS.len()] = joined([
+    SERVER,
+    secrets::SETTINGS,
+    federation::SETTINGS,
+    limits::SETTINGS,
+    AROUND,
+    deployment::SETTINGS,
+    monitoring::SETTINGS,
+]);
 
 /// All of these lists, one after the other. Its length must be that of all of them.
 const fn joined<const N: usize, const LISTS: usize>(lists: [&[Setting]; LISTS]) -> [Setting; N] {
@@ -205,7 +212,7 @@ const SERVER: &[Setting] = &[
         |config| config.enable_dev_endpoints.to_string()
     ),
     setting!(
-        "log_level",
+        live "log_level",
         "GATEHOUSE_LOG_LEVEL",
         "LEVEL",
         "error, warn, info, debug or trace; or pairs such as gatehouse=debug,actix_server=warn",

@@ -129,6 +129,7 @@ kinds! {
     KeyRotated = "signing_key.rotated": "Signing key rotated",
     KeyRetired = "signing_key.retired": "Signing key retired",
     SettingsChanged = "settings.changed": "Settings changed",
+    ServerReloaded = "server.reloaded": "Certificate and log level read again",
     SetupCompleted = "setup.completed": "Set-up completed",
     SetupRefused = "setup.refused": "Set-up tried with a wrong code",
     AdminTokenReplaced = "admin_token.replaced": "Admin token replaced",

@@ -7,12 +7,12 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
     RETRY_AFTER, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -44,6 +44,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// one.
 pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
     let busy = http.conn_data::<Activity>().map(Activity::begin);
+    let _under_way = app.ending.enter();
     let request_id = app.context().request_id.clone().unwrap_or_default();
     let method = http.method().clone();
     let chosen = rows.iter().find(|route| route.methods.contains(&method));
@@ -82,6 +83,7 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         // Until the last part of it was made.
         response = response.map_body(|_, body| BoxBody::new(Held { body, _busy: busy }));
     }
+    close_if_ending(&app, &mut response);
     response
 }
 
@@ -125,6 +127,7 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     };
     announce(&app, &mut response);
     finish(&app, &reader, &request_id, response.headers_mut());
+    close_if_ending(&app, &mut response);
     response
 }
 
@@ -143,6 +146,13 @@ impl MessageBody for Held {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+/// Whoever asks again asks on another connection, which may lead to another node.
+fn close_if_ending(app: &App, response: &mut HttpResponse) {
+    if app.ending.has_begun() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
     }
 }
 
@@ -262,9 +272,6 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
     default(REFERRER_POLICY, "no-referrer");
     default(X_FRAME_OPTIONS, "DENY");
     default(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
-    if app.issuer.is_https() {
-        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
     if *reader != Reader::Nobody {
         default(
             ACCESS_CONTROL_EXPOSE_HEADERS,
@@ -276,6 +283,11 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
             HeaderName::from_static("x-gatehouse-dev"),
             "developer endpoints are enabled; never in production",
         );
+    }
+    if app.issuer.is_https()
+        && let Some(Ok(value)) = app.config.deployment.hsts.header().map(HeaderValue::from_str)
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, value);
     }
     match reader {
         Reader::Anybody => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),

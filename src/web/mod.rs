@@ -25,6 +25,7 @@ mod pages;
 mod patience;
 pub mod routes;
 pub mod server;
+pub mod tls;
 mod trace;
 mod watch;
 mod wire;

@@ -1,8 +1,7 @@
 //! The listener.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader};
+use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,13 +15,11 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App as ActixApp, HttpRequest};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
-use crate::config::TlsFiles;
+use crate::app::reload::Part;
 use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::identity::limit;
@@ -32,6 +29,7 @@ use super::http2::serve;
 use super::paced::Paced;
 use super::patience::{HEAD_PATIENCE, Patience};
 use super::routes::{self, Feature, Route};
+use super::tls::Certificates;
 use super::watch::{self, Rows};
 use super::wire::Wire;
 
@@ -41,6 +39,9 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long running requests may take after the signal to stop, in seconds.
 const SHUTDOWN_PATIENCE: u64 = 20;
+/// How long connections that were accepted before the signal to stop have to begin their requests: the HTTP library drops
+/// those that have not.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
 /// Mounts the table of routes.
 pub fn mount(app: &App, services: &mut ServiceConfig) {
@@ -96,14 +97,10 @@ fn shrink(headers: &mut HeaderMap) {
 /// # Errors
 /// When the certificate or key cannot be used.
 pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
-    let tls = app.config.tls().map(|files| tls_config(&files)).transpose()?;
-    let tls = tls.map(|mut tls| {
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        TlsAcceptor::from(Arc::new(tls))
-    });
+    let tls = tls(app)?.map(|config| TlsAcceptor::from(Arc::new(config)));
     let server = Server::build()
         .workers(app.config.workers)
-        .shutdown_signal(stop)
+        .disable_signals()
         .shutdown_timeout(SHUTDOWN_PATIENCE);
     let stopping = server.graceful_shutdown_signal();
     let address = listener.local_addr()?;
@@ -172,7 +169,15 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
             }
         })
     })?;
-    Ok(server.run())
+    let server = server.run();
+    let handle = server.handle();
+    tokio::spawn(async move {
+        stop.await;
+        handle.pause().await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+        handle.stop(true).await;
+    });
+    Ok(server)
 }
 
 /// Lets a connection in, if there is room for it, and if its network does not begin too many for which keys must be agreed on.
@@ -200,27 +205,15 @@ fn speaks_http2(stream: &Wire) -> bool {
     }
 }
 
-/// Reads certificate and key for the TLS listener.
-///
-/// # Errors
-/// When a file cannot be read or its content cannot be used; the message names the file.
-pub fn tls_config(files: &TlsFiles) -> io::Result<ServerConfig> {
-    let named = |path: &std::path::Path, problem: &dyn std::fmt::Display| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {problem}", path.display()))
-    };
-    let certificates = File::open(&files.certificate).map_err(|error| named(&files.certificate, &error))?;
-    let chain = CertificateDer::pem_reader_iter(BufReader::new(certificates))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| named(&files.certificate, &error))?;
-    if chain.is_empty() {
-        return Err(named(&files.certificate, &"holds no certificate in PEM"));
-    }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| named(&files.key, &error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| named(&files.certificate, &error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| named(&files.certificate, &error))
+/// How the listener speaks TLS, where it does; from now on the certificate is read again when it is renewed.
+fn tls(app: &App) -> io::Result<Option<ServerConfig>> {
+    let Some(files) = app.config.tls() else { return Ok(None) };
+    let certificates = Certificates::read(files)?;
+    tokio::spawn(Certificates::watch(Arc::downgrade(&certificates)));
+    let config = certificates.server_config()?;
+    app.reload.add(Part {
+        name: "certificate",
+        read: Box::new(move || certificates.reload()),
+    });
+    Ok(Some(config))
 }

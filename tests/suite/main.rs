@@ -31,6 +31,7 @@ mod flows;
 mod limits;
 mod moves;
 mod nodes;
+mod operating;
 mod pages;
 mod protocol;
 mod providers;

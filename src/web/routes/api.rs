@@ -62,6 +62,7 @@ pub(super) static ROUTES: &[Route] = &[
     api!(READ "/events/{event_id}" => api::events::show),
     api!(READ "/settings" => api::settings::show),
     api!(PATCH "/settings" => api::settings::patch),
+    api!(POST "/reload" => api::reload::reload),
     api!(READ "/stats" => api::stats::show),
     api!(READ "/users" => api::users::list),
     api!(POST "/users" => api::users::create),

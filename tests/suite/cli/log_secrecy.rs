@@ -327,7 +327,7 @@ async fn not_even_by_the_libraries_below_http_2() {
         .without("GATEHOUSE_ISSUER")
         .without("ENABLE_DEV_ENDPOINTS")
         .with("ADMIN_TOKEN", ADMIN_TOKEN);
-    certify(&sandbox);
+    certify(&sandbox, "2");
     let secret = register(&sandbox);
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")

@@ -18,6 +18,7 @@ pub mod initial_access_tokens;
 pub mod openapi;
 pub mod providers;
 pub mod reference;
+pub mod reload;
 pub mod resources;
 pub mod scopes;
 pub mod sessions;
