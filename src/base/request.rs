@@ -90,8 +90,8 @@ mod tests {
         })
         .await;
         within(Arc::clone(&other), async { note_client("app") }).await;
-        let elsewhere = within(Arc::clone(&other), async { tokio::spawn(carried(async move { id() })) });
-        assert_eq!(elsewhere.await.await.unwrap().as_deref(), Some("two"));
+        let elsewhere = within(Arc::clone(&other), async { tokio::spawn(carried(async move { id() })).await });
+        assert_eq!(elsewhere.await.unwrap().as_deref(), Some("two"));
         assert_eq!(tokio::spawn(carried(async move { id() })).await.unwrap(), None);
         assert_eq!(id(), None);
         assert_eq!((request.client(), other.client()), (Some("app"), None));

@@ -184,7 +184,7 @@ async fn check_database(config: &Config, report: &mut Report) {
 }
 
 async fn check_installation(config: &Config, report: &mut Report) {
-    let app = match installation::open(config.clone(), Clock::system(), Random::system()).await {
+    let app = match Box::pin(installation::open(config.clone(), Clock::system(), Random::system())).await {
         Ok(app) => app,
         Err(error) => {
             report.error("secret", error.to_string());

@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(read, [("Authorization", "Bearer of-a-secret=="), ("x-tenant", "one")]);
         assert!(!format!("{headers:?}").contains("of-a-secret"));
         for text in ["", "a", "=b", "a=", "a=b,", "a b=c", "a=b\nc: d", "a:b=c"] {
-            let error = Headers::parse(&text).unwrap_err();
+            let error = Headers::parse(text).unwrap_err();
             assert!(error.starts_with("header "), "{error}");
         }
     }

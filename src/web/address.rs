@@ -80,7 +80,7 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    /// Who is behind the proxy 10.0.0.1, to which another one of 10.0.0.0/24 or 2001:db8::/64 may have forwarded.
+    /// Who is behind the proxy 10.0.0.1, to which another one of `10.0.0.0/24` or `2001:db8::/64` may have forwarded.
     fn found(lines: &[&[u8]]) -> String {
         let trusted: Vec<IpNet> = ["10.0.0.0/24", "2001:db8::/64"].map(|network| network.parse().unwrap()).into();
         let proxy: IpAddr = PROXY.parse().unwrap();

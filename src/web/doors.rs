@@ -146,8 +146,8 @@ mod tests {
     use super::{Doors, LARGE_HEADS};
     use crate::config::Config;
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -157,20 +157,25 @@ mod tests {
         config.limits.connections_of_address = 2;
         config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let doors = Arc::new(Doors::new(&config));
-        let first = doors.enter(address("2001:db8::1"));
-        let second = doors.enter(address("2001:db8::2:0:0:1"));
+        let first = doors.enter(Some(address("2001:db8::1")));
+        let second = doors.enter(Some(address("2001:db8::2:0:0:1")));
         assert!(first.is_some() && second.is_some());
-        assert!(doors.enter(address("2001:db8::3")).is_none(), "one network is one");
-        let third = doors.enter(address("2001:db8:0:1::1"));
-        let proxies = [doors.enter(address("10.0.0.1")), doors.enter(address("::ffff:10.0.0.1"))];
+        assert!(doors.enter(Some(address("2001:db8::3"))).is_none(), "one network is one");
+        let third = doors.enter(Some(address("2001:db8:0:1::1")));
+        let proxies = [
+            doors.enter(Some(address("10.0.0.1"))),
+            doors.enter(Some(address("::ffff:10.0.0.1"))),
+        ];
         assert!(third.is_some() && proxies.iter().all(Option::is_some));
-        assert!(doors.enter(address("10.0.0.1")).is_none(), "there is no room at all");
+        assert!(doors.enter(Some(address("10.0.0.1"))).is_none(), "there is no room at all");
         drop(first);
-        let again = doors.enter(address("2001:db8::3"));
+        let again = doors.enter(Some(address("2001:db8::3")));
         assert!(again.is_some());
         drop((second, third, proxies, again));
         assert!(doors.networks.lock().unwrap().is_empty(), "nobody is remembered who has left");
-        let all: Vec<_> = (0..5).map(|number| doors.enter(address(&format!("192.0.2.{number}")))).collect();
+        let all: Vec<_> = (0..5)
+            .map(|number| doors.enter(Some(address(&format!("192.0.2.{number}")))))
+            .collect();
         assert!(all.iter().all(Option::is_some));
     }
 

@@ -159,7 +159,7 @@ pub(super) async fn finish(app: &App, question: Question, back: Back) -> Result<
 }
 
 async fn finish_to_the_end(app: &App, question: Question, back: Back) -> Result<(Question, Result<Made, &'static str>), Fault> {
-    let outcome = exchange(app, &question, back).await.unwrap_or_else(|fault| {
+    let outcome = Box::pin(exchange(app, &question, back)).await.unwrap_or_else(|fault| {
         // Whoever waits is told, if the database lets us.
         tracing::error!(event = "connection_not_made", session = question.session.id, "{fault}");
         Err((NOT_KEPT, "a fault".to_owned()))

@@ -206,7 +206,9 @@ impl Target {
             let page = rows::page(self.url.dialect(), &mut self.connection, table, last.as_ref()).await?;
             let Some(end) = page.last() else { return Ok(sum) };
             last = Some(table.key_of(end));
-            page.iter().for_each(|row| sum.add(row));
+            for row in &page {
+                sum.add(row);
+            }
         }
     }
 

@@ -160,7 +160,9 @@ async fn copy(source: &mut Source, target: &mut Target, table: &Table, progress:
             return Ok(sum);
         };
         last = Some(table.key_of(end));
-        page.iter().for_each(|row| sum.add(row));
+        for row in &page {
+            sum.add(row);
+        }
         target.insert(table, page).await?;
         progress(&table.name, sum.rows, false);
     }
