@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -19,6 +20,8 @@ use crate::base::random::Random;
 
 /// The longest password that is looked at, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
+/// How long somebody may wait in line: who waits longer has gone, or tries again.
+const LINE_PATIENCE: Duration = Duration::from_secs(15);
 /// Length of a digest, in bytes.
 const OUTPUT: usize = 32;
 
@@ -100,7 +103,7 @@ impl Passwords {
     /// true when they joined the line may not be any more.
     ///
     /// # Errors
-    /// [`Fault::Busy`] when the line is too long.
+    /// [`Fault::Busy`] when the line is too long, or does not move.
     pub async fn turn(&self) -> Result<Turn, Fault> {
         let inner = &self.0;
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
@@ -108,7 +111,8 @@ impl Passwords {
             return Err(Fault::Busy("password checks"));
         }
         let place = Place(&inner.waiting);
-        let permit = Arc::clone(&inner.permits).acquire_owned().await.map_err(Fault::internal)?;
+        let permit = tokio::time::timeout(LINE_PATIENCE, Arc::clone(&inner.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Fault::Busy("password checks"))?.map_err(Fault::internal)?;
         drop(place);
         Ok(Turn {
             passwords: self.clone(),
