@@ -7,7 +7,11 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+<<<<<<< HEAD
+use std::time::Duration;
+=======
 use std::time::Instant;
+>>>>>>> main
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -23,6 +27,8 @@ use crate::base::spans;
 
 /// The longest password that is looked at, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
+/// How long somebody may wait in line: who waits longer has gone, or tries again.
+const LINE_PATIENCE: Duration = Duration::from_secs(15);
 /// Length of a digest, in bytes.
 const OUTPUT: usize = 32;
 
@@ -141,7 +147,7 @@ impl Passwords {
     /// true when they joined the line may not be any more.
     ///
     /// # Errors
-    /// [`Fault::Busy`] when the line is too long.
+    /// [`Fault::Busy`] when the line is too long, or does not move.
     pub async fn turn(&self) -> Result<Turn, Fault> {
         let inner = &self.0;
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
@@ -150,10 +156,15 @@ impl Passwords {
             return Err(Fault::Busy("password checks"));
         }
         let place = Place(&inner.waiting);
+<<<<<<< HEAD
+        let permit = tokio::time::timeout(LINE_PATIENCE, Arc::clone(&inner.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Fault::Busy("password checks"))?.map_err(Fault::internal)?;
+=======
         let begun = Instant::now();
         let span = tracing::info_span!(target: spans::TARGET, "password hashing: turn");
         let permit = Arc::clone(&inner.permits).acquire_owned().instrument(span).await;
         let permit = permit.map_err(Fault::internal)?;
+>>>>>>> main
         drop(place);
         inner.measures.waiting.took(begun.elapsed());
         Ok(Turn {
