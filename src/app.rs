@@ -1,15 +1,21 @@
 //! What every floor above is handed: made once at start-up, passed down, no globals.
 
+pub mod reload;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::{Clock, Timestamp};
+use crate::base::document::Document;
+use crate::base::ending::Ending;
 use crate::base::fault::Fault;
 use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
+use crate::base::limiter::Limiter;
+use crate::base::memo::Memo;
 use crate::base::random::Random;
 use crate::base::waiting::Waiting;
-use crate::config::live::{InForce, Live};
+use crate::config::live::{Follower, InForce, Live};
 use crate::config::{Config, Lifetimes};
 use crate::keys::envelope::Envelope;
 use crate::keys::passwords::Passwords;
@@ -17,10 +23,15 @@ use crate::keys::ring::KeyRing;
 use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
+use crate::model::limit::Counted;
+use crate::model::measures::Measures;
+use crate::model::scope::ScopeCatalog;
 use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
 use crate::protocol::issuer::Issuer;
-use crate::store::Store;
+use crate::store::{SharedCounts, Store};
+
+use self::reload::Reload;
 
 /// How many documents of unknown clients are fetched at once because one network asks for them.
 const FETCHES_OF_NETWORK: usize = 4;
@@ -48,6 +59,8 @@ pub struct Context {
     pub address: Option<String>,
     /// Who asks, as far as it is known
     pub actor: Actor,
+    /// By what the request is counted, if it is one that is limited
+    pub counted: Option<Arc<Counted>>,
 }
 
 /// The parts of [`App`].
@@ -96,14 +109,26 @@ pub struct Parts {
     pub random: Random,
     /// Counts for the statistics.
     pub counters: Counters,
+    /// Counts of this process.
+    pub measures: Measures,
     /// Events that are not recorded one by one.
     pub left_out: LeftOut,
+    /// The metadata document, as it was made last.
+    pub discovery_document: Memo<Config, ScopeCatalog, Document>,
+    /// Who asks how often, on this node.
+    pub limiter: Limiter,
+    /// What nodes tell each other of that.
+    pub counts: SharedCounts,
     /// Who waits for redirects on this node.
     pub waiting: Waiting,
     /// How many callbacks there are.
     pub callback_count: Gauge,
     /// How many of them nobody has announced.
     pub open_callback_count: Gauge,
+    /// Whether this node is about to stop.
+    pub ending: Ending,
+    /// What is read again when an operator asks for it.
+    pub reload: Reload,
     /// Held while an admin token is judged that could be guessed: one at a time.
     pub admin_token_turn: tokio::sync::Mutex<()>,
 }
@@ -112,14 +137,17 @@ impl App {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// When the password cost is out of bounds.
+    /// When the password cost is out of bounds, or Redis has no address that can be used.
     pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
-        let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone());
+        let envelope = Envelope::new(secrets.vault.clone(), config.vault_keys.clone()).also_opening(secrets.other_vaults.clone());
         let issuer = config.issuer();
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
+        let counts = SharedCounts::new(store.dialect(), config.limits.redis.as_ref())?;
+        let measures = Measures::default();
+        measures.started_at.set(clock.now());
         let parts = Arc::new(Parts {
             config,
             live,
@@ -143,10 +171,16 @@ impl App {
             clock,
             random,
             counters: Counters::default(),
+            measures,
             left_out: LeftOut::default(),
+            discovery_document: Memo::default(),
+            limiter: Limiter::default(),
+            counts,
             waiting: Waiting::default(),
             callback_count: Gauge::default(),
             open_callback_count: Gauge::default(),
+            ending: Ending::default(),
+            reload: Reload::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });
         let context = Arc::new(Context {
@@ -205,6 +239,22 @@ impl App {
         self.live.current()
     }
 
+    /// The configuration without what is stored in the database.
+    #[must_use]
+    pub fn base_config(&self) -> Arc<Config> {
+        self.live.base()
+    }
+
+    /// From now on `follower` is told what is in force: at once, and each time that it is read again.
+    pub fn follow_live(&self, follower: Follower) {
+        self.live.follow(follower);
+    }
+
+    /// Takes over what can change without a restart from a configuration that was read again.
+    pub async fn replace_live(&self, read_again: &Config) {
+        self.live.replace(read_again).await;
+    }
+
     /// How long things live, at this moment.
     #[must_use]
     pub fn lifetimes(&self) -> Lifetimes {
@@ -216,7 +266,7 @@ impl App {
     /// # Errors
     /// When the database fails; then everything stays as it was.
     pub async fn refresh_live(&self) -> Result<InForce, Fault> {
-        self.live.refresh(&self.config, &self.store).await
+        self.live.refresh(&self.store).await
     }
 
     /// Seconds since the epoch.

@@ -3,16 +3,17 @@
 //! Node by node and lane by lane, in order and in batches, however long the log is. The first
 //! thing that is wrong is named. Nodes may write, seal and remove old events meanwhile.
 
+mod resealing;
+
 use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
-use crate::base::digest::MacKey;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::base::network::network_of;
-use crate::model::chain::{Link, SealedLane, SealedNode};
+use crate::model::chain::{ChainKeys, Link, SealedLane, SealedNode};
 use crate::model::event::Event;
 use crate::store::{Connection, Store};
 
@@ -57,6 +58,8 @@ pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
     app.left_out.told(&id, left_out);
     Ok(())
 }
+
+pub use resealing::{Resealing, reseal, sealed_before};
 
 /// How many events are read at once.
 const BATCH: u16 = 500;
@@ -177,10 +180,10 @@ pub async fn verify(app: &App) -> Result<Result<Summary, Finding>, Fault> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn verify_with(store: &Store, key: &MacKey) -> Result<Result<Summary, Finding>, Fault> {
+pub async fn verify_with(store: &Store, keys: &ChainKeys) -> Result<Result<Summary, Finding>, Fault> {
     let mut check = Check {
         connection: store.read().await?,
-        key,
+        keys,
         summary: Summary::default(),
     };
     Ok(check.nodes().await?.map(|()| check.summary))
@@ -200,7 +203,7 @@ macro_rules! intact {
 
 struct Check<'a> {
     connection: Connection,
-    key: &'a MacKey,
+    keys: &'a ChainKeys,
     summary: Summary,
 }
 
@@ -230,7 +233,7 @@ impl Check<'_> {
 
     async fn node(&mut self, found: &SealedNode) -> Result<Verdict, Fault> {
         let number = found.node.number;
-        if !found.is_intact(self.key) {
+        if !found.is_intact(self.keys) {
             return Ok(Err(Finding::node(number, Problem::NodeChanged)));
         }
         let (mut last, mut sealed) = (i64::MIN, 0);
@@ -274,7 +277,7 @@ impl Check<'_> {
 
     async fn events(&mut self, lane: &SealedLane) -> Result<Verdict, Fault> {
         let (node, number) = (lane.lane.node, lane.lane.number);
-        if !lane.is_base_intact(self.key) || !lane.is_head_intact(self.key) {
+        if !lane.is_base_intact(self.keys) || !lane.is_head_intact(self.keys) {
             return Ok(Err(Finding::lane(node, number, Problem::LaneChanged)));
         }
         // What is up to the base was removed by the server. It must not come back.
@@ -298,7 +301,7 @@ impl Check<'_> {
                     return Ok(Err(Finding::event(lane, last.sequence + 1, None, Problem::EventMissing)));
                 }
                 let is_other = entry.link.sequence == head.sequence && entry.link.mac != head.mac;
-                if is_other || !entry.follows(&last, self.key) {
+                if is_other || !entry.follows(&last, head, self.keys) {
                     let sequence = entry.link.sequence;
                     return Ok(Err(Finding::event(lane, sequence, Some(&entry.id), Problem::EventChanged)));
                 }

@@ -2,15 +2,20 @@
 //! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received, taking
 //! back at providers what is gone here.
 
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 use crate::admin::stats;
 use crate::app::App;
+use crate::base::clock::{CLOCK_SKEW, Seconds};
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
+use crate::identity::limit;
+use crate::model::measures::Job;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
+use crate::store::Setting;
 
 /// Time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -31,6 +36,11 @@ const EVERY_OTHER: u32 = 2;
 /// Time between two looks at what is to be taken back at providers.
 const REVOCATION_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Time between two tellings of what is near a limit: a limit can be exceeded by what other nodes let through meanwhile.
+const TELLING_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two warnings that nodes cannot tell each other.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Time after a failure of what happens several times a second, so that the log stays readable.
 const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -41,9 +51,18 @@ pub async fn run(app: App) {
         keep_few(&app),
         keep_sealed(&app),
         keep_statistics(&app),
+        keep_told(&app),
         keep_awake(&app),
         keep_taken_back(&app)
     );
+}
+
+/// Does a job once, and counts it. What another node has done in its turn counts as done.
+async fn counted<T>(app: &App, job: Job, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let begun = Instant::now();
+    let outcome = work.await;
+    app.measures.ran(job, outcome.is_ok(), begun.elapsed(), app.now());
+    outcome
 }
 
 /// Wakes whoever waits here for a redirect that another node has received, or for a person who has answered there.
@@ -52,13 +71,35 @@ async fn keep_awake(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for times in (0..u32::MAX).cycle() {
         ticks.tick().await;
-        let woken = match wait::wake(app, times).await {
-            Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
-            redirects => redirects,
+        let woken = async {
+            match wait::wake(app, times).await {
+                Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
+                redirects => redirects,
+            }
         };
-        if let Err(fault) = woken {
+        if let Err(fault) = counted(app, Job::Wake, woken).await {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+}
+
+/// Tells other nodes who is near a limit, and hears from them.
+async fn keep_told(app: &App) {
+    let mut ticks = tokio::time::interval(TELLING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut warned: Option<tokio::time::Instant> = None;
+    loop {
+        ticks.tick().await;
+        let Err(fault) = counted(app, Job::TellLimits, limit::tell(app)).await else {
+            continue;
+        };
+        if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
+            warned = Some(tokio::time::Instant::now());
+            tracing::warn!(
+                event = "limits_not_shared",
+                "each node limits by its own counts until others can be told: {fault}"
+            );
         }
     }
 }
@@ -68,7 +109,7 @@ async fn keep_taken_back(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match revocations::work(app).await {
+        match counted(app, Job::TakeBack, revocations::work(app)).await {
             Ok(0) => {}
             Ok(connections) => tracing::info!(event = "taken_back", connections, "connections were taken back at providers"),
             Err(fault) => tracing::warn!(event = "not_taken_back", "{fault}"),
@@ -81,11 +122,11 @@ async fn keep_statistics(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let outcome = match stats::flush(app).await {
-            Ok(()) => stats::sample_in_turn(app).await,
-            failed => failed,
+        let written = async {
+            stats::flush(app).await?;
+            stats::sample_in_turn(app).await
         };
-        if let Err(fault) = outcome {
+        if let Err(fault) = counted(app, Job::WriteStatistics, written).await {
             tracing::warn!(event = "statistics_not_written", "{fault}");
         }
     }
@@ -96,7 +137,7 @@ async fn keep_sealed(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(fault) = app.store.seal_audit().await {
+        if let Err(fault) = counted(app, Job::SealAudit, app.store.seal_audit()).await {
             tracing::warn!(event = "audit_not_sealed", "{fault}");
         }
     }
@@ -107,9 +148,9 @@ async fn keep_few(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match reap(app, BATCH_PAUSE).await {
-            Ok(0) => {}
-            Ok(clients) => tracing::info!(
+        match counted(app, Job::Reap, reap_in_turn(app, BATCH_PAUSE)).await {
+            Ok(None | Some(0)) => {}
+            Ok(Some(clients)) => tracing::info!(
                 event = "registrations_reaped",
                 clients,
                 "registrations that nobody uses were removed"
@@ -117,6 +158,28 @@ async fn keep_few(app: &App) {
             Err(fault) => tracing::warn!(event = "reaping_failed", "{fault}"),
         }
     }
+}
+
+/// Whether it is the turn of this node to do what one of all nodes does, once in an interval. Whoever has the turn and dies
+/// is followed by another one after the interval.
+async fn is_turn(app: &App, job: Setting, interval: Duration) -> Result<bool, Fault> {
+    let interval = Seconds::try_from(interval.as_secs()).unwrap_or(Seconds::MAX);
+    let mut tx = app.store.begin().await?;
+    // Somewhat less: ticks are not exact, and clocks differ.
+    let is_turn = tx.take_turn(job, app.now(), interval - 2 * CLOCK_SKEW).await?;
+    tx.commit().await?;
+    Ok(is_turn)
+}
+
+/// As [`reap`], if no other node has done so in the last ten minutes; `None` if one has.
+///
+/// # Errors
+/// As [`reap`].
+pub async fn reap_in_turn(app: &App, pause: Duration) -> Result<Option<u64>, Fault> {
+    if is_turn(app, Setting::ReapedAt, REAPING_INTERVAL).await? {
+        return reap(app, pause).await.map(Some);
+    }
+    Ok(None)
 }
 
 /// Removes clients that registered themselves and that nobody uses any more, batch by batch; how many that were.
@@ -141,21 +204,33 @@ async fn keep_clean(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(fault) = app.keys.refresh(&app.store, app.now()).await {
+        if let Err(fault) = counted(app, Job::ReadKeys, app.keys.refresh(&app.store, app.now())).await {
             tracing::warn!(event = "keys_not_refreshed", "{fault}");
         }
-        if let Err(fault) = app.refresh_live().await {
+        if let Err(fault) = counted(app, Job::ReadSettings, app.refresh_live()).await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
-        if let Err(fault) = client_documents::remove_idle(app).await {
-            tracing::warn!(event = "idle_clients_not_removed", "{fault}");
-        }
-        match sweep(app, BATCH_PAUSE).await {
-            Ok(0) => {}
-            Ok(rows) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
+        match counted(app, Job::Sweep, sweep_in_turn(app, BATCH_PAUSE)).await {
+            Ok(None | Some(0)) => {}
+            Ok(Some(rows)) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
             Err(fault) => tracing::warn!(event = "sweep_failed", "{fault}"),
         }
     }
+}
+
+/// As [`sweep`], and removes clients of documents that nobody uses, if no other node has done so in the last minute; `None`
+/// if one has.
+///
+/// # Errors
+/// As [`sweep`].
+pub async fn sweep_in_turn(app: &App, pause: Duration) -> Result<Option<u64>, Fault> {
+    if !is_turn(app, Setting::SweptAt, SWEEP_INTERVAL).await? {
+        return Ok(None);
+    }
+    if let Err(fault) = client_documents::remove_idle(app).await {
+        tracing::warn!(event = "idle_clients_not_removed", "{fault}");
+    }
+    sweep(app, pause).await.map(Some)
 }
 
 /// Removes everything that has expired and events that are old enough, batch by batch; how many rows that were.

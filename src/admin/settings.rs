@@ -164,14 +164,14 @@ pub async fn change_in(
 ) -> Result<(SettingList, bool), SettingError> {
     let changes = changes
         .iter()
-        .map(|(key, value)| read_change(&app.config, key, value.as_deref()))
+        .map(|(key, value)| read_change(&app.base_config(), key, value.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
     let now = app.now();
     let stored = tx.lock_live_settings(now).await?;
     if expected.is_some_and(|expected| expected != stored.version.to_string()) {
         return Err(SettingError::Changed);
     }
-    let (before, after) = before_and_after(&app.config, &stored.values, &changes)?;
+    let (before, after) = before_and_after(&app.base_config(), &stored.values, &changes)?;
     if changes
         .iter()
         .all(|(setting, value)| stored.values.get(setting.key) == value.as_ref())
@@ -213,9 +213,9 @@ pub async fn changed(app: &App, changes: &BTreeMap<String, Option<String>>) {
 pub fn check(app: &App, stored: &BTreeMap<String, String>, changes: &BTreeMap<String, Option<String>>) -> Result<(), SettingError> {
     let changes = changes
         .iter()
-        .map(|(key, value)| read_change(&app.config, key, value.as_deref()))
+        .map(|(key, value)| read_change(&app.base_config(), key, value.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
-    before_and_after(&app.config, stored, &changes).map(drop)
+    before_and_after(&app.base_config(), stored, &changes).map(drop)
 }
 
 /// The form in which the value of a setting is stored, if it can be changed here and takes the value.
@@ -223,7 +223,7 @@ pub fn check(app: &App, stored: &BTreeMap<String, String>, changes: &BTreeMap<St
 /// # Errors
 /// When it is unknown, cannot be changed here, or does not take the value.
 pub fn normalized(app: &App, key: &str, value: &str) -> Result<String, SettingError> {
-    read_change(&app.config, key, Some(value)).map(|(_, text)| text.unwrap_or_default())
+    read_change(&app.base_config(), key, Some(value)).map(|(_, text)| text.unwrap_or_default())
 }
 
 fn before_and_after(config: &Config, stored: &BTreeMap<String, String>, changes: &[Change]) -> Result<(Config, Config), SettingError> {

@@ -193,7 +193,7 @@ pub async fn sample_in_turn(app: &App) -> Result<(), Fault> {
     let last = app.store.read().await?.setting(Setting::StatsSampledAt).await?;
     if last
         .and_then(|at| at.parse().ok())
-        .is_some_and(|at: Timestamp| now - at < SAMPLE_INTERVAL)
+        .is_some_and(|at: Timestamp| (now - at).abs() < SAMPLE_INTERVAL)
     {
         return Ok(());
     }

@@ -10,6 +10,10 @@ pub type Timestamp = i64;
 /// A length of time in seconds.
 pub type Seconds = i64;
 
+/// How far the clocks of two nodes may differ without anybody noticing, in seconds. Whoever compares a time that another
+/// node has written with the clock of this one allows for it, where the comparison would refuse or forget something.
+pub const CLOCK_SKEW: Seconds = 5;
+
 /// Where the time comes from.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);

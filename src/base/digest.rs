@@ -1,5 +1,7 @@
 //! Digests of secrets, and comparison that takes the same time wherever two values differ.
 
+use std::sync::Arc;
+
 use aws_lc_rs::{constant_time, digest, hmac};
 
 use super::encoding::base64url;
@@ -54,5 +56,45 @@ impl MacKey {
         let mut out = [0; 32];
         out.copy_from_slice(context.sign().as_ref());
         out
+    }
+}
+
+/// Keys for the same purpose while one secret takes the place of another: the newest makes MACs, all of them check.
+#[derive(Clone, Debug)]
+pub struct MacKeys {
+    newest: MacKey,
+    others: Arc<[MacKey]>,
+}
+
+impl MacKeys {
+    /// With the one that makes MACs, and those that only check.
+    #[must_use]
+    pub fn new(newest: MacKey, others: Vec<MacKey>) -> Self {
+        Self {
+            newest,
+            others: others.into(),
+        }
+    }
+
+    /// The one that makes MACs.
+    #[must_use]
+    pub fn newest(&self) -> &MacKey {
+        &self.newest
+    }
+
+    /// All of them, the newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &MacKey> {
+        std::iter::once(&self.newest).chain(self.others.iter())
+    }
+
+    /// As [`MacKey::mac`], by the newest.
+    #[must_use]
+    pub fn mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.newest.mac(parts)
+    }
+
+    /// The MAC over `parts` by each of them, the newest first.
+    pub fn macs(&self, parts: &[&[u8]]) -> impl Iterator<Item = [u8; 32]> + use<> {
+        self.iter().map(|key| key.mac(parts)).collect::<Vec<_>>().into_iter()
     }
 }

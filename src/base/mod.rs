@@ -6,11 +6,20 @@
 
 pub mod clock;
 pub mod digest;
+pub mod document;
 pub mod encoding;
+pub mod ending;
 pub mod fault;
 pub mod gauge;
 pub mod id;
 pub mod invalid;
+pub mod json;
+pub mod limiter;
+pub mod measure;
+pub mod memo;
 pub mod network;
 pub mod random;
+pub(crate) mod redacted;
+pub(crate) mod request;
+pub mod spans;
 pub mod waiting;

@@ -1,21 +1,23 @@
 //! `gatehouse doctor`
 
+mod tls;
+
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::admin::{providers, vault_keys};
+use crate::admin::{providers, secret_rotation, vault_keys};
+use crate::app::App;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
 use crate::identity::admin_token;
 use crate::installation;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::store::{Dialect, Setting, Store};
-use crate::web::server::tls_config;
+use crate::store::{Dialect, Setting, SharedCounts, Store};
 
 use super::output::say;
-use super::{Failure, output};
+use super::{Failure, app_secret, output};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -70,9 +72,10 @@ impl Report {
 pub async fn run(config: Config, args: &Args) -> Result<ExitCode, Failure> {
     let mut report = Report(Vec::new());
     check_issuer(&config, &mut report);
-    check_tls(&config, &mut report);
+    tls::check(&config, &mut report);
     check_clock(&mut report);
     check_database(&config, &mut report).await;
+    check_redis(&config, &mut report).await;
     let failed = report.0.iter().any(|finding| finding.state == State::Error);
     if args.json {
         output::json(&report.0)?;
@@ -104,17 +107,15 @@ fn check_issuer(config: &Config, report: &mut Report) {
     }
 }
 
-fn check_tls(config: &Config, report: &mut Report) {
-    match config.tls() {
-        Some(files) => match tls_config(&files) {
-            Ok(_) => report.ok("tls", "certificate and key fit together"),
-            Err(error) => report.error("tls", error.to_string()),
+async fn check_redis(config: &Config, report: &mut Report) {
+    let counts = SharedCounts::new(config.database_url.dialect(), config.limits.redis.as_ref());
+    match counts {
+        Ok(counts) => match counts.ping().await {
+            None => {}
+            Some(Ok(())) => report.ok("redis", "answers"),
+            Some(Err(problem)) => report.warn("redis", format!("{problem}; until it answers, each node limits by its own counts")),
         },
-        None if config.issuer().is_https() && config.trusted_proxies.is_empty() => report.warn(
-            "tls",
-            "the issuer is https but the server itself speaks http: a reverse proxy must terminate TLS, and GATEHOUSE_TRUSTED_PROXIES should name it",
-        ),
-        None => report.ok("tls", "not used by the server itself"),
+        Err(fault) => report.error("redis", fault.to_string()),
     }
 }
 
@@ -194,6 +195,7 @@ async fn check_installation(config: &Config, report: &mut Report) {
     if config.database_url.dialect() == Dialect::Sqlite && config.app_secret.is_none() {
         check_secret_file(config, report);
     }
+    check_previous_secret(&app, report).await;
     let ring = app.keys.current();
     let missing: Vec<&str> = SigningAlgorithm::ALL
         .into_iter()
@@ -262,6 +264,35 @@ async fn check_installation(config: &Config, report: &mut Report) {
             "the admin token is one of the documentation, which everybody can read: run gatehouse admin-token reset",
         ),
         Err(fault) => report.error("token", fault.to_string()),
+    }
+}
+
+/// What there is of the secret that was replaced.
+async fn check_previous_secret(app: &App, report: &mut Report) {
+    if app.config.previous_secret().is_none() {
+        return;
+    }
+    let remains = match secret_rotation::remains(app).await {
+        Ok(remains) => remains,
+        Err(fault) => return report.error("secret", fault.to_string()),
+    };
+    if !remains.sealed.is_empty() {
+        let message = format!(
+            "still sealed with the previous secret: {}; run gatehouse secret rotate when every server has the new one",
+            app_secret::counted(&remains.sealed)
+        );
+        return report.warn("secret", message);
+    }
+    report.ok("secret", "nothing is sealed with the previous secret any more");
+    let kept = app_secret::kept(&remains);
+    if kept.is_empty() {
+        report.warn(
+            "secret",
+            "nobody needs the previous secret any more: remove it, and restart the servers",
+        );
+    }
+    for line in kept {
+        report.ok("secret", line);
     }
 }
 

@@ -5,6 +5,7 @@
 //! into a queue of bounded size. When it is full, lines are left out and counted.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -48,9 +49,9 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Hands over a line, which has no end of line yet. Never waits.
+    /// Hands over a line, or several of our own words, which have no end of line yet. Never waits.
     pub fn line(&self, text: &str) {
-        self.0.put(format!("{text}\n").into_bytes());
+        self.0.put(text.split('\n').flat_map(|line| single(line.as_bytes())).collect());
     }
 
     /// Waits until everything is written, `patience` at most; whether it is.
@@ -65,13 +66,36 @@ impl Lines {
 /// The log hands over whole lines.
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.put(line.to_vec());
+        self.0.put(single(line));
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// One line, whatever stands in it: texts of others begin no line of their own, tell the terminal of whoever reads nothing, and do
+/// not turn around what stands beside them. What is replaced is written as JSON writes it, so lines of JSON stay what they are.
+fn single(line: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let mut single = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if is_obeyed(c) {
+            // All of them are in the first plane.
+            let _ = write!(single, "\\u{:04x}", u32::from(c));
+        } else {
+            single.push(c);
+        }
+    }
+    single.push('\n');
+    single.into_bytes()
+}
+
+/// Whether a terminal or a viewer does something with it, in place of showing it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Shared {

@@ -7,8 +7,10 @@
 
 mod access_key;
 mod admin_token;
+mod app_secret;
 mod apply;
 mod audit;
+mod backup;
 mod client;
 mod config;
 mod connection;
@@ -19,6 +21,7 @@ mod key;
 pub mod lines;
 mod logging;
 mod migrate;
+mod notify;
 mod output;
 mod provider;
 mod registration_token;
@@ -28,6 +31,9 @@ mod scope;
 mod secret;
 mod seed;
 mod serve;
+mod signals;
+mod traces;
+mod transfer;
 mod user;
 mod vault;
 mod workload;
@@ -41,6 +47,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::app::App;
+use crate::app::reload::Settings;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -50,6 +57,7 @@ use crate::installation;
 use crate::model::event::Actor;
 
 use self::lines::Lines;
+use self::traces::Traces;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -78,6 +86,10 @@ enum Command {
     Relay(relay::Args),
     /// Bring the database schema up to date, and stop
     Migrate,
+    /// Copy a SQLite database into a new file while servers run; for the others, say which command does that
+    Backup(backup::Args),
+    /// Move everything from one database to another: SQLite, PostgreSQL and MySQL, in every direction
+    Transfer(transfer::Args),
     /// Show the settings this process is given and where they come from; change those that can change while servers run
     Config(config::Args),
     /// Check database, clock, issuer, TLS and secrets, and say what to do
@@ -113,6 +125,9 @@ enum Command {
     /// List and rotate signing keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Let a new `APP_SECRET` take the place of the old one
+    #[command(subcommand)]
+    Secret(app_secret::Command),
     /// List the keys that the tokens of connections are encrypted with, and encrypt with a newer one
     #[command(subcommand)]
     Vault(vault::Command),
@@ -193,20 +208,21 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         return Err("--access-token-lifetime is a setting of the server; for one client use --token-lifetime".into());
     }
     if let Command::Relay(args) = &command {
-        let mut config = args.overlay(sources.clone())?.load()?;
+        let sources = args.overlay(sources.clone())?;
+        let mut config = sources.load()?;
         config.serves = args.serves();
-        return serve(config);
+        return serve(config, sources);
     }
     if matches!(command, Command::Healthcheck) {
         let config = relay::with_variables(sources.clone())?.load()?;
-        logging::init(&config, None)?;
+        logging::init(&config, None, &Traces::default())?;
         return healthcheck::run(&config).map(|()| ExitCode::SUCCESS);
     }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
-        return serve(config);
+        return serve(config, sources.clone());
     }
-    logging::init(&config, None)?;
+    logging::init(&config, None, &Traces::default())?;
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
@@ -214,6 +230,8 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
             match command {
                 Command::Doctor(args) => Box::pin(doctor::run(config, &args)).await,
                 Command::Migrate => migrate::run(&config).await.map(done),
+                Command::Backup(args) => backup::run(&config, &args).await.map(done),
+                Command::Transfer(args) => Box::pin(transfer::run(&args)).await.map(done),
                 command => Box::pin(with_installation(config, command)).await,
             }
         }),
@@ -224,10 +242,13 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Serves. However it ends, its last lines are written, if somebody reads them.
-fn serve(config: Config) -> Result<ExitCode, Failure> {
+fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
     let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
-    logging::init(&config, Some(&lines))?;
-    let outcome = actix_web::rt::System::new().block_on(serve::run(config, &lines));
+    let traces = Traces::of(&config.monitoring)?;
+    let log_level = logging::init(&config, Some(&lines), &traces)?;
+    let settings: Settings = Box::new(move || sources.load().map_err(|error| error.to_string()));
+    let outcome = actix_web::rt::System::new().block_on(serve::run(config, settings, &lines, log_level));
+    traces.finish();
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)
 }
@@ -246,6 +267,7 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
         Command::Workload(command) => workload::run(&app, command).await.map(done),
         Command::Connection(command) => connection::run(&app, command).await.map(done),
         Command::Key(command) => key::run(&app, command).await.map(done),
+        Command::Secret(command) => app_secret::run(&app, command).await,
         Command::Vault(command) => vault::run(&app, command).await,
         Command::AccessKey(command) => access_key::run(&app, command).await.map(done),
         Command::Seed(args) => seed::run(&app, &args).await.map(done),
@@ -257,16 +279,22 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
             command: Some(command),
             json,
         }) => config::run_stored(&app, command, json).await.map(done),
-        Command::Serve | Command::Relay(_) | Command::Migrate | Command::Doctor(_) | Command::Config(_) | Command::Healthcheck => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Serve
+        | Command::Relay(_)
+        | Command::Migrate
+        | Command::Backup(_)
+        | Command::Transfer(_)
+        | Command::Doctor(_)
+        | Command::Config(_)
+        | Command::Healthcheck => Ok(ExitCode::SUCCESS),
     };
     app.store.close().await;
     outcome
 }
 
 async fn open(config: Config) -> Result<App, Failure> {
-    Ok(installation::open(config, Clock::system(), Random::system()).await?)
+    let opening = installation::open(config, Clock::system(), Random::system());
+    Ok(Box::pin(opening).await?)
 }
 
 /// Arguments of the form NAME=VALUE.

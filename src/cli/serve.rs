@@ -1,36 +1,58 @@
 //! `gatehouse serve`
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Mutex;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::admin::stats;
+use crate::admin::{reload, secret_rotation, stats};
 use crate::app::App;
+use crate::app::reload::Settings;
 use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::config::{AuditLog, Config, LogFormat};
 use crate::federation::relay;
 use crate::identity::admin_token;
 use crate::jobs;
-use crate::web::server;
+use crate::web::{metrics, server};
 
-use super::Failure;
 use super::lines::Lines;
+use super::logging::LogLevel;
+use super::signals::{self, Signals};
+use super::{Failure, notify};
 
-pub async fn run(config: Config, lines: &Lines) -> Result<(), Failure> {
+/// Serves until it is told to stop. `settings` reads the configuration again, and `log_level` says which log lines are written.
+pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: LogLevel) -> Result<(), Failure> {
     // Before anything is changed: a signal that nobody handles ends the process at once, in the middle of a
     // migration, too.
-    let stop = stop_signal()?;
+    let signals = signals::listen()?;
     let app = super::open(config).await?;
-    let outcome = serve(&app, lines, stop).await;
+    app.reload.settings_from(settings);
+    follow_log_level(&app, log_level);
+    let outcome = serve(&app, lines, signals).await;
     app.store.close().await;
     outcome?;
     tracing::info!(event = "stopped", "the server has stopped");
     Ok(())
 }
 
-async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+/// From now on the log has the lines that `log_level` asks for.
+fn follow_log_level(app: &App, log_level: LogLevel) {
+    let in_force = Mutex::new(app.config.log_level.clone());
+    app.follow_live(Box::new(move |config| {
+        let Ok(mut in_force) = in_force.lock() else { return };
+        if *in_force == config.log_level {
+            return;
+        }
+        match log_level.set(&config.log_level) {
+            Ok(()) => config.log_level.clone_into(&mut in_force),
+            Err(failure) => tracing::error!(event = "log_level_not_set", "{failure}"),
+        }
+    }));
+}
+
+async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure> {
+    let Signals { stop, reload } = signals;
     if *stop.borrow() {
         return Ok(());
     }
@@ -43,58 +65,63 @@ async fn serve(app: &App, lines: &Lines, mut stop: watch::Receiver<bool>) -> Res
         Some(token) => admin_token::bootstrap(app, token).await?,
         None => true,
     };
+    secret_rotation::serve(app).await?;
     let listen = app.config.listen;
-    let listener =
-        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
-    let waiting = app.waiting.clone();
-    let told = async move {
-        let _ = stop.wait_for(|is_told| *is_told).await;
-        // Whoever waits for a redirect asks again, and another node answers.
-        waiting.close();
+    let listener = bind(listen, "--listen")?;
+    let metrics = match app.config.monitoring.metrics_listen {
+        Some(address) => Some(metrics::start(app, bind(address, "--metrics-listen")?)?),
+        None => None,
     };
-    let server = server::start(app, listener, told)?;
+    let server = server::start(app, listener, stopped(app.clone(), stop))?;
     announce(app, lines, is_token_in_force).await?;
-    let jobs = tokio::spawn(jobs::run(app.clone()));
+    notify::ready();
+    let metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
+    let beside = tokio::spawn({
+        let app = app.clone();
+        async move { tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live()) }
+    });
     let outcome = server.await;
-    jobs.abort();
+    beside.abort();
+    // Last: how the server ends is worth seeing.
+    if let Some((handle, served)) = metrics {
+        handle.stop(true).await;
+        let _ = served.await;
+    }
     if let Err(fault) = stats::flush(app).await {
         tracing::warn!(event = "statistics_not_written", "{fault}");
     }
     Ok(outcome?)
 }
 
-/// True when the process is told to stop: by a service manager, by Ctrl-C, or because its terminal is closed. Told
-/// twice, it stops at once.
-fn stop_signal() -> std::io::Result<watch::Receiver<bool>> {
-    let mut kinds = vec![SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()];
-    if !is_hangup_ignored() {
-        kinds.push(SignalKind::hangup());
+/// A socket at an address, which the flag names.
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    let listener =
+        TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}; choose another with {flag}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Done when the listener is to be closed: the process was told to stop, and load balancers have had time to notice.
+async fn stopped(app: App, mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|is_told| *is_told).await;
+    let delay = app.config.deployment.shutdown_delay;
+    tracing::info!(event = "stopping", delay = delay.as_secs(), "the server was told to stop");
+    notify::stopping();
+    app.ending.begin();
+    tokio::time::sleep(delay).await;
+    // Whoever waits for a redirect asks again, and another node answers.
+    app.waiting.close();
+}
+
+async fn reload_when_told(app: &App, told: &tokio::sync::Notify) {
+    loop {
+        told.notified().await;
+        notify::reloading();
+        if let Err(fault) = reload::reload(app).await {
+            tracing::warn!(event = "reload_not_recorded", "{fault}");
+        }
+        notify::ready();
     }
-    let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<Signal>, _>>()?;
-    let (told, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        next(&mut signals).await;
-        told.send_replace(true);
-        next(&mut signals).await;
-        // What was acknowledged is in the database.
-        std::process::exit(1);
-    });
-    Ok(stop)
-}
-
-async fn next(signals: &mut [Signal]) {
-    let signals = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    futures_util::future::select_all(signals).await;
-}
-
-/// Whether whoever started this process wants it to outlive the terminal, as `nohup` does.
-fn is_hangup_ignored() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // The lowest bit is that of signal 1, SIGHUP.
-    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Says where it listens, and what the operator has to do or to worry about.

@@ -5,7 +5,7 @@
 //! stronger. Other nodes change values, too, so they are read again every minute.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::base::fault::Fault;
 use crate::store::Store;
@@ -44,6 +44,16 @@ impl std::fmt::Display for Unusable {
 }
 
 impl Config {
+    /// Takes over the log level of another configuration, and where it came from.
+    fn take_log_level(&mut self, other: &Self) {
+        const KEY: &str = "log_level";
+        other.log_level.clone_into(&mut self.log_level);
+        match other.sources.get(KEY) {
+            Some(source) => self.sources.insert(KEY, source.clone()),
+            None => self.sources.remove(KEY),
+        };
+    }
+
     /// This configuration with stored values laid over its defaults: all of them, or none.
     ///
     /// # Errors
@@ -104,10 +114,31 @@ pub struct InForce {
     pub version: u64,
 }
 
+/// Whoever is told what is in force.
+pub type Follower = Box<dyn Fn(&Config) + Send + Sync>;
+
+#[derive(Default)]
+struct Followers(Mutex<Vec<Follower>>);
+
+impl Followers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Follower>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Followers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} followers", self.lock().len())
+    }
+}
+
 /// The configuration in force on this node.
 #[derive(Debug)]
 pub struct Live {
+    /// What stored values are laid over: what the process was started with, and what was read again since.
+    base: RwLock<Arc<Config>>,
     current: RwLock<Arc<Config>>,
+    followers: Followers,
     /// Held while the database is read, so that an earlier reading never replaces a later one. Inside is
     /// what was warned of last.
     reading: tokio::sync::Mutex<BTreeMap<String, Unusable>>,
@@ -117,8 +148,11 @@ impl Live {
     /// Nothing is stored; [`Self::refresh`] knows better.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let config = Arc::new(config.clone());
         Self {
-            current: RwLock::new(Arc::new(config.clone())),
+            base: RwLock::new(Arc::clone(&config)),
+            current: RwLock::new(config),
+            followers: Followers::default(),
             reading: tokio::sync::Mutex::default(),
         }
     }
@@ -129,14 +163,45 @@ impl Live {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads what is stored, and lays it over what the process was started with.
+    /// The configuration without what is stored.
+    #[must_use]
+    pub fn base(&self) -> Arc<Config> {
+        Arc::clone(&self.base.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on `follower` is told what is in force: at once, and each time that it is another.
+    pub fn follow(&self, follower: Follower) {
+        follower(&self.current());
+        self.followers.lock().push(follower);
+    }
+
+    /// Takes over what can change without a restart from a configuration that was read again: the log level.
+    pub async fn replace(&self, read_again: &Config) {
+        // No reading of what is stored goes on meanwhile.
+        let _reading = self.reading.lock().await;
+        let mut base = (*self.base()).clone();
+        base.take_log_level(read_again);
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(base);
+        let mut current = (*self.current()).clone();
+        current.take_log_level(read_again);
+        self.put(Arc::new(current));
+    }
+
+    fn put(&self, config: Arc<Config>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
+        for follower in self.followers.lock().iter() {
+            follower(&config);
+        }
+    }
+
+    /// Reads what is stored, and lays it over the rest.
     ///
     /// # Errors
     /// When the database fails; then everything stays as it was.
-    pub async fn refresh(&self, started_with: &Config, store: &Store) -> Result<InForce, Fault> {
+    pub async fn refresh(&self, store: &Store) -> Result<InForce, Fault> {
         let mut warned = self.reading.lock().await;
         let stored = store.read().await?.live_settings().await?;
-        let (config, unusable) = started_with.overlaid_where_possible(&stored.values);
+        let (config, unusable) = self.base().overlaid_where_possible(&stored.values);
         for (key, problem) in unusable.iter().filter(|(key, problem)| warned.get(*key) != Some(problem)) {
             tracing::warn!(
                 event = "stored_setting_ignored",
@@ -146,7 +211,7 @@ impl Live {
         }
         *warned = unusable;
         let config = Arc::new(config);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
+        self.put(Arc::clone(&config));
         Ok(InForce {
             config,
             version: stored.version,

@@ -6,7 +6,10 @@
 //! [`Config::check`] checks what concerns several settings at once.
 
 pub mod agentcore;
+pub mod deployment;
+pub mod limits;
 pub mod live;
+pub mod monitoring;
 pub mod registry;
 pub mod relay;
 pub mod sources;
@@ -30,6 +33,9 @@ use crate::protocol::scope::Scope;
 use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 
 use agentcore::AgentCore;
+use deployment::Deployment;
+use limits::Limits;
+use monitoring::Monitoring;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -121,6 +127,10 @@ pub struct Config {
     /// The secret that all keys are derived from.
     pub app_secret: Option<SecretString>,
     app_secret_file: Option<PathBuf>,
+    app_secret_previous: Option<SecretString>,
+    app_secret_previous_file: Option<PathBuf>,
+    app_secret_next: Option<SecretString>,
+    app_secret_next_file: Option<PathBuf>,
     /// The admin token to begin with.
     pub admin_token: Option<SecretString>,
     admin_token_file: Option<PathBuf>,
@@ -158,12 +168,18 @@ pub struct Config {
     tls_key: Option<PathBuf>,
     /// The callback relay.
     pub relay: Box<Relay>,
+    /// How it is watched.
+    pub monitoring: Box<Monitoring>,
     /// The interface of AgentCore Identity.
     pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
     pub serves: Serves,
+    /// How often somebody may ask, and how many may be connected.
+    pub limits: Box<Limits>,
     /// Addresses whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How it goes together with what is around it.
+    pub deployment: Deployment,
     /// Where the values came from, by key; what is not there has its default.
     sources: BTreeMap<&'static str, Source>,
 }
@@ -179,6 +195,10 @@ impl Default for Config {
             database_timeout: Duration::from_secs(5),
             app_secret: None,
             app_secret_file: None,
+            app_secret_previous: None,
+            app_secret_previous_file: None,
+            app_secret_next: None,
+            app_secret_next_file: None,
             admin_token: None,
             admin_token_file: None,
             enable_dev_endpoints: false,
@@ -218,9 +238,12 @@ impl Default for Config {
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),
+            monitoring: Box::default(),
             agentcore: AgentCore::default(),
             serves: Serves::default(),
+            limits: Box::default(),
             trusted_proxies: Vec::new(),
+            deployment: Deployment::default(),
             sources: BTreeMap::new(),
         }
     }
@@ -279,6 +302,29 @@ impl Config {
         self.registration.policy.unwrap_or_else(usual)
     }
 
+    /// The secret whose place `app_secret` takes, when it is configured.
+    #[must_use]
+    pub fn previous_secret(&self) -> Option<&SecretString> {
+        self.app_secret_previous.as_ref()
+    }
+
+    /// The secret that will take the place of `app_secret`.
+    #[must_use]
+    pub fn next_secret(&self) -> Option<&SecretString> {
+        self.app_secret_next.as_ref()
+    }
+
+    /// Whether `app_secret` takes the place of another one here, so that what is met of that is made anew.
+    #[must_use]
+    pub fn replaces_secret(&self) -> bool {
+        self.app_secret_previous.is_some()
+    }
+
+    /// Sets the previous secret, where the file of an installation says it.
+    pub(crate) fn replace_secret(&mut self, previous: SecretString) {
+        self.app_secret_previous = Some(previous);
+    }
+
     /// The file of [`Self::vault_keys`].
     #[must_use]
     pub fn vault_keys_file(&self) -> Option<&Path> {
@@ -330,6 +376,18 @@ impl Config {
                 self.listen
             );
             return problem(&["issuer", "listen"], text);
+        }
+        if self.monitoring.metrics_listen == Some(self.listen) {
+            return problem(
+                &["metrics_listen", "listen"],
+                "metrics_listen: metrics are not for everybody, so they need another address or port than listen".to_owned(),
+            );
+        }
+        if self.monitoring.otlp_endpoint.is_none() && !self.monitoring.otlp_headers.is_empty() {
+            return problem(
+                &["otlp_headers", "otlp_endpoint"],
+                "otlp_headers: they are for otlp_endpoint, which is not set".to_owned(),
+            );
         }
         let issuer = self.issuer();
         if self.relay.url.as_ref().is_some_and(|url| url.path() != issuer.path()) {

@@ -81,17 +81,36 @@ macro_rules! setting {
     };
 }
 
+mod deployment;
 mod federation;
+mod limits;
+mod monitoring;
+mod secrets;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 86_400;
 
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &ALL;
-const ALL: [Setting; SERVER.len() + federation::SETTINGS.len() + AROUND.len()] = joined([SERVER, federation::SETTINGS, AROUND]);
+const ALL: [Setting;
+    SERVER.len()
+        + secrets::SETTINGS.len()
+        + federation::SETTINGS.len()
+        + limits::SETTINGS.len()
+        + AROUND.len()
+        + deployment::SETTINGS.len()
+        + monitoring::SETTINGS.len()] = joined([
+    SERVER,
+    secrets::SETTINGS,
+    federation::SETTINGS,
+    limits::SETTINGS,
+    AROUND,
+    deployment::SETTINGS,
+    monitoring::SETTINGS,
+]);
 
 /// All of these lists, one after the other. Its length must be that of all of them.
-const fn joined<const N: usize>(lists: [&[Setting]; 3]) -> [Setting; N] {
+const fn joined<const N: usize, const LISTS: usize>(lists: [&[Setting]; LISTS]) -> [Setting; N] {
     let mut all = [lists[0][0]; N];
     let (mut list, mut at, mut done) = (0, 0, 0);
     while list < lists.len() {
@@ -193,7 +212,7 @@ const SERVER: &[Setting] = &[
         |config| config.enable_dev_endpoints.to_string()
     ),
     setting!(
-        "log_level",
+        live "log_level",
         "GATEHOUSE_LOG_LEVEL",
         "LEVEL",
         "error, warn, info, debug or trace; or pairs such as gatehouse=debug,actix_server=warn",

@@ -7,8 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
 use crate::audit;
+use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::identity::limit;
 use crate::model::access_key::{AccessKey, SECRET_PREFIX, id_of};
 use crate::model::client::Client;
 use crate::model::event::{Actor, Event, EventKind};
@@ -160,7 +162,8 @@ fn checked_name(name: &str) -> Result<String, AccessKeyError> {
 }
 
 /// What a secret is sealed for: another row of the table opens nothing.
-fn context(id: &str, client_id: &str) -> Vec<u8> {
+#[must_use]
+pub fn context(id: &str, client_id: &str) -> Vec<u8> {
     format!("access key {id} of {client_id}").into_bytes()
 }
 
@@ -184,6 +187,8 @@ pub enum Unproved {
     Wrong,
     /// The key is worth nothing now; why
     Dead(&'static str),
+    /// Requests are signed with it too often; there is an answer again after so many seconds
+    TooMany(Seconds),
 }
 
 /// Finds out who signed a request for `service`. It must have been signed as one for one of `hosts`.
@@ -195,8 +200,12 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
         Ok(signature) => signature,
         Err(problem) => return Ok(Err(Unproved::Problem(problem))),
     };
+    if let Err(exceeded) = limit::may_fail(app, &signature.access_key) {
+        return Ok(Err(Unproved::TooMany(exceeded.retry_after)));
+    }
     let mut connection = app.store.read().await?;
     let Some(key) = connection.access_key(&signature.access_key).await? else {
+        limit::failed(app, &signature.access_key);
         return Ok(Err(Unproved::Unknown));
     };
     let client = connection.client(&key.client_id).await?;
@@ -205,6 +214,7 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
     let secret = opened.and_then(|bytes| String::from_utf8(bytes).ok()).map(SecretString::from);
     let secret = secret.ok_or_else(|| Fault::internal("the secret of an access key does not open"))?;
     if !hosts.iter().any(|host| signature.is_by(request, host, secret.expose_secret())) {
+        limit::failed(app, &key.id);
         note_refused(app, &key, "signature").await?;
         return Ok(Err(Unproved::Wrong));
     }
@@ -213,7 +223,10 @@ pub async fn verify(app: &App, request: &Received<'_>, service: &str, hosts: &[S
         return Ok(Err(Unproved::Dead("the access key is disabled")));
     }
     match client.filter(|client| !client.is_disabled && client.may_have_access_keys()) {
-        Some(client) => Ok(Ok(Signer { client, key })),
+        Some(client) => Ok(match limit::by_client(app, &client) {
+            Ok(()) => Ok(Signer { client, key }),
+            Err(exceeded) => Err(Unproved::TooMany(exceeded.retry_after)),
+        }),
         None => {
             note_refused(app, &key, "client").await?;
             Ok(Err(Unproved::Dead(

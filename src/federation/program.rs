@@ -4,10 +4,13 @@
 //! A client proves who it is with its secret (`Authorization: Basic`) or with an access token that it got for itself.
 //! A token that acts for a person never counts: the person did not ask for it.
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::identity::admin_token::{self, Verdict};
+use crate::identity::limit;
 use crate::model::callback::Owner;
 use crate::model::client::Client;
 use crate::model::event::Actor;
@@ -20,7 +23,7 @@ use crate::protocol::error::{ErrorCode, Refusal};
 #[derive(Clone, Debug)]
 pub enum Program {
     /// A client with the scope
-    Client(Box<Client>),
+    Client(Arc<Client>),
     /// The admin token
     AdminToken,
 }
@@ -82,7 +85,7 @@ pub async fn authenticate(app: &App, shown: Shown<'_>, scope: &str) -> Result<Re
         }),
         Shown::Credentials(credentials) => Ok(match client_authentication::authenticate(app, &credentials).await? {
             // A public client only says who it is.
-            Ok(client) if !client.is_public() && client.may_use(scope) => Ok(Program::Client(Box::new((*client).clone()))),
+            Ok(client) if !client.is_public() && client.may_use(scope) => Ok(Program::Client(client.shared())),
             Ok(_) => Err(Denied::ScopeMissing),
             Err(refusal) => Err(Denied::Unknown(refusal)),
         }),
@@ -102,9 +105,12 @@ async fn by_access_token(app: &App, token: &str, scope: &str) -> Result<Result<P
         return Ok(Err(Denied::ScopeMissing));
     }
     // What the client may have now counts, not what it had when the token was made.
-    let client = app.store.read().await?.client(&live.claims.client_id).await?;
-    Ok(client
-        .filter(|client| client.may_use(scope))
-        .map(|client| Program::Client(Box::new(client)))
-        .ok_or(Denied::ScopeMissing))
+    let client = app.store.known_client(&live.claims.client_id).await?;
+    let Some(client) = client.filter(|client| client.may_use(scope)) else {
+        return Ok(Err(Denied::ScopeMissing));
+    };
+    Ok(match limit::by_client(app, &client) {
+        Ok(()) => Ok(Program::Client(client)),
+        Err(exceeded) => Err(Denied::Unknown(exceeded.refusal())),
+    })
 }

@@ -160,7 +160,7 @@ fn issued(app: &App, client: &Client, workload: &Workload, user_id: Option<&str>
 }
 
 fn about(app: &App, kind: EventKind, client: &Client, workload: &Workload) -> Event {
-    let program = Program::Client(Box::new(client.clone()));
+    let program = Program::Client(std::sync::Arc::new(client.clone()));
     app.event(kind).by(program.actor()).client(&client.id).target(&workload.name)
 }
 

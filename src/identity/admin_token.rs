@@ -30,7 +30,12 @@ pub enum Setup {
 /// The one-time code of set-up.
 #[must_use]
 pub fn setup_code(app: &App) -> String {
-    base64url(&app.secrets.setup.mac(&[b"code"])[..15])
+    setup_codes(app).next().unwrap_or_default()
+}
+
+/// That of each secret that is accepted, the one that is shown first.
+fn setup_codes(app: &App) -> impl Iterator<Item = String> {
+    app.secrets.setup.macs(&[b"code"]).map(|mac| base64url(&mac[..15]))
 }
 
 /// Whether set-up is still to be done.
@@ -49,7 +54,7 @@ pub async fn complete_setup(app: &App, code: &str) -> Result<Setup, Fault> {
     if !is_setup_open(app).await? {
         return Ok(Setup::AlreadyDone);
     }
-    if !equal(code.trim().as_bytes(), setup_code(app).as_bytes()) {
+    if !setup_codes(app).any(|right| equal(code.trim().as_bytes(), right.as_bytes())) {
         note_wrong_code(app).await?;
         return Ok(Setup::WrongCode);
     }
@@ -106,6 +111,7 @@ async fn install(app: &App, token: &SecretString, event: Event) -> Result<bool, 
         .await?;
     if installed {
         tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+        note_secret(app, &mut tx).await?;
         tx.record(event).await?;
     }
     tx.commit().await?;
@@ -123,6 +129,7 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
     tx.put_setting(Setting::AdminTokenHash, &digest(app, token.expose_secret()), now)
         .await?;
     tx.put_setting(Setting::SetupCompletedAt, &now.to_string(), now).await?;
+    note_secret(app, &mut tx).await?;
     // Whoever signed in with the old one is out.
     tx.delete_sessions_of(OPERATOR).await?;
     tx.record(app.event(EventKind::AdminTokenReplaced)).await?;
@@ -137,7 +144,49 @@ pub async fn reset(app: &App) -> Result<SecretString, Fault> {
 /// When the database fails.
 pub async fn verify(app: &App, presented: &str) -> Result<bool, Fault> {
     let stored = app.store.read().await?.setting(Setting::AdminTokenHash).await?;
-    Ok(stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())))
+    match stored.filter(|stored| is_digest_of(app, stored, presented)) {
+        Some(stored) => renew(app, &stored, presented).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Whether what is stored is the digest of a token, by any secret that is accepted.
+fn is_digest_of(app: &App, stored: &str, token: &str) -> bool {
+    digests(app, token).any(|digest| equal(digest.as_bytes(), stored.as_bytes()))
+}
+
+/// Stores the digest of the right token by the secret that is in force, where it is that of the previous one: only whoever
+/// knows the token can make it.
+async fn renew(app: &App, stored: &str, token: &str) -> Result<(), Fault> {
+    let digest = digest(app, token);
+    if digest == stored || !app.config.replaces_secret() {
+        return Ok(());
+    }
+    let mut tx = app.store.begin().await?;
+    if tx.hold_setting_value(Setting::AdminTokenHash, stored).await? {
+        tx.put_setting(Setting::AdminTokenHash, &digest, app.now()).await?;
+        note_secret(app, &mut tx).await?;
+    }
+    tx.commit().await
+}
+
+/// Notes which secret the digest is made with.
+async fn note_secret(app: &App, tx: &mut Tx) -> Result<(), Fault> {
+    tx.put_setting(Setting::AdminTokenSecret, &app.secrets.check_value(), app.now())
+        .await
+}
+
+/// Whether the digest is made with the secret that is in force, or there is none yet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_of_this_secret(app: &App) -> Result<bool, Fault> {
+    let mut connection = app.store.read().await?;
+    if connection.setting(Setting::AdminTokenHash).await?.is_none() {
+        return Ok(true);
+    }
+    let secret = connection.setting(Setting::AdminTokenSecret).await?;
+    Ok(secret.is_some_and(|secret| secret == app.secrets.check_value()))
 }
 
 /// Tokens that stand in the documentation, where everybody can read them.
@@ -149,11 +198,7 @@ pub const EXAMPLES: [&str; 1] = ["change-me-please-0123"];
 /// When the database fails.
 pub async fn is_example(app: &App) -> Result<bool, Fault> {
     let stored = app.store.read().await?.setting(Setting::AdminTokenHash).await?;
-    Ok(stored.is_some_and(|stored| {
-        EXAMPLES
-            .iter()
-            .any(|example| equal(digest(app, example).as_bytes(), stored.as_bytes()))
-    }))
+    Ok(stored.is_some_and(|stored| EXAMPLES.iter().any(|example| is_digest_of(app, &stored, example))))
 }
 
 /// What presenting an admin token came to.
@@ -192,7 +237,8 @@ pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fau
     }
     let stored = connection.setting(Setting::AdminTokenHash).await?;
     drop(connection);
-    if stored.is_some_and(|stored| equal(digest(app, presented).as_bytes(), stored.as_bytes())) {
+    if let Some(stored) = stored.filter(|stored| is_digest_of(app, stored, presented)) {
+        renew(app, &stored, presented).await?;
         return Ok(Verdict::Right);
     }
     if let Some(seconds) = blocked_for {
@@ -211,7 +257,12 @@ pub async fn verify_throttled(app: &App, presented: &str) -> Result<Verdict, Fau
 /// # Errors
 /// When the database fails.
 pub(super) async fn hold(app: &App, tx: &mut Tx, presented: &str) -> Result<bool, Fault> {
-    tx.hold_setting_value(Setting::AdminTokenHash, &digest(app, presented)).await
+    for digest in digests(app, presented) {
+        if tx.hold_setting_value(Setting::AdminTokenHash, &digest).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What every token begins with that this server makes.
@@ -229,4 +280,9 @@ fn new_token(app: &App) -> SecretString {
 /// Keyed, because an operator may have chosen the token, and a stolen database must not help to guess it.
 fn digest(app: &App, token: &str) -> String {
     base64url(&app.secrets.admin_token.mac(&[token.as_bytes()]))
+}
+
+/// That by each secret that is accepted, the one in force first.
+fn digests(app: &App, token: &str) -> impl Iterator<Item = String> {
+    app.secrets.admin_token.macs(&[token.as_bytes()]).map(|mac| base64url(&mac))
 }

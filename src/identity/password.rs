@@ -93,7 +93,7 @@ pub async fn change(app: &App, visitor: &SignedIn, change: &Change<'_>) -> Resul
         if tx.session(&session.id).await?.is_none() {
             return Ok(Outcome::Overtaken);
         }
-        let blocked = counters.failed(&mut tx, now).await?;
+        let blocked = counters.failed(&mut tx, now).await?.blocked;
         tx.record(app.event(EventKind::PasswordRefused).subject(&user.id).refused()).await?;
         // Told once, when it begins, as at the sign-in: it shuts out unknown browsers there, too.
         if !blocked.is_empty() {

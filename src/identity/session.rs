@@ -80,10 +80,13 @@ pub(super) async fn authentic(app: &App, cookie: &str) -> Result<Option<Session>
         return Ok(None);
     };
     let session = app.store.read().await?.session(&id).await?;
-    Ok(session.filter(|session| {
-        let matches = equal(base64url(&sha256(&secret)).as_bytes(), session.secret_hash.as_bytes());
-        matches && session.is_alive(app.now())
-    }))
+    Ok(session.filter(|session| is_authentic(app, session, &secret)))
+}
+
+/// Whether the session is alive and this is its secret.
+fn is_authentic(app: &App, session: &Session, secret: &[u8; 32]) -> bool {
+    let matches = equal(base64url(&sha256(secret)).as_bytes(), session.secret_hash.as_bytes());
+    matches && session.is_alive(app.now())
 }
 
 /// Keeps a session that is used from idling out.
@@ -105,11 +108,11 @@ pub(super) async fn touch(app: &App, session: &Session, idle_lifetime: Seconds) 
 /// # Errors
 /// When the database fails.
 pub async fn find(app: &App, cookie: &str) -> Result<Option<SignedIn>, Fault> {
-    let Some(session) = authentic(app, cookie).await? else {
+    let Some((id, secret)) = parse_cookie(cookie) else {
         return Ok(None);
     };
-    let user = app.store.read().await?.user(&session.user_id).await?;
-    let Some(user) = user.filter(|user| !user.is_disabled) else {
+    let found = app.store.read().await?.session_and_user(&id).await?;
+    let Some((session, user)) = found.filter(|(session, user)| is_authentic(app, session, &secret) && !user.is_disabled) else {
         return Ok(None);
     };
     touch(app, &session, app.lifetimes().session_idle).await?;

@@ -13,7 +13,8 @@ use crate::store::Tx;
 
 use super::device;
 use super::session::{self, NewSession, Origin};
-use super::throttle::Attempt;
+use super::spraying;
+use super::throttle::{Attempt, Failure};
 
 /// A person at the sign-in page.
 pub struct SignIn<'a> {
@@ -62,13 +63,18 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
+    }
+    // A password that is tried with many accounts is not looked at, save in browsers that are known.
+    let is_sprayed = || device.is_none().then(|| spraying::blocked_for(app, attempt.password)).flatten();
+    if let Some(seconds) = is_sprayed() {
+        return Ok(throttled(app, seconds, attempt));
     }
     // Kept until a failure is counted: no more guesses are on their way than there are turns.
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     let stored = user
         .as_ref()
@@ -82,15 +88,15 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let now = app.now();
     let mut tx = app.store.begin().await?;
     // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
-    if let Some(seconds) = counters.blocked_for(&mut tx, now).await? {
-        return Ok(throttled(seconds, attempt));
+    if let Some(seconds) = counters.blocked_for(&mut tx, now).await?.max(is_sprayed()) {
+        return Ok(throttled(app, seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
-        return wrong(app, &counters, tx, known.as_deref(), now).await;
+        return wrong(app, attempt, &counters, tx, known.as_deref(), now).await;
     };
     // The password may have been changed, or the account disabled, since it was read.
     if !tx.hold_sign_in(&user.id, &stored).await? {
-        return wrong(app, &counters, tx, known.as_deref(), now).await;
+        return wrong(app, attempt, &counters, tx, known.as_deref(), now).await;
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = verdict {
@@ -119,6 +125,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
         address = attempt.origin.address,
         "somebody signed in"
     );
+    spraying::succeeded(app);
     app.counters.count(Statistic::SignIns);
     let device = device::remember(app, &user)?;
     Ok(Outcome::Done {
@@ -129,8 +136,19 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
 }
 
 /// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
-async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, now: Timestamp) -> Result<Outcome, Fault> {
-    let blocked = counters.failed(&mut tx, now).await?;
+async fn wrong(
+    app: &App,
+    attempt: &SignIn<'_>,
+    counters: &Attempt,
+    mut tx: Tx,
+    known: Option<&str>,
+    now: Timestamp,
+) -> Result<Outcome, Fault> {
+    let Failure {
+        blocked,
+        is_new,
+        is_spraying,
+    } = counters.failed(&mut tx, now).await?;
     let about = |event: Event| match known {
         Some(user_id) => event.subject(user_id),
         None => event,
@@ -142,12 +160,19 @@ async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, n
         tx.record(event.detail("counters", blocked)).await?;
     }
     tx.commit().await?;
+    if is_spraying {
+        spraying::detected(app, "network").await?;
+    }
+    if is_new {
+        spraying::failed(app, &attempt.origin.address, attempt.password).await?;
+    }
     app.counters.count(Statistic::FailedSignIns);
     tracing::debug!(event = "sign_in_failed", "a sign-in failed");
     Ok(Outcome::Wrong)
 }
 
-fn throttled(seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+    app.measures.throttled_sign_ins.one_more();
     tracing::warn!(
         event = "sign_in_throttled",
         seconds,

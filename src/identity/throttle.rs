@@ -1,12 +1,13 @@
 //! Slowing down those who guess passwords (NIST SP 800-63B §5.2.2, OWASP "device cookies").
 //!
-//! Failures are counted in the database, so that all nodes know, under six names:
+//! Failures are counted in the database, so that all nodes know, under seven names:
 //!
 //! | counter | against | allows |
 //! |---|---|---|
 //! | account and address | somebody who tries one account | 5, then 1, 2, 4 … 15 minutes each |
 //! | address | somebody who tries many accounts | 50 in 15 minutes |
 //! | account | many addresses that try one account | 100 in an hour |
+//! | accounts of an address | somebody who tries many accounts, each once | 40 accounts in an hour |
 //! | known browser | whoever stole the owner's browser cookie | 10, then as above |
 //! | admin token and address | somebody who tries the admin token | 10, then as above |
 //! | registration token and address | somebody who tries initial or registration access tokens | 10, then as above |
@@ -33,6 +34,30 @@ struct Rule {
     first_block: Seconds,
     /// How long failures are remembered, in seconds
     memory: Seconds,
+}
+
+impl Rule {
+    /// Counts one more, and blocks beyond the limit: how many there are, and whether the block begins now.
+    async fn count(&self, id: &str, tx: &mut Tx, now: Timestamp) -> Result<(i64, bool), Fault> {
+        let failures = tx.count_attempt(id, now, now + self.memory).await?.failures;
+        let beyond = failures - self.limit;
+        if beyond >= 0 {
+            let block = self
+                .first_block
+                .checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX).min(20))
+                .unwrap_or(LONGEST_BLOCK);
+            let until = now + block.min(LONGEST_BLOCK);
+            tx.block_attempts(id, until, until + self.memory).await?;
+        }
+        Ok((failures, beyond == 0))
+    }
+}
+
+/// The name of a counter, which holds nothing of what it is about.
+fn counter(app: &App, rule: &Rule, parts: &[&str]) -> String {
+    let mut input = vec![rule.name.as_bytes()];
+    input.extend(parts.iter().map(|part| part.as_bytes()));
+    base64url(&app.secrets.throttle.mac(&input))
 }
 
 /// The longest block, in seconds.
@@ -76,9 +101,30 @@ const REGISTRATION_TOKEN: Rule = Rule {
     memory: 3600,
 };
 
+/// Accounts that have failed from an address, each counted once.
+const SPRAYING: Rule = Rule {
+    name: "accounts of an address",
+    limit: 40,
+    first_block: 60,
+    memory: 3600,
+};
+
 /// The counters that one attempt concerns.
 pub struct Attempt {
     counters: Vec<(&'static Rule, String)>,
+    /// The counter of accounts that failed from the same place
+    accounts: Option<String>,
+}
+
+/// What a failure has brought about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// The names of the counters that block from now on and did not before
+    pub blocked: Vec<&'static str>,
+    /// Whether the account has not failed from there before, as far as is remembered
+    pub is_new: bool,
+    /// Whether it was one account too many
+    pub is_spraying: bool,
 }
 
 impl Attempt {
@@ -95,7 +141,11 @@ impl Attempt {
                 (&ACCOUNT, vec![account]),
             ],
         };
-        Self::of(app, &rules)
+        let accounts = device.is_none().then(|| counter(app, &SPRAYING, &[&network]));
+        Self {
+            accounts,
+            ..Self::of(app, &rules)
+        }
     }
 
     /// An attempt to present the admin token from `address`.
@@ -113,17 +163,10 @@ impl Attempt {
     }
 
     fn of(app: &App, rules: &[(&'static Rule, Vec<&str>)]) -> Self {
-        let mut counters: Vec<_> = rules
-            .iter()
-            .map(|(rule, parts)| {
-                let mut input = vec![rule.name.as_bytes()];
-                input.extend(parts.iter().map(|part| part.as_bytes()));
-                (*rule, base64url(&app.secrets.throttle.mac(&input)))
-            })
-            .collect();
+        let mut counters: Vec<_> = rules.iter().map(|(rule, parts)| (*rule, counter(app, rule, parts))).collect();
         // One order for everybody: two attempts can never wait for each other.
         counters.sort_by(|left, right| left.1.cmp(&right.1));
-        Self { counters }
+        Self { counters, accounts: None }
     }
 
     /// The seconds until another attempt is looked at, if it is not now.
@@ -132,7 +175,7 @@ impl Attempt {
     /// When the database fails.
     pub async fn blocked_for(&self, connection: &mut Connection, now: Timestamp) -> Result<Option<Seconds>, Fault> {
         let mut longest = None;
-        for (_, id) in &self.counters {
+        for id in self.counters.iter().map(|(_, id)| id).chain(&self.accounts) {
             let until = connection.blocked_until(id).await?;
             if until > now {
                 longest = longest.max(Some(until - now));
@@ -141,29 +184,27 @@ impl Attempt {
         Ok(longest)
     }
 
-    /// Counts a failure, and blocks what has failed too often. The names of the counters that block from
-    /// now on and did not before.
+    /// Counts a failure, and blocks what has failed too often.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn failed(&self, tx: &mut Tx, now: Timestamp) -> Result<Vec<&'static str>, Fault> {
-        let mut begun = Vec::new();
+    pub async fn failed(&self, tx: &mut Tx, now: Timestamp) -> Result<Failure, Fault> {
+        let mut failure = Failure::default();
         for (rule, id) in &self.counters {
-            let throttle = tx.count_attempt(id, now, now + rule.memory).await?;
-            let beyond = throttle.failures - rule.limit;
-            if beyond >= 0 {
-                let block = rule
-                    .first_block
-                    .checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX).min(20))
-                    .unwrap_or(LONGEST_BLOCK);
-                let until = now + block.min(LONGEST_BLOCK);
-                tx.block_attempts(id, until, until + rule.memory).await?;
-            }
-            if beyond == 0 {
-                begun.push(rule.name);
+            let (failures, begins_to_block) = rule.count(id, tx, now).await?;
+            failure.is_new |= rule.name == PAIR.name && failures == 1;
+            if begins_to_block {
+                failure.blocked.push(rule.name);
             }
         }
-        Ok(begun)
+        // After the counter of its address, which whoever comes to this one has locked: so nobody waits for each other.
+        if let Some(id) = self.accounts.as_ref().filter(|_| failure.is_new) {
+            (_, failure.is_spraying) = SPRAYING.count(id, tx, now).await?;
+            if failure.is_spraying {
+                failure.blocked.push(SPRAYING.name);
+            }
+        }
+        Ok(failure)
     }
 
     /// Forgets the failures of exactly this person at exactly this place. The counters of the whole

@@ -175,6 +175,15 @@ impl Envelope {
         }
     }
 
+    /// The same, and these open, too.
+    #[must_use]
+    pub fn also_opening(self, others: Vec<KeyEncryptionKey>) -> Self {
+        Self {
+            others: self.others.iter().cloned().chain(others).collect(),
+            ..self
+        }
+    }
+
     /// Every key; the first one seals.
     pub fn keys(&self) -> impl Iterator<Item = &KeyEncryptionKey> {
         std::iter::once(&self.newest).chain(self.others.iter())

@@ -1,8 +1,9 @@
-//! Cryptography that rests on secrets: what is derived from `APP_SECRET`, signing keys, keys of the operator's, passwords.
+//! Cryptography that rests on secrets: what is derived from `APP_SECRET` and kept of those before it, signing keys, keys of the operator's, passwords.
 
 pub mod assertion;
 pub mod envelope;
 pub mod passwords;
+pub mod retired;
 pub mod ring;
 pub mod rotation;
 pub mod secrets;

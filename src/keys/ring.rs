@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Value, json};
 
-use crate::base::clock::{Seconds, Timestamp};
-use crate::base::digest::sha256_text;
+use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
+use crate::base::document::Document;
 use crate::base::fault::Fault;
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
 use crate::store::Store;
@@ -27,16 +27,19 @@ pub struct Ring {
     pairs: Vec<Arc<KeyPair>>,
     loaded_at: Timestamp,
     /// The JWK Set (RFC 7517 §5), serialised.
-    pub jwks: String,
-    /// Entity tag of `jwks`.
-    pub etag: String,
+    pub jwks: Document,
 }
 
 impl Ring {
     /// The key that signs now: of those that may, the one that became active last; of two in one second, the
-    /// one that signs longer.
+    /// one that signs longer. Where none may yet, because a node whose clock is ahead has made the only one, it is that.
     #[must_use]
     pub fn signer(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&Arc<KeyPair>> {
+        self.signer_at(algorithm, now)
+            .or_else(|| self.signer_at(algorithm, now + CLOCK_SKEW))
+    }
+
+    fn signer_at(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&Arc<KeyPair>> {
         self.pairs
             .iter()
             .filter(|pair| pair.record.algorithm == algorithm && pair.record.may_sign(now))
@@ -137,13 +140,11 @@ impl KeyRing {
             .filter(|pair| pair.record.may_verify(now))
             .filter_map(|pair| serde_json::from_str(&pair.record.public_jwk).ok())
             .collect();
-        let jwks = json!({ "keys": keys }).to_string();
-        let etag = format!("\"{}\"", &sha256_text(&jwks)[..16]);
+        let jwks = Document::of(json!({ "keys": keys }).to_string());
         let ring = Ring {
             pairs,
             loaded_at: now,
             jwks,
-            etag,
         };
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())

@@ -2,18 +2,21 @@
 //!
 //! One secret, many keys: HKDF-SHA-256 (RFC 5869) gives each purpose a key of its own, so that a
 //! value made for one purpose means nothing for another.
+//!
+//! While one secret takes the place of another, a server has both: the first seals and makes MACs, all of them open and check.
 
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::base::digest::MacKey;
+use crate::base::digest::{MacKey, MacKeys};
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
+use crate::model::chain::ChainKeys;
 
 use super::envelope::KeyEncryptionKey;
 
@@ -24,19 +27,21 @@ pub const MIN_APP_SECRET: usize = 32;
 #[derive(Clone)]
 pub struct Secrets {
     /// Authenticates refresh tokens.
-    pub refresh_token: MacKey,
+    pub refresh_token: MacKeys,
     /// Authenticates the tokens of forms (CSRF).
-    pub form: MacKey,
+    pub form: MacKeys,
     /// Digests what people chose and machines could guess: admin tokens.
-    pub admin_token: MacKey,
+    pub admin_token: MacKeys,
     /// Derives the one-time code of set-up.
-    pub setup: MacKey,
+    pub setup: MacKeys,
     /// Names throttle counters without keeping names and addresses.
-    pub throttle: MacKey,
+    pub throttle: MacKeys,
     /// Chains the events of the audit log.
-    pub audit: MacKey,
+    pub audit: ChainKeys,
     /// Shows whether the secret fits the database.
-    pub check: MacKey,
+    pub check: MacKeys,
+    /// Seals the keys of the audit log of secrets that were replaced.
+    pub retired: Sealer,
     /// Seals opaque access tokens.
     pub access_token: Sealer,
     /// Seals the secrets of clients that make MACs with them.
@@ -59,6 +64,8 @@ pub struct Secrets {
     pub access_key: Sealer,
     /// Wraps the data keys of connections, unless the operator has keys for that.
     pub vault: KeyEncryptionKey,
+    /// Those of the other secrets, which only open.
+    pub other_vaults: Vec<KeyEncryptionKey>,
     /// Seals what proves to providers that we are their client.
     pub provider_secret: Sealer,
     /// Seals what the playground of the administration has to remember between its pages.
@@ -74,48 +81,114 @@ impl KeyType for Length {
 }
 
 impl Secrets {
-    /// Derives all keys.
+    /// Derives all keys of one secret.
     ///
     /// # Errors
     /// When the library refuses, which it has no reason to.
     pub fn derive(app_secret: &SecretString) -> Result<Self, Fault> {
-        let root = Salt::new(HKDF_SHA256, b"gatehouse").extract(app_secret.expose_secret().as_bytes());
-        let key = |purpose: &str| -> Result<[u8; 32], Fault> {
-            let mut key = [0; 32];
-            root.expand(&[purpose.as_bytes()], Length(32))
-                .and_then(|material| material.fill(&mut key))
-                .map_err(|_| Fault::internal("HKDF failed"))?;
-            Ok(key)
-        };
+        Self::accepting(app_secret, &[])
+    }
+
+    /// Derives all keys of a secret, and of others whose keys only open and check.
+    ///
+    /// # Errors
+    /// When the library refuses, which it has no reason to.
+    pub fn accepting(app_secret: &SecretString, others: &[SecretString]) -> Result<Self, Fault> {
+        let is_other = |other: &&SecretString| other.expose_secret() != app_secret.expose_secret();
+        let roots: Vec<Root> = std::iter::once(app_secret)
+            .chain(others.iter().filter(is_other))
+            .map(Root::of)
+            .collect();
+        let sealer = |purpose: &str| Sealer::new(&keys(&roots, purpose)?);
+        let macs = |purpose: &str| mac_keys(&roots, purpose);
+        let mut vaults = keys(&roots, "vault v1")?.into_iter().enumerate().map(|(at, key)| {
+            let name = if at == 0 { "derived" } else { "derived-of-other-secret" };
+            KeyEncryptionKey::new(name, &key)
+        });
+        let vault = vaults.next().ok_or_else(|| Fault::internal("there is no secret"))??;
         Ok(Self {
-            refresh_token: MacKey::new(&key("refresh token v1")?),
-            form: MacKey::new(&key("form v1")?),
-            admin_token: MacKey::new(&key("admin token v1")?),
-            setup: MacKey::new(&key("setup v1")?),
-            throttle: MacKey::new(&key("throttle v1")?),
-            audit: MacKey::new(&key("audit v1")?),
-            check: MacKey::new(&key("check v1")?),
-            access_token: Sealer::new(&key("access token v1")?)?,
-            client_secret: Sealer::new(&key("client secret v1")?)?,
-            signing_key: Sealer::new(&key("signing key v1")?)?,
-            interaction: Sealer::new(&key("interaction v1")?)?,
-            device: Sealer::new(&key("device v1")?)?,
-            callback: Sealer::new(&key("callback v1")?)?,
-            user_token: Sealer::new(&key("user token v1")?)?,
-            connection_flow: Sealer::new(&key("connection flow v1")?)?,
-            workload_token: Sealer::new(&key("workload token v1")?)?,
-            access_key: Sealer::new(&key("access key v1")?)?,
-            vault: KeyEncryptionKey::new("derived", &Zeroizing::new(key("vault v1")?))?,
-            provider_secret: Sealer::new(&key("provider secret v1")?)?,
-            playground: Sealer::new(&key("playground v1")?)?,
+            refresh_token: macs("refresh token v1")?,
+            form: macs("form v1")?,
+            admin_token: macs("admin token v1")?,
+            setup: macs("setup v1")?,
+            throttle: macs("throttle v1")?,
+            audit: ChainKeys::from(macs("audit v1")?),
+            check: macs("check v1")?,
+            retired: sealer("retired v1")?,
+            access_token: sealer("access token v1")?,
+            client_secret: sealer("client secret v1")?,
+            signing_key: sealer("signing key v1")?,
+            interaction: sealer("interaction v1")?,
+            device: sealer("device v1")?,
+            callback: sealer("callback v1")?,
+            user_token: sealer("user token v1")?,
+            connection_flow: sealer("connection flow v1")?,
+            workload_token: sealer("workload token v1")?,
+            access_key: sealer("access key v1")?,
+            vault,
+            other_vaults: vaults.collect::<Result<_, _>>()?,
+            provider_secret: sealer("provider secret v1")?,
+            playground: sealer("playground v1")?,
         })
+    }
+
+    /// The key of the audit log that a secret has, for whoever keeps it after the secret is gone.
+    ///
+    /// # Errors
+    /// When the library refuses, which it has no reason to.
+    pub fn audit_key(app_secret: &SecretString) -> Result<Zeroizing<[u8; 32]>, Fault> {
+        Root::of(app_secret).key("audit v1")
     }
 
     /// The value that is stored to recognise a wrong `APP_SECRET` later.
     #[must_use]
     pub fn check_value(&self) -> String {
-        base64url(&self.check.mac(&[b"gatehouse"]))
+        base64url(&self.check.mac(CHECKED))
     }
+
+    /// That of each secret, the one that seals first.
+    pub fn check_values(&self) -> impl Iterator<Item = String> {
+        self.check.macs(CHECKED).map(|mac| base64url(&mac))
+    }
+
+    /// The value of any secret, as in [`Self::check_value`].
+    ///
+    /// # Errors
+    /// When the library refuses, which it has no reason to.
+    pub fn check_value_of(app_secret: &SecretString) -> Result<String, Fault> {
+        Ok(base64url(&MacKey::new(&*Root::of(app_secret).key("check v1")?).mac(CHECKED)))
+    }
+}
+
+/// What the check value is a MAC over.
+const CHECKED: &[&[u8]] = &[b"gatehouse"];
+
+/// What the keys of one secret are derived from.
+struct Root(Prk);
+
+impl Root {
+    fn of(app_secret: &SecretString) -> Self {
+        Self(Salt::new(HKDF_SHA256, b"gatehouse").extract(app_secret.expose_secret().as_bytes()))
+    }
+
+    fn key(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, Fault> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.0
+            .expand(&[purpose.as_bytes()], Length(32))
+            .and_then(|material| material.fill(key.as_mut_slice()))
+            .map_err(|_| Fault::internal("HKDF failed"))?;
+        Ok(key)
+    }
+}
+
+fn keys(roots: &[Root], purpose: &str) -> Result<Vec<Zeroizing<[u8; 32]>>, Fault> {
+    roots.iter().map(|root| root.key(purpose)).collect()
+}
+
+fn mac_keys(roots: &[Root], purpose: &str) -> Result<MacKeys, Fault> {
+    let mut keys = keys(roots, purpose)?.into_iter().map(|key| MacKey::new(&key));
+    let newest = keys.next().ok_or_else(|| Fault::internal("there is no secret"))?;
+    Ok(MacKeys::new(newest, keys.collect()))
 }
 
 impl fmt::Debug for Secrets {
@@ -124,14 +197,28 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Authenticated encryption with AES-256-GCM-SIV (RFC 8452), which forgives a repeated nonce.
+/// Authenticated encryption with AES-256-GCM-SIV (RFC 8452), which forgives a repeated nonce. The first key seals, all open.
 #[derive(Clone)]
-pub struct Sealer(std::sync::Arc<LessSafeKey>);
+pub struct Sealer(std::sync::Arc<[LessSafeKey]>);
+
+/// What sealing anew came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resealed {
+    /// It is sealed with the key that seals now
+    Newest,
+    /// It was sealed with another one; this is the same, sealed with the key that seals now
+    Anew(String),
+    /// No key opens it
+    Unopened,
+}
 
 impl Sealer {
-    fn new(key: &[u8; 32]) -> Result<Self, Fault> {
-        let key = UnboundKey::new(&AES_256_GCM_SIV, key).map_err(|_| Fault::internal("no AES-256-GCM-SIV"))?;
-        Ok(Self(std::sync::Arc::new(LessSafeKey::new(key))))
+    fn new(keys: &[Zeroizing<[u8; 32]>]) -> Result<Self, Fault> {
+        let key = |key: &Zeroizing<[u8; 32]>| {
+            let key = UnboundKey::new(&AES_256_GCM_SIV, key.as_slice()).map_err(|_| Fault::internal("no AES-256-GCM-SIV"))?;
+            Ok(LessSafeKey::new(key))
+        };
+        Ok(Self(keys.iter().map(key).collect::<Result<_, Fault>>()?))
     }
 
     /// Seals `plain` so that it opens only together with `context`.
@@ -139,9 +226,10 @@ impl Sealer {
     /// # Errors
     /// When the library refuses, which it has no reason to.
     pub fn seal(&self, random: &Random, context: &[u8], plain: &[u8]) -> Result<String, Fault> {
+        let newest = self.0.first().ok_or_else(|| Fault::internal("a sealer without a key"))?;
         let nonce: [u8; 12] = random.bytes();
         let mut sealed = plain.to_vec();
-        self.0
+        newest
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
             .map_err(|_| Fault::internal("sealing failed"))?;
         let mut bytes = Vec::with_capacity(12 + sealed.len());
@@ -153,20 +241,38 @@ impl Sealer {
     /// Opens what [`Self::seal`] made; `None` for anything else.
     #[must_use]
     pub fn open(&self, context: &[u8], text: &str) -> Option<Vec<u8>> {
-        let mut bytes = from_base64url(text)?;
-        if bytes.len() < 12 {
-            return None;
-        }
-        let mut sealed = bytes.split_off(12);
-        let nonce: [u8; 12] = bytes.try_into().ok()?;
-        let length = self
-            .0
-            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
-            .ok()?
-            .len();
-        sealed.truncate(length);
-        Some(sealed)
+        let bytes = from_base64url(text)?;
+        self.0.iter().find_map(|key| open_with(key, context, &bytes))
     }
+
+    /// Seals what another key has sealed with the one that seals now.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn reseal(&self, random: &Random, context: &[u8], text: &str) -> Result<Resealed, Fault> {
+        let Some(bytes) = from_base64url(text) else {
+            return Ok(Resealed::Unopened);
+        };
+        let mut opened = self.0.iter().map(|key| open_with(key, context, &bytes).map(Zeroizing::new));
+        if opened.next().flatten().is_some() {
+            return Ok(Resealed::Newest);
+        }
+        match opened.flatten().next() {
+            Some(plain) => self.seal(random, context, &plain).map(Resealed::Anew),
+            None => Ok(Resealed::Unopened),
+        }
+    }
+}
+
+fn open_with(key: &LessSafeKey, context: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = bytes.split_first_chunk::<12>()?;
+    let mut plain = sealed.to_vec();
+    let length = key
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context), &mut plain)
+        .ok()?
+        .len();
+    plain.truncate(length);
+    Some(plain)
 }
 
 impl fmt::Debug for Sealer {

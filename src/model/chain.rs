@@ -7,10 +7,58 @@
 //! swapped or added by somebody without the key is found by whoever has it.
 
 use crate::base::clock::Timestamp;
-use crate::base::digest::{MacKey, equal};
+use crate::base::digest::{MacKey, MacKeys, equal};
 use crate::base::encoding::base64url;
 
 use super::event::{Actor, Event, EventKind, Outcome};
+
+/// The keys of the chains. Secrets are replaced, and events keep the MACs that they have: what ties the events of a secret that
+/// is gone is then the seal of their lane's head, made with a key that is in use. A retired key proves nothing beyond that
+/// head: whoever has learned an old secret can make events with it, but not sit them behind a seal.
+#[derive(Clone, Debug)]
+pub struct ChainKeys {
+    in_use: MacKeys,
+    retired: Vec<MacKey>,
+}
+
+impl From<MacKeys> for ChainKeys {
+    fn from(in_use: MacKeys) -> Self {
+        Self {
+            in_use,
+            retired: Vec::new(),
+        }
+    }
+}
+
+impl From<MacKey> for ChainKeys {
+    fn from(key: MacKey) -> Self {
+        Self::from(MacKeys::new(key, Vec::new()))
+    }
+}
+
+impl ChainKeys {
+    /// The same, and these of secrets that are gone.
+    #[must_use]
+    pub fn with_retired(self, retired: Vec<MacKey>) -> Self {
+        Self { retired, ..self }
+    }
+
+    /// The one that makes MACs and seals.
+    #[must_use]
+    pub fn newest(&self) -> &MacKey {
+        self.in_use.newest()
+    }
+
+    /// Whether a MAC is that of a key in use.
+    fn is_in_use(&self, mac: &str, of: impl Fn(&MacKey) -> String) -> bool {
+        self.in_use.iter().any(|key| equal(of(key).as_bytes(), mac.as_bytes()))
+    }
+
+    /// Whether a MAC is that of a retired key.
+    fn is_retired(&self, mac: &str, of: impl Fn(&MacKey) -> String) -> bool {
+        self.retired.iter().any(|key| equal(of(key).as_bytes(), mac.as_bytes()))
+    }
+}
 
 /// A place in a lane: how many events it has had so far, and the MAC of the last of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,11 +146,13 @@ impl Entry {
         base64url(&key.mac(&parts))
     }
 
-    /// Whether it is the next one after `previous`, as it was written.
+    /// Whether it is the next one after `previous`, as it was written, in a lane that is sealed up to `head`.
     #[must_use]
-    pub fn follows(&self, previous: &Link, key: &MacKey) -> bool {
+    pub fn follows(&self, previous: &Link, head: &Link, keys: &ChainKeys) -> bool {
+        let mac = |key: &MacKey| self.mac(&previous.mac, key);
+        let is_sealed = self.link.sequence <= head.sequence;
         previous.sequence.checked_add(1) == Some(self.link.sequence)
-            && equal(self.mac(&previous.mac, key).as_bytes(), self.link.mac.as_bytes())
+            && (keys.is_in_use(&self.link.mac, mac) || is_sealed && keys.is_retired(&self.link.mac, mac))
     }
 
     /// The event; `None` when it is of a kind that this version does not know, or was tampered with.
@@ -205,8 +255,14 @@ pub struct SealedNode {
 impl SealedNode {
     /// Whether the seal is the right one.
     #[must_use]
-    pub fn is_intact(&self, key: &MacKey) -> bool {
-        equal(self.node.seal(key).as_bytes(), self.seal.as_bytes())
+    pub fn is_intact(&self, keys: &ChainKeys) -> bool {
+        keys.is_in_use(&self.seal, |key| self.node.seal(key))
+    }
+
+    /// Whether the key that seals now has made it.
+    #[must_use]
+    pub fn is_newest(&self, keys: &ChainKeys) -> bool {
+        equal(self.node.seal(keys.newest()).as_bytes(), self.seal.as_bytes())
     }
 }
 
@@ -224,13 +280,21 @@ pub struct SealedLane {
 impl SealedLane {
     /// Whether the seal of the base is the right one.
     #[must_use]
-    pub fn is_base_intact(&self, key: &MacKey) -> bool {
-        equal(self.lane.base_seal(key).as_bytes(), self.base_seal.as_bytes())
+    pub fn is_base_intact(&self, keys: &ChainKeys) -> bool {
+        keys.is_in_use(&self.base_seal, |key| self.lane.base_seal(key))
     }
 
     /// Whether the seal of the head is the right one.
     #[must_use]
-    pub fn is_head_intact(&self, key: &MacKey) -> bool {
-        equal(self.lane.head_seal(key).as_bytes(), self.head_seal.as_bytes())
+    pub fn is_head_intact(&self, keys: &ChainKeys) -> bool {
+        keys.is_in_use(&self.head_seal, |key| self.lane.head_seal(key))
+    }
+
+    /// Whether the key that seals now has made both.
+    #[must_use]
+    pub fn is_newest(&self, keys: &ChainKeys) -> bool {
+        let key = keys.newest();
+        equal(self.lane.base_seal(key).as_bytes(), self.base_seal.as_bytes())
+            && equal(self.lane.head_seal(key).as_bytes(), self.head_seal.as_bytes())
     }
 }

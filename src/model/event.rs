@@ -92,6 +92,7 @@ kinds! {
     SignedIn = "session.started": "Signed in",
     SignInFailed = "session.refused": "Sign-in failed",
     SignInThrottled = "session.throttled": "Sign-in refused after too many failures",
+    SprayingDetected = "session.spraying": "Passwords tried with many accounts",
     SignedOut = "session.ended": "Signed out",
     SessionRevoked = "session.revoked": "Session ended by somebody else or from another browser",
     ConsentGiven = "consent.given": "Consent given",
@@ -128,6 +129,7 @@ kinds! {
     KeyRotated = "signing_key.rotated": "Signing key rotated",
     KeyRetired = "signing_key.retired": "Signing key retired",
     SettingsChanged = "settings.changed": "Settings changed",
+    ServerReloaded = "server.reloaded": "Certificate and log level read again",
     SetupCompleted = "setup.completed": "Set-up completed",
     SetupRefused = "setup.refused": "Set-up tried with a wrong code",
     AdminTokenReplaced = "admin_token.replaced": "Admin token replaced",
@@ -159,6 +161,7 @@ kinds! {
     AccessKeyDeleted = "access_key.deleted": "Access key deleted",
     AccessKeyRefused = "access_key.refused": "Signed request refused",
     VaultRewrapped = "vault.rewrapped": "Connections encrypted with another key",
+    SecretRotated = "secret.rotated": "Nothing is sealed with the previous secret any more",
 }
 
 impl Serialize for EventKind {

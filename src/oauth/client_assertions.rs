@@ -100,12 +100,18 @@ pub fn seal_secret(app: &App, client_id: &str, method: AuthMethod, secret: &str)
     if method != AuthMethod::ClientSecretJwt {
         return Ok(None);
     }
-    let context = format!("{SECRET_CONTEXT}{client_id}");
-    let sealed = app.secrets.client_secret.seal(&app.random, context.as_bytes(), secret.as_bytes())?;
+    let context = secret_context(client_id);
+    let sealed = app.secrets.client_secret.seal(&app.random, &context, secret.as_bytes())?;
     Ok(Some(sealed))
 }
 
 fn open_secret(app: &App, client: &Client) -> Option<Vec<u8>> {
-    let context = format!("{SECRET_CONTEXT}{}", client.id);
-    app.secrets.client_secret.open(context.as_bytes(), client.sealed_secret.as_deref()?)
+    let context = secret_context(&client.id);
+    app.secrets.client_secret.open(&context, client.sealed_secret.as_deref()?)
+}
+
+/// What the secret of a client is sealed for: in another row it does not open.
+#[must_use]
+pub fn secret_context(client_id: &str) -> Vec<u8> {
+    format!("{SECRET_CONTEXT}{client_id}").into_bytes()
 }

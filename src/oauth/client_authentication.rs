@@ -1,11 +1,15 @@
 //! Authenticating clients (RFC 6749 §2.3): the one place where a client becomes a known one.
 
+use std::sync::Arc;
+
 use secrecy::ExposeSecret;
 
 use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::base::request;
+use crate::identity::limit::{self, Exceeded};
 use crate::model::client::Client;
 use crate::model::event::EventKind;
 use crate::protocol::client_authentication::{AuthMethod, ClientCredentials};
@@ -16,7 +20,15 @@ use super::client_documents::{self, Found, Purpose};
 
 /// A client that has proved to be who it says, as far as its kind can.
 #[derive(Clone, Debug)]
-pub struct AuthenticatedClient(Client);
+pub struct AuthenticatedClient(Arc<Client>);
+
+impl AuthenticatedClient {
+    /// The client, whoever looks at it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Client> {
+        Arc::clone(&self.0)
+    }
+}
 
 impl std::ops::Deref for AuthenticatedClient {
     type Target = Client;
@@ -25,15 +37,20 @@ impl std::ops::Deref for AuthenticatedClient {
     }
 }
 
-/// Checks credentials. Unknown, disabled and wrong say the same; the operator sees which client somebody tried to be.
+/// Checks credentials, and counts the request for its client. Unknown, disabled and wrong say the same; the operator sees which client somebody tried to be.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, Refusal>, Fault> {
+    if let Err(exceeded) = limit::may_fail(app, &credentials.client_id) {
+        return Ok(Err(exceeded.refusal()));
+    }
     let outcome = judge(app, credentials).await?;
     match outcome {
-        Ok(client) => Ok(Ok(client)),
+        // Whoever has proved who they are, and nobody else, uses up what the client has.
+        Ok(client) => Ok(limit::by_client(app, &client).map(|()| client).map_err(Exceeded::refusal)),
         Err((refusal, known)) => {
+            limit::failed(app, &credentials.client_id);
             if let Some(client) = known.filter(|client| !client.is_public()) {
                 let event = app.event(EventKind::ClientRefused).refused().client(&client.id);
                 Box::pin(audit::record_seldom(app, event.detail("method", credentials.method.as_str()))).await?;
@@ -43,12 +60,12 @@ pub async fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<
     }
 }
 
-async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Client>)>, Fault> {
+async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<AuthenticatedClient, (Refusal, Option<Arc<Client>>)>, Fault> {
     let client = match client_documents::find(app, &credentials.client_id, Purpose::Authenticate).await? {
-        Found::Known(client) => Some(*client),
+        Found::Known(client) => Some(client),
         Found::Unknown | Found::Unreadable(_) => None,
     };
-    let refused = |detail: &str, known: Option<Client>| {
+    let refused = |detail: &str, known: Option<Arc<Client>>| {
         let refusal = Refusal::new(ErrorCode::InvalidClient, "client authentication failed")
             .with_detail(format!("{}: {detail}", credentials.client_id));
         Ok(Err((refusal, known)))
@@ -82,6 +99,7 @@ async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<Auth
         (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, None) => false,
     };
     if is_right {
+        request::note_client(&client.id);
         Ok(Ok(AuthenticatedClient(client)))
     } else {
         refused("wrong credentials or wrong method", Some(client))

@@ -5,13 +5,17 @@
 //! together with its event. An error is never kept: at `/authorize` it ends the request, and a client that had
 //! tokens already may go on refreshing them for a day.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::network::network_of;
+use crate::base::request;
 use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Actor, EventKind};
@@ -57,7 +61,7 @@ pub enum Purpose {
 #[derive(Debug)]
 pub enum Found {
     /// A client, disabled or not
-    Known(Box<Client>),
+    Known(Arc<Client>),
     /// Nothing
     Unknown,
     /// A document that should be there and cannot be used; why, for the log
@@ -70,21 +74,21 @@ pub enum Found {
 /// # Errors
 /// When the database fails.
 pub async fn find(app: &App, id: &str, purpose: Purpose) -> Result<Found, Fault> {
-    let known = app.store.read().await?.client(id).await?;
+    let known = app.store.known_client(id).await?;
     match known {
-        Some(client) if client.origin != ClientOrigin::Document => Ok(Found::Known(Box::new(client))),
+        Some(client) if client.origin != ClientOrigin::Document => Ok(Found::Known(client)),
         // Whoever was never sent to a person has nothing to show, and sends us nowhere.
         None if purpose == Purpose::Authenticate || !id.contains(':') => Ok(Found::Unknown),
         _ if !app.live().client_documents => Ok(Found::Unknown),
         // Its operator has decided; nobody needs to be asked.
-        Some(client) if client.is_disabled => Ok(Found::Known(Box::new(client))),
+        Some(client) if client.is_disabled => Ok(Found::Known(client)),
         // In a box, for it is large and most clients are rows.
         known => Box::pin(find_document(app, id, purpose, known)).await,
     }
 }
 
 /// Finds a client that is described by the document at its id; `known` is what is remembered of it.
-async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Client>) -> Result<Found, Fault> {
+async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Arc<Client>>) -> Result<Found, Fault> {
     let url = match DocumentUrl::parse(id, app.issuer.is_loopback()) {
         Ok(url) => url,
         Err(problem) => return Ok(Found::Unreadable(problem.to_owned())),
@@ -92,11 +96,11 @@ async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Clie
     let now = app.now();
     let expires_at = known.as_ref().and_then(|client| client.document_expires_at).unwrap_or_default();
     if let Some(client) = known.clone().filter(|_| now < expires_at) {
-        return Ok(Found::Known(Box::new(client)));
+        return Ok(Found::Known(client));
     }
     let problem = match read(app, &url, known.is_some()).await? {
         Ok((document, lifetime)) => match keep(app, &url, document, now + lifetime).await? {
-            Ok(client) => return Ok(Found::Known(Box::new(client))),
+            Ok(client) => return Ok(Found::Known(Arc::new(client))),
             Err(problem) => {
                 // What cannot be kept was fetched for nothing, and would be again.
                 count_failure(app, &counters(app, &url, known.is_some()), now).await?;
@@ -107,7 +111,7 @@ async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Clie
     };
     tracing::warn!(event = "client_document_unreadable", client = id, "{problem}");
     Ok(match known {
-        Some(client) if purpose == Purpose::Authenticate && now < expires_at + STALE => Found::Known(Box::new(client)),
+        Some(client) if purpose == Purpose::Authenticate && now < expires_at + STALE => Found::Known(client),
         _ => Found::Unreadable(problem),
     })
 }
@@ -134,12 +138,13 @@ async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(Cl
     }
     // Whoever hangs up gives neither the share back before its time nor escapes the counters.
     let (app, url) = (app.clone(), url.clone());
-    let fetching = tokio::spawn(async move {
+    let fetching = async move {
         let outcome = fetch(&app, &url, is_known, &counters).await;
         drop(share);
         outcome
-    });
-    fetching.await.map_err(Fault::internal)?
+    };
+    let fetching = request::carried(fetching).in_current_span();
+    tokio::spawn(fetching).await.map_err(Fault::internal)?
 }
 
 async fn fetch(

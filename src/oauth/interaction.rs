@@ -7,9 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::base::clock::{Seconds, Timestamp};
+use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::protocol::parameters::Parameters;
@@ -41,7 +42,7 @@ pub struct Shown {
 }
 
 /// The state of an interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interaction {
     /// The request, as a query string
     pub query: String,
@@ -58,6 +59,8 @@ pub struct Interaction {
     /// What the consent page showed
     pub shown: Option<Shown>,
 }
+
+redacted!(Interaction);
 
 impl Interaction {
     /// An interaction that begins now.
@@ -79,7 +82,9 @@ impl Interaction {
     pub fn has_signed_in(&self, app: &App, visitor: &SignedIn) -> bool {
         let session = &visitor.session;
         let is_recent = app.now() - session.auth_time <= SIGN_IN_PATIENCE;
-        session.auth_time >= self.created_at && self.first_session.as_ref() != Some(&session.id) && is_recent
+        // The request may have arrived at another node than the password, with another clock.
+        let is_since = session.auth_time + CLOCK_SKEW >= self.created_at;
+        is_since && self.first_session.as_ref() != Some(&session.id) && is_recent
     }
 
     /// The form in which it travels.

@@ -64,22 +64,18 @@ pub async fn introspect(app: &App, credentials: &ClientCredentials, token: &str)
         if !client.may_introspect && live.claims.client_id != client.id {
             return Ok(Ok(Introspection::default()));
         }
-        return access_token(app, live).await.map(Ok);
+        return Ok(Ok(access_token(live)));
     }
     refresh_token(app, &client, token).await.map(Ok)
 }
 
-async fn access_token(app: &App, live: verify::LiveToken) -> Result<Introspection, Fault> {
+fn access_token(live: verify::LiveToken) -> Introspection {
     let claims = live.claims;
-    let username = match claims.grant_id() {
-        Some(_) => app.store.read().await?.user(&claims.sub).await?.map(|user| user.settings.username),
-        None => None,
-    };
-    Ok(Introspection {
+    Introspection {
         active: true,
         scope: Some(claims.scope),
         client_id: Some(claims.client_id),
-        username,
+        username: live.person.map(|person| person.user.settings.username),
         token_type: Some("Bearer"),
         exp: Some(claims.exp),
         iat: Some(claims.iat),
@@ -89,7 +85,7 @@ async fn access_token(app: &App, live: verify::LiveToken) -> Result<Introspectio
         jti: Some(claims.jti),
         auth_time: claims.auth_time,
         acr: claims.acr,
-    })
+    }
 }
 
 /// A refresh token concerns nobody but the client that it was issued to.
@@ -98,14 +94,11 @@ async fn refresh_token(app: &App, client: &AuthenticatedClient, token: &str) -> 
         return Ok(Introspection::default());
     };
     let mut connection = app.store.read().await?;
-    let Some(grant) = connection
-        .grant(&presented.grant_id())
-        .await?
-        .filter(|grant| grant.client_id == client.id)
-    else {
+    let found = connection.grant_and_user(&presented.grant_id()).await?;
+    let Some((grant, user)) = found.filter(|(grant, _)| grant.client_id == client.id) else {
         return Ok(Introspection::default());
     };
-    let is_user_alive = connection.user(&grant.user_id).await?.is_some_and(|user| !user.is_disabled);
+    let is_user_alive = user.is_some_and(|user| !user.is_disabled);
     if grant.judge(presented.generation(), app.now(), 0) != Presented::Current || !is_user_alive {
         return Ok(Introspection::default());
     }

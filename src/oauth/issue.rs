@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
+use crate::base::digest::MacKey;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::keys::signing::{KeyPair, TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
@@ -177,14 +178,16 @@ fn access_token(
 
 /// The refresh token of a generation: the same text whenever it is asked for.
 fn refresh_token(app: &App, grant_id: &str, generation: u32) -> Result<String, Fault> {
-    RefreshToken::new(grant_id, generation, |grant, generation| refresh_mac(app, grant, generation))
-        .map(|token| token.to_text())
-        .ok_or_else(|| Fault::internal("a grant's id is not an id"))
+    RefreshToken::new(grant_id, generation, |grant, generation| {
+        refresh_mac(app.secrets.refresh_token.newest(), grant, generation)
+    })
+    .map(|token| token.to_text())
+    .ok_or_else(|| Fault::internal("a grant's id is not an id"))
 }
 
 /// The MAC of a refresh token; [`super::verify::refresh_token`] computes it again.
-pub(super) fn refresh_mac(app: &App, grant: &[u8; 16], generation: u32) -> [u8; 32] {
-    app.secrets.refresh_token.mac(&[grant, &generation.to_be_bytes()])
+pub(super) fn refresh_mac(key: &MacKey, grant: &[u8; 16], generation: u32) -> [u8; 32] {
+    key.mac(&[grant, &generation.to_be_bytes()])
 }
 
 /// An ID token (OpenID Connect Core §2, §3.1.3.6).

@@ -30,6 +30,9 @@ use crate::model::grant::Grant;
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant, invalid_request};
 use crate::protocol::scope::Scope;
 
+/// A refresh token is worth nothing, whatever the reason.
+pub(super) const USELESS_REFRESH_TOKEN: Refusal = invalid_grant("the refresh token is unknown, expired, used or revoked");
+
 /// A date that the machines take for the future, or for the past.
 fn until(is_alive: bool) -> DateTime<Utc> {
     if is_alive {
@@ -330,7 +333,8 @@ pub(super) fn refresh(
         refresh::Output::Refresh { grant, .. } => Scope::stored(&grant.scope.to_string()),
         // The machine has one answer for a wrong client, an ended grant and a wider scope.
         _ if is_alive && client_id == grant.client_id => Err(Refusal::new(ErrorCode::InvalidScope, "the scope exceeds what was granted")),
-        _ => Err(invalid_grant("the refresh token has ended or was issued to another client")),
+        // Nobody is told that it is somebody else's.
+        _ => Err(USELESS_REFRESH_TOKEN),
     };
     Ok(granted.map(|scope| Refreshable {
         machine,

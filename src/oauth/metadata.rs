@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::config::Config;
+use crate::model::scope::ScopeCatalog;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::protocol::claims::is_server_scope;
 use crate::protocol::client_authentication::AuthMethod;
@@ -14,11 +16,8 @@ use super::issue::ACR_PASSWORD;
 
 /// The document. `endpoints` are the metadata names and paths of the table of routes, so that what
 /// is served and what is announced cannot differ.
-///
-/// # Errors
-/// When the database fails.
-pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fault> {
-    let catalog = app.store.read().await?.scopes().await?;
+#[must_use]
+pub fn document(app: &App, live: &Config, catalog: &ScopeCatalog, endpoints: &[(&str, &str)]) -> Value {
     let scopes: Vec<&str> = catalog
         .0
         .iter()
@@ -75,12 +74,12 @@ pub async fn document(app: &App, endpoints: &[(&str, &str)]) -> Result<Value, Fa
         "acr_values_supported": [ACR_PASSWORD],
         "ui_locales_supported": ["en"],
         "authorization_response_iss_parameter_supported": true,
-        "client_id_metadata_document_supported": app.live().client_documents,
+        "client_id_metadata_document_supported": live.client_documents,
     });
     if let Value::Object(facts) = facts {
         document.extend(facts);
     }
-    Ok(Value::Object(document))
+    Value::Object(document)
 }
 
 /// Where the metadata of a registered resource is served, for the resource to pass on.
@@ -97,7 +96,7 @@ pub fn protected_resource_url(app: &App, identifier: &str) -> String {
 /// # Errors
 /// When the database fails.
 pub async fn protected_resource(app: &App, identifier: &str) -> Result<Option<Value>, Fault> {
-    let catalog = app.store.read().await?.resources().await?;
+    let catalog = app.store.known_resources().await?;
     Ok(catalog.find(identifier).map(|resource| {
         let mut document = json!({
             "resource": resource.identifier,

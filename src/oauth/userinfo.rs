@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::identity::limit;
 use crate::protocol::error::{ErrorCode, Refusal};
 
 use super::verify;
@@ -22,26 +23,25 @@ pub async fn userinfo(app: &App, token: &str) -> Result<Result<Map<String, Value
     let Some(live) = verify::access_token(app, token).await? else {
         return Ok(Err(invalid()));
     };
-    let Some(grant_id) = live.claims.grant_id() else {
+    let Some(person) = live.person else {
         return Ok(Err(Refusal::new(ErrorCode::InvalidToken, "the access token speaks for no person")));
     };
+    if let Err(exceeded) = limit::by_account(app, &live.claims.sub) {
+        return Ok(Err(exceeded.refusal()));
+    }
     if !live.scope.contains("openid") {
         return Ok(Err(Refusal::new(
             ErrorCode::InsufficientScope,
             "the access token lacks the scope openid",
         )));
     }
-    let mut connection = app.store.read().await?;
-    let (Some(grant), Some(user), Some(client)) = (
-        connection.grant(grant_id).await?,
-        connection.user(&live.claims.sub).await?,
-        connection.client(&live.claims.client_id).await?,
-    ) else {
+    let Some(client) = app.store.known_client(&live.claims.client_id).await? else {
         return Ok(Err(invalid()));
     };
-    let catalog = connection.scopes().await?;
+    let catalog = app.store.known_scopes().await?;
+    let user = person.user;
     let reachable = catalog.reachable_claims(&client, &user);
-    let asked = grant
+    let asked = person
         .claims
         .userinfo
         .keys()

@@ -10,6 +10,7 @@ use crate::base::fault::Fault;
 use crate::keys::signing::{TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
 use crate::protocol::scope::Scope;
 use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, RefreshToken};
+use crate::store::TokenPerson;
 
 use super::issue::{AccessTokenClaims, OPAQUE_CONTEXT, refresh_mac};
 
@@ -23,6 +24,8 @@ pub struct LiveToken {
     pub claims: AccessTokenClaims,
     /// Its scope, parsed
     pub scope: Scope,
+    /// Who it speaks for; nobody where a client got it for itself
+    pub person: Option<TokenPerson>,
 }
 
 /// Checks an access token that is presented to this server itself: as [`access_token_for_anybody`], and
@@ -47,20 +50,20 @@ pub async fn access_token_for_anybody(app: &App, token: &str) -> Result<Option<L
     if claims.exp <= app.now() {
         return Ok(None);
     }
-    let grant_and_user = claims.grant_id().map(|grant| (grant, claims.sub.as_str()));
-    let state = app
-        .store
-        .read()
-        .await?
-        .token_state(&claims.jti, &claims.client_id, claims.generation(), grant_and_user)
-        .await?;
-    if !state.is_alive() {
-        return Ok(None);
-    }
     let Ok(scope) = Scope::stored(&claims.scope) else {
         return Ok(None);
     };
-    Ok(Some(LiveToken { claims, scope }))
+    let mut connection = app.store.read().await?;
+    let (jti, client_id) = (&claims.jti, &claims.client_id);
+    let person = match (claims.grant_id(), claims.generation()) {
+        (Some(grant_id), _) => match connection.person_of_token(jti, client_id, grant_id, &claims.sub).await? {
+            Some(person) => Some(person),
+            None => return Ok(None),
+        },
+        (None, Some(generation)) if connection.is_token_of_client_alive(jti, client_id, generation).await? => None,
+        (None, _) => return Ok(None),
+    };
+    Ok(Some(LiveToken { claims, scope, person }))
 }
 
 /// Whether we made this access token, alive or not: enough to revoke it.
@@ -150,5 +153,6 @@ pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Op
 /// A refresh token that we made; whether it is the current one is for the grant to say.
 #[must_use]
 pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {
-    RefreshToken::parse(token).filter(|token| token.is_authentic(|grant, generation| refresh_mac(app, grant, generation)))
+    let is_by = |token: &RefreshToken, key| token.is_authentic(|grant, generation| refresh_mac(key, grant, generation));
+    RefreshToken::parse(token).filter(|token| app.secrets.refresh_token.iter().any(|key| is_by(token, key)))
 }

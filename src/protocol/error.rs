@@ -57,6 +57,40 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, in the order in which they are declared.
+    pub const ALL: [Self; 24] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::InvalidTarget,
+        Self::InvalidToken,
+        Self::InsufficientScope,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::AccountSelectionRequired,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::RegistrationNotSupported,
+        Self::UnmetAuthenticationRequirements,
+        Self::InvalidRedirectUri,
+        Self::InvalidClientMetadata,
+        Self::InvalidSoftwareStatement,
+        Self::UnapprovedSoftwareStatement,
+    ];
+
+    /// The code of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
     /// The code as it is registered.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -104,6 +138,8 @@ pub struct Refusal {
     pub description: Cow<'static, str>,
     /// What only the log reads.
     pub detail: Option<String>,
+    /// The peer asks too often; after so many seconds there is an answer again.
+    pub retry_after: Option<i64>,
 }
 
 impl Refusal {
@@ -114,6 +150,7 @@ impl Refusal {
             code,
             description: Cow::Borrowed(description),
             detail: None,
+            retry_after: None,
         }
     }
 
@@ -130,6 +167,7 @@ impl Refusal {
             code,
             description: Cow::Owned(safe),
             detail: None,
+            retry_after: None,
         }
     }
 
@@ -139,6 +177,15 @@ impl Refusal {
         let detail: String = detail.into();
         self.detail = Some(detail.chars().take(200).collect());
         self
+    }
+}
+
+/// The peer asks too often, and may try again after so many seconds.
+#[must_use]
+pub fn too_many_requests(seconds: i64) -> Refusal {
+    Refusal {
+        retry_after: Some(seconds),
+        ..Refusal::new(ErrorCode::TemporarilyUnavailable, "there were too many requests; try again later")
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::base::encoding::from_base64url;
+use crate::base::json::strict;
 
 /// The most keys of a set.
 pub const MAX_KEYS: usize = 20;
@@ -136,7 +137,7 @@ impl KeySet {
     /// # Errors
     /// A sentence that says what is wrong with it.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let set: Value = serde_json::from_slice(text).map_err(|error| format!("not JSON: {error}"))?;
+        let set = strict(text).map_err(|error| format!("not JSON: {error}"))?;
         Self::read(&set)
     }
 

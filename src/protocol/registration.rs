@@ -13,6 +13,7 @@ use super::error::{ErrorCode, Refusal};
 use super::redirect_uri;
 use super::scope::Scope;
 use super::token_request::GrantType;
+use crate::base::json::strict;
 
 /// The most redirect URIs that a client may register for itself.
 pub const MAX_REDIRECT_URIS: usize = 10;
@@ -106,7 +107,7 @@ impl ClientMetadata {
     /// The codes of RFC 7591 §3.2.2; the description names the field at fault.
     pub fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let invalid = |what| Refusal::new(ErrorCode::InvalidClientMetadata, what);
-        let value: Value = serde_json::from_slice(body).map_err(|_| invalid("the body is not JSON"))?;
+        let value = strict(body).map_err(|_| invalid("the body is not JSON, or has a name twice"))?;
         if has_zero(&value) {
             // Databases do not agree about it.
             return Err(invalid("a text contains a NUL character"));

@@ -11,6 +11,7 @@ use super::issuer::is_loopback;
 use super::jwks::AssertionAlgorithm;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::encoding::from_base64url;
+use crate::base::json::strict;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_USER_TOKEN: usize = 16_384;
@@ -140,11 +141,14 @@ impl UserToken {
         if header.crit.is_some() || !is_of_a_person {
             return None;
         }
+        let Value::Object(claims) = strict(&from_base64url(payload)?).ok()? else {
+            return None;
+        };
         Some(Self {
             jwt: jwt.to_owned(),
             algorithm,
             kid: header.kid,
-            claims: serde_json::from_slice(&from_base64url(payload)?).ok()?,
+            claims,
         })
     }
 

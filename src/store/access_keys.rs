@@ -119,6 +119,6 @@ impl Tx {
     /// When the database fails.
     pub(super) async fn delete_access_keys_of(&mut self, client_id: &str) -> Result<(), Fault> {
         let deleted = self.query(sql!("DELETE FROM access_keys WHERE client_id = $1"));
-        deleted.text(client_id).execute().await.map(drop)
+        deleted.text(client_id).aside().execute().await.map(drop)
     }
 }

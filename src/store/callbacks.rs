@@ -113,6 +113,7 @@ impl Connection {
                 "SELECT COUNT(*) FROM callbacks WHERE expires_at > $1 AND collected_at IS NULL"
             ))
             .bind(now)
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or(0))
@@ -128,6 +129,7 @@ impl Connection {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM callbacks WHERE expires_at > $1 AND client_id IS NULL"))
             .bind(now)
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or(0))

@@ -202,6 +202,7 @@ impl Connection {
     pub async fn count_clients(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM clients"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -214,6 +215,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_client(&mut self, client: &Client) -> Result<bool, Fault> {
+        self.changes.client(&client.id);
         bind_all(self.query(insert_if_absent!(insert!())), client)?.insert_if_absent().await
     }
 
@@ -253,6 +255,7 @@ impl Tx {
             .bind(client.version)
             .execute()
             .await?;
+        self.changes.client(&client.id);
         Ok(updated == 1)
     }
 
@@ -262,6 +265,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn renew_client_document(&mut self, id: &str, expires_at: Timestamp) -> Result<(), Fault> {
+        self.changes.client(id);
         self.query(sql!("UPDATE clients SET document_expires_at = $1 WHERE id = $2"))
             .bind(expires_at)
             .text(id)
@@ -285,12 +289,15 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_client(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
+        self.changes.client(id);
         self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
             .text(id)
+            .aside()
             .execute()
             .await?;
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;

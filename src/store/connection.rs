@@ -4,24 +4,29 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
-use sqlx::any::{Any, AnyArguments, AnyRow};
-use sqlx::error::DatabaseError;
+use sqlx::any::{Any, AnyArguments};
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
-use sqlx::{AnyConnection, AssertSqlSafe, Either, Encode, Execute, Executor, Transaction, Type};
+use sqlx::{AnyConnection, Transaction};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::request;
+use crate::base::spans;
 
 use super::audit::{Audit, HeldLane};
-use super::lane::{LaneTx, Later};
+use super::cache::Changes;
+use super::error::{Error, fault};
+use super::file::Table;
+use super::lane::LaneTx;
+use super::measures::Measures;
 use super::options::Dialect;
 use super::readers::PooledReader;
 use super::row::Row;
 use super::sql::Sql;
+use super::value::{Value, arguments};
 
 /// How long an answer may take: longer than the databases' own limits, for the case that nothing
 /// comes back at all, from a machine that hangs or through a firewall that forgot the connection.
@@ -41,43 +46,33 @@ pub(super) enum Source {
     Lane(LaneTx),
 }
 
-/// How many statements have run.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Count(Arc<AtomicU64>);
-
-impl Count {
-    fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Something that statements run on.
 pub struct Connection {
     dialect: Dialect,
     source: Source,
-    count: Count,
+    measures: Arc<Measures>,
+    is_counted: bool,
 }
 
 impl Connection {
-    pub(super) fn new(dialect: Dialect, source: Source, count: Count) -> Self {
-        Self { dialect, source, count }
-    }
-
-    fn raw(&mut self) -> Result<&mut AnyConnection, Fault> {
-        match &mut self.source {
-            Source::Reader(reader) => Ok(reader.start()),
-            Source::Pooled(pooled) => Ok(pooled),
-            Source::Transaction(transaction) => Ok(transaction),
-            Source::Lane(lane) => lane.connection(),
+    pub(super) fn new(dialect: Dialect, source: Source, measures: Arc<Measures>) -> Self {
+        Self {
+            dialect,
+            source,
+            measures,
+            is_counted: true,
         }
     }
 
+    /// The same, for statements that are not counted.
+    pub(super) fn uncounted(self) -> Self {
+        Self { is_counted: false, ..self }
+    }
+
     pub(super) fn query(&mut self, sql: Sql) -> Statement<'_> {
-        self.count.one_more();
+        if self.is_counted {
+            self.measures.statements.one_more();
+        }
         let text = match self.dialect {
             Dialect::Sqlite | Dialect::Postgres => sql.numbered,
             Dialect::MySql => sql.positional,
@@ -85,43 +80,28 @@ impl Connection {
         Statement {
             connection: self,
             text,
-            query: sqlx::query(text),
-        }
-    }
-
-    /// Whether the transaction has begun; the first statement begins it where it has not.
-    fn is_begun(&self) -> bool {
-        match &self.source {
-            Source::Lane(lane) => lane.has_begun(),
-            Source::Reader(_) | Source::Pooled(_) | Source::Transaction(_) => true,
-        }
-    }
-
-    /// What the next statement must have in front of it.
-    fn beginning(&mut self) -> Option<&'static str> {
-        match &mut self.source {
-            Source::Lane(lane) => lane.beginning(),
-            Source::Reader(_) | Source::Pooled(_) | Source::Transaction(_) => None,
+            values: Vec::new(),
+            is_planned_anew: false,
+            is_aside: false,
         }
     }
 
     async fn commit(self) -> Result<(), Fault> {
-        match self.source {
-            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
-            Source::Lane(lane) => lane.commit().await,
+        let begun = Instant::now();
+        let span = tracing::info_span!(target: spans::TARGET, "commit", otel.kind = "client", db.system.name = %self.dialect);
+        let committed = match self.source {
+            Source::Transaction(transaction) => limited(transaction.commit()).instrument(span).await.map_err(fault),
+            Source::Lane(lane) => lane.commit().instrument(span).await,
             Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
-        }
+        };
+        self.measures.committing.took(begun.elapsed());
+        committed
     }
 
-    /// Tells where the connection comes from how a statement ended: on the lane, it may have undone more than itself.
-    fn settle(&mut self, error: Option<&sqlx::Error>) {
+    /// Tells where the connection comes from how a statement ended: in SQLite it may have undone more than itself.
+    fn settle(&mut self, error: Option<&Error>) {
         match &mut self.source {
-            Source::Lane(lane) => {
-                let is_harmless = |error: &sqlx::Error| error.as_database_error().is_some_and(DatabaseError::is_unique_violation);
-                if !error.is_none_or(is_harmless) {
-                    lane.poison();
-                }
-            }
+            Source::Lane(lane) => lane.settle(error),
             Source::Reader(reader) => reader.settle(error),
             Source::Pooled(_) | Source::Transaction(_) => {}
         }
@@ -138,57 +118,40 @@ impl fmt::Debug for Connection {
 pub(super) struct Statement<'c> {
     connection: &'c mut Connection,
     text: &'static str,
-    query: Query<'static, Any, AnyArguments>,
-}
-
-/// What a statement came to.
-#[derive(Default)]
-struct Ran {
-    matched: u64,
-    rows: Vec<AnyRow>,
+    values: Vec<Value>,
+    is_planned_anew: bool,
+    is_aside: bool,
 }
 
 impl Statement<'_> {
-    /// Runs it, with the beginning of its transaction where that is still to come.
-    async fn run(mut self) -> Result<Result<Ran, sqlx::Error>, Fault> {
-        if !self.connection.is_begun() {
-            let arguments = self.query.take_arguments().map_err(Fault::internal)?;
-            let beginning = self.connection.beginning().unwrap_or_default();
-            let text = AssertSqlSafe(format!("{beginning}{}", self.text));
-            self.query = sqlx::query_with(text, arguments.unwrap_or_default());
-        }
-        let mut steps = self.connection.raw()?.fetch_many(self.query);
-        let ran = limited(async {
-            let mut ran = Ran::default();
-            while let Some(step) = steps.try_next().await? {
-                match step {
-                    // The last one counts: the beginning matches nothing.
-                    Either::Left(done) => ran.matched = done.rows_affected(),
-                    Either::Right(row) => ran.rows.push(row),
-                }
-            }
-            Ok(ran)
-        })
-        .await;
-        drop(steps);
-        self.connection.settle(ran.as_ref().err());
-        Ok(ran)
+    /// A span for it, with its text, in which there are no values.
+    fn span(&self) -> Span {
+        tracing::info_span!(
+            target: spans::TARGET,
+            "statement",
+            otel.name = operation(self.text),
+            otel.kind = "client",
+            db.system.name = %self.connection.dialect,
+            db.query.text = self.text,
+        )
     }
 
-    pub(super) fn bind<T>(mut self, value: T) -> Self
-    where
-        T: 'static + Send + Encode<'static, Any> + Type<Any>,
-    {
-        self.query = self.query.bind(value);
+    pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
         self
     }
 
     /// Lets PostgreSQL plan it anew for these values. It keeps a statement that is used often with one plan for
     /// every value, which walks a whole table where a value is rare and most are not.
     pub(super) fn planned_for_its_values(mut self) -> Self {
-        if self.connection.dialect == Dialect::Postgres {
-            self.query = self.query.persistent(false);
-        }
+        self.is_planned_anew = true;
+        self
+    }
+
+    /// Says that it may look at many rows, or change them: with SQLite it runs where that keeps nobody waiting. (Lists of
+    /// rows always do.)
+    pub(super) fn aside(mut self) -> Self {
+        self.is_aside = true;
         self
     }
 
@@ -209,49 +172,125 @@ impl Statement<'_> {
 
     /// Runs it; how many rows it matched.
     pub(super) async fn execute(self) -> Result<u64, Fault> {
-        Ok(self.run().await?.map_err(fault)?.matched)
-    }
-
-    /// Runs it before the transaction is committed, at the latest. When it fails, the commit does. Only in a transaction,
-    /// and only what no other statement of it looks at.
-    pub(super) async fn execute_later(mut self) -> Result<(), Fault> {
-        let Source::Lane(lane) = &mut self.connection.source else {
-            return self.execute().await.map(drop);
-        };
-        let arguments = self.query.take_arguments().map_err(Fault::internal)?;
-        lane.leave(Later {
-            text: self.text,
-            arguments: arguments.unwrap_or_default(),
-        });
-        Ok(())
+        self.run().await.map_err(fault)
     }
 
     /// Runs an insertion that may meet a row with the same key; whether it was inserted.
     pub(super) async fn insert_if_absent(self) -> Result<bool, Fault> {
-        match self.run().await? {
-            Ok(ran) => Ok(ran.matched == 1),
-            Err(error) if error.as_database_error().is_some_and(DatabaseError::is_unique_violation) => Ok(false),
+        match self.run().await {
+            Ok(matched) => Ok(matched == 1),
+            Err(error) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(fault(error)),
         }
     }
 
+    async fn run(self) -> Result<u64, Error> {
+        let span = self.span();
+        let Self {
+            connection,
+            text,
+            values,
+            is_aside,
+            ..
+        } = self;
+        let run = async {
+            match &mut connection.source {
+                Source::Reader(reader) => reader.file().and_then(|file| Ok(file.execute(text, &values)?)),
+                Source::Lane(lane) if is_aside => lane.execute_aside(text, values).await,
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.execute(text, &values)?)),
+                Source::Pooled(pooled) => execute(pooled, text, values).await,
+                Source::Transaction(transaction) => execute(transaction, text, values).await,
+            }
+        };
+        let matched = run.instrument(span).await;
+        connection.settle(matched.as_ref().err());
+        matched
+    }
+
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
-        let found = if self.connection.is_begun() {
-            let found = limited(self.query.fetch_optional(self.connection.raw()?)).await;
-            self.connection.settle(found.as_ref().err());
-            found
-        } else {
-            self.run().await?.map(|ran| ran.rows.into_iter().next())
+        let span = self.span();
+        let Self {
+            connection,
+            text,
+            values,
+            is_planned_anew,
+            is_aside,
+        } = self;
+        let find = async {
+            match &mut connection.source {
+                Source::Reader(reader) if is_aside => {
+                    let table = reader.table_aside(text, values).await;
+                    table.map(|table| table.first().map(|row| read(Row::of_table(row))))
+                }
+                Source::Reader(reader) => reader.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
+                Source::Pooled(pooled) => optional(pooled, text, values, is_planned_anew, read).await,
+                Source::Transaction(transaction) => optional(transaction, text, values, is_planned_anew, read).await,
+            }
         };
-        found.map_err(fault)?.as_ref().map(|row| read(Row::new(row))).transpose()
+        let found = find.instrument(span).await;
+        connection.settle(found.as_ref().err());
+        found.map_err(fault)?.transpose()
     }
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
-        let ran = self.run().await?.map_err(fault)?;
-        ran.rows.iter().map(|row| read(Row::new(row))).collect()
+        let span = self.span();
+        let Self {
+            connection,
+            text,
+            values,
+            is_planned_anew,
+            ..
+        } = self;
+        let find = async {
+            let of_table = |table: Table| table.iter().map(|row| read(Row::of_table(row))).collect();
+            match &mut connection.source {
+                Source::Reader(reader) => reader.table_aside(text, values).await.map(of_table),
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.table(text, &values)?)).map(of_table),
+                Source::Pooled(pooled) => all(pooled, text, values, is_planned_anew, read).await,
+                Source::Transaction(transaction) => all(transaction, text, values, is_planned_anew, read).await,
+            }
+        };
+        let all = find.instrument(span).await;
+        connection.settle(all.as_ref().err());
+        all.map_err(fault)?
     }
+}
+
+/// A statement for a server.
+fn query(text: &'static str, values: Vec<Value>) -> Result<Query<'static, Any, AnyArguments>, sqlx::Error> {
+    Ok(sqlx::query_with(text, arguments(values)?))
+}
+
+async fn execute(connection: &mut AnyConnection, text: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+    let done = limited(query(text, values)?.execute(connection)).await?;
+    Ok(done.rows_affected())
+}
+
+async fn optional<T>(
+    connection: &mut AnyConnection,
+    text: &'static str,
+    values: Vec<Value>,
+    is_planned_anew: bool,
+    read: impl Fn(Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<Result<T, Fault>>, Error> {
+    let query = query(text, values)?.persistent(!is_planned_anew);
+    let row = limited(query.fetch_optional(connection)).await?;
+    Ok(row.as_ref().map(|row| read(Row::of_server(row))))
+}
+
+async fn all<T>(
+    connection: &mut AnyConnection,
+    text: &'static str,
+    values: Vec<Value>,
+    is_planned_anew: bool,
+    read: impl Fn(Row<'_>) -> Result<T, Fault>,
+) -> Result<Result<Vec<T>, Fault>, Error> {
+    let query = query(text, values)?.persistent(!is_planned_anew);
+    let rows = limited(query.fetch_all(connection)).await?;
+    Ok(rows.iter().map(|row| read(Row::of_server(row))).collect())
 }
 
 /// A transaction. Dropping it without [`Tx::commit`] undoes everything.
@@ -261,14 +300,17 @@ pub struct Tx {
     /// Where it records events, once it has
     pub(super) lane: Option<HeldLane>,
     pub(super) audit: Arc<Audit>,
+    /// What this node must read anew when it is over
+    pub(super) changes: Changes,
 }
 
 impl Tx {
-    pub(super) fn new(connection: Connection, audit: Arc<Audit>) -> Self {
+    pub(super) fn new(connection: Connection, audit: Arc<Audit>, changes: Changes) -> Self {
         Self {
             connection,
             lane: None,
             audit,
+            changes,
         }
     }
 
@@ -278,14 +320,19 @@ impl Tx {
     /// [`Fault::Unavailable`] when the outcome is not known to be durable; nothing may be
     /// acknowledged then.
     pub async fn commit(self) -> Result<(), Fault> {
-        let Self { connection, lane, .. } = self;
+        let Self {
+            connection, lane, changes, ..
+        } = self;
         let Some(mut lane) = lane else {
-            return connection.commit().await;
+            connection.commit().await?;
+            drop(changes);
+            return Ok(());
         };
         // A client that hangs up now must not keep anybody from learning what came of it.
         detached(async move {
             lane.doubt();
             connection.commit().await?;
+            drop(changes);
             lane.committed();
             Ok(())
         })
@@ -295,6 +342,7 @@ impl Tx {
 
 /// Runs work to its end even when whoever waits for it goes away.
 pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
+    let work = request::carried(work).in_current_span();
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }
 
@@ -317,31 +365,33 @@ impl fmt::Debug for Tx {
     }
 }
 
-/// Sorts an error of sqlx: the database is away (try again), or we are wrong.
-pub(super) fn fault(error: sqlx::Error) -> Fault {
-    use sqlx::Error;
-    let away = match &error {
-        Error::Io(_) | Error::Tls(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed | Error::Protocol(_) => true,
-        Error::Database(database) => database.code().is_some_and(|code| is_passing(&code)),
-        _ => false,
-    };
-    if away {
-        Fault::Unavailable(error.to_string())
-    } else {
-        Fault::internal(error)
+/// What a statement does to which table, for people: `SELECT grants`.
+fn operation(text: &str) -> String {
+    let verb = text.split_whitespace().next().unwrap_or_default();
+    let mut rest = text
+        .split_whitespace()
+        .skip_while(|word| !matches!(*word, "FROM" | "INTO" | "UPDATE"))
+        .skip(1);
+    match rest.next() {
+        Some(table) => format!("{verb} {}", table.trim_matches(|c: char| !c.is_alphanumeric())),
+        None => verb.to_owned(),
     }
 }
 
-/// Codes that say "not now": connection trouble, shutdown, deadlock, lock time-out, too many
-/// connections, disk full, read-only standby.
-fn is_passing(code: &str) -> bool {
-    // SQLSTATE classes of PostgreSQL and MySQL: 08 connection, 40 rollback, 53 resources, 55 locks,
-    // 57 operator intervention, 25006 read-only, 58 system, 70100 killed.
-    let state = code.len() == 5
-        && (["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "25006" | "70100"));
-    // SQLite's primary codes: 5 busy, 6 locked, 8 read-only, 10 I/O, 13 full, 14 cannot open.
-    let sqlite = code
-        .parse::<u32>()
-        .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
-    state || sqlite
+#[cfg(test)]
+mod tests {
+    use super::operation;
+
+    #[test]
+    fn an_operation_is_verb_and_table() {
+        for (text, name) in [
+            ("SELECT a, b FROM grants WHERE id = $1", "SELECT grants"),
+            ("INSERT INTO users (id) VALUES ($1)", "INSERT users"),
+            ("UPDATE sessions SET a = $1", "UPDATE sessions"),
+            ("DELETE FROM throttles WHERE a IN (SELECT b FROM c)", "DELETE throttles"),
+            ("SELECT 1", "SELECT"),
+        ] {
+            assert_eq!(operation(text), name);
+        }
+    }
 }

@@ -222,7 +222,7 @@ impl Connection {
     /// When the database fails.
     pub async fn count_connections_of(&mut self, workload: &str) -> Result<i64, Fault> {
         let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE workload = $1"));
-        let count = found.text(workload).optional(|row| row.integer(0)).await?;
+        let count = found.text(workload).aside().optional(|row| row.integer(0)).await?;
         Ok(count.unwrap_or_default())
     }
 

@@ -1,5 +1,6 @@
 //! Consents.
 
+use crate::base::clock::CLOCK_SKEW;
 use crate::base::fault::Fault;
 use crate::model::consent::Consent;
 
@@ -169,7 +170,9 @@ impl Tx {
             .bind(now)
             .text(user_id)
             .text(client_id)
-            .bind(now)
+            // By the clock of another node it may be alive for a moment longer.
+            .bind(now - CLOCK_SKEW)
+            .aside()
             .execute()
             .await?;
         Ok(Withdrawn {

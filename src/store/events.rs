@@ -205,6 +205,7 @@ impl Connection {
             .text(before)
             .text(first)
             .bind(REACH - 1)
+            .aside()
             .optional(|row| row.text(0))
             .await
     }

@@ -6,6 +6,7 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::grant::Grant;
+use crate::model::user::User;
 use crate::protocol::claims_request::ClaimsRequest;
 use crate::protocol::pkce::CodeChallenge;
 
@@ -13,6 +14,7 @@ use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, json, unreadable};
 use super::sql::{Sql, sql};
+use super::users::{self, user};
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -22,9 +24,15 @@ macro_rules! columns {
          expires_at, created_at, revoked_at, ends_with_session, resource"
     };
 }
+/// How many these are.
+const COLUMNS: usize = 24;
+
+/// The claims that were asked for by name.
+fn claims(row: &Row<'_>, at: usize) -> Result<ClaimsRequest, Fault> {
+    Ok(row.maybe_json(at)?.unwrap_or_default())
+}
 
 fn grant(row: Row<'_>) -> Result<Grant, Fault> {
-    let claims = row.maybe_text(5)?;
     Ok(Grant {
         id: row.text(0)?,
         client_id: row.text(1)?,
@@ -32,10 +40,7 @@ fn grant(row: Row<'_>) -> Result<Grant, Fault> {
         session_id: row.text(3)?,
         scope: row.scope(4)?,
         resource: row.maybe_json(23)?.unwrap_or_default(),
-        claims: claims
-            .map(|claims| serde_json::from_str::<ClaimsRequest>(&claims).map_err(unreadable))
-            .transpose()?
-            .unwrap_or_default(),
+        claims: claims(&row, 5)?,
         redirect_uri: row.text(6)?,
         is_redirect_uri_explicit: row.flag(7)?,
         nonce: row.maybe_text(8)?,
@@ -110,9 +115,6 @@ pub struct GrantsNearby {
     pub reached: Option<String>,
 }
 
-/// The generation of a token that carries none.
-const NO_GENERATION: i64 = -1;
-
 /// How many rows are looked at for one page: nobody waits for a needle in a million of them.
 const REACH: i64 = 2500;
 
@@ -170,25 +172,13 @@ pub struct Rotation {
     pub expires_at: Timestamp,
 }
 
-/// What the database says about an access token, in one read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenState {
-    /// The grant exists, is not revoked and has not ended, or the token has none.
-    pub is_grant_alive: bool,
-    /// The token itself was not revoked.
-    pub is_token_alive: bool,
-    /// The user exists and is not disabled, or the token has none.
-    pub is_user_alive: bool,
-    /// The client exists and is not disabled, and a token of its own is of its generation.
-    pub is_client_alive: bool,
-}
-
-impl TokenState {
-    /// Whether nothing speaks against the token.
-    #[must_use]
-    pub fn is_alive(self) -> bool {
-        self.is_grant_alive && self.is_token_alive && self.is_user_alive && self.is_client_alive
-    }
+/// Who a token speaks for, and what they were asked for.
+#[derive(Clone, Debug)]
+pub struct TokenPerson {
+    /// The person, who is not disabled
+    pub user: User,
+    /// The claims that were asked for by name
+    pub claims: ClaimsRequest,
 }
 
 impl Connection {
@@ -201,6 +191,29 @@ impl Connection {
             .text(id)
             .optional(grant)
             .await
+    }
+
+    /// The grant with this id, alive or not, with who gave it, disabled or not, in one round trip. None when its client is
+    /// disabled: another node may have done that, and what this one knows of clients is a moment old.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grant_and_user(&mut self, id: &str) -> Result<Option<(Grant, Option<User>)>, Fault> {
+        self.query(sql!(
+            "SELECT held.*, person.* FROM (SELECT ",
+            columns!(),
+            " FROM grants) AS held LEFT JOIN (SELECT ",
+            users::columns!(),
+            " FROM users) AS person ON person.id = held.user_id \
+             WHERE held.id = $1 AND EXISTS (SELECT 1 FROM clients WHERE id = held.client_id AND is_disabled = 0)"
+        ))
+        .text(id)
+        .optional(|row| {
+            let of_user = row.from(COLUMNS);
+            let has_user = of_user.maybe_text(0)?.is_some();
+            Ok((grant(row)?, has_user.then(|| user(of_user)).transpose()?))
+        })
+        .await
     }
 
     /// Up to `limit` grants, the newest first, that were made before the one of the id `before`. Where no index
@@ -221,7 +234,7 @@ impl Connection {
             None => None,
             Some(_) => {
                 let query = self.query(edge).text(user_id).text(client_id).text(before);
-                query.bind(REACH - 1).optional(|row| row.text(0)).await?
+                query.bind(REACH - 1).aside().optional(|row| row.text(0)).await?
             }
         };
         let grants = self
@@ -241,43 +254,76 @@ impl Connection {
         Ok(GrantsNearby { grants, reached })
     }
 
-    /// Asks everything that can end an access token before its time, in one round trip. `generation` is what a
-    /// token that a client got for itself carries; what a person granted lives by the grant.
+    /// How many grants have a refresh token from before a time, and when the last of them expires if nobody uses it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_state(
+    pub async fn refresh_tokens_from_before(&mut self, time: Timestamp, now: Timestamp) -> Result<(i64, Option<Timestamp>), Fault> {
+        let found = self
+            .query(sql!(
+                "SELECT COUNT(*), MAX(idle_expires_at) FROM grants WHERE generation > 0 AND rotated_at <= $1 \
+                 AND revoked_at IS NULL AND idle_expires_at > $2 AND ends_at > $3"
+            ))
+            .bind(time)
+            .bind(now)
+            .bind(now)
+            .aside()
+            .optional(|row| Ok((row.integer(0)?, row.maybe_integer(1)?)))
+            .await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Whether nothing has ended an access token that a client got for itself, in one round trip: the token is not revoked,
+    /// and its client is there, not disabled, and of the generation that the token carries.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_token_of_client_alive(&mut self, jti: &str, client_id: &str, generation: i64) -> Result<bool, Fault> {
+        let alive = self
+            .query(sql!(
+                "SELECT 1 FROM clients WHERE id = $1 AND is_disabled = 0 AND tokens_valid_from = $2 \
+                 AND NOT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $3)"
+            ))
+            .text(client_id)
+            .bind(generation)
+            .text(jti)
+            .optional(|_| Ok(()))
+            .await?;
+        Ok(alive.is_some())
+    }
+
+    /// Who an access token speaks for, if nothing has ended it, in one round trip: the token is not revoked, its grant is
+    /// there, redeemed and not revoked, its person and its client are there and not disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn person_of_token(
         &mut self,
         jti: &str,
         client_id: &str,
-        generation: Option<i64>,
-        grant_and_user: Option<(&str, &str)>,
-    ) -> Result<TokenState, Fault> {
-        let (grant_id, user_id) = grant_and_user.unwrap_or_default();
-        let state = self
-            .query(sql!(
-                "SELECT (SELECT COUNT(*) FROM revoked_tokens WHERE jti = $1), \
-                 (SELECT COUNT(*) FROM clients WHERE id = $2 AND is_disabled = 0 AND ($3 = 1 OR tokens_valid_from = $4)), \
-                 (SELECT COUNT(*) FROM grants WHERE id = $5 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL), \
-                 (SELECT COUNT(*) FROM users WHERE id = $6 AND is_disabled = 0)"
-            ))
-            .text(jti)
-            .text(client_id)
-            .flag(grant_and_user.is_some())
-            // No client has this one.
-            .bind(generation.unwrap_or(NO_GENERATION))
-            .text(grant_id)
-            .text(user_id)
-            .optional(|row| {
-                Ok(TokenState {
-                    is_token_alive: row.integer(0)? == 0,
-                    is_client_alive: row.integer(1)? == 1,
-                    is_grant_alive: grant_and_user.is_none() || row.integer(2)? == 1,
-                    is_user_alive: grant_and_user.is_none() || row.integer(3)? == 1,
-                })
+        grant_id: &str,
+        user_id: &str,
+    ) -> Result<Option<TokenPerson>, Fault> {
+        self.query(sql!(
+            "SELECT person.*, held.claims FROM (SELECT id, user_id, claims, revoked_at, code_consumed_at FROM grants) AS held \
+             JOIN (SELECT ",
+            users::columns!(),
+            " FROM users) AS person ON person.id = held.user_id \
+             WHERE held.id = $1 AND held.user_id = $2 AND held.revoked_at IS NULL AND held.code_consumed_at IS NOT NULL \
+             AND person.is_disabled = 0 AND EXISTS (SELECT 1 FROM clients WHERE id = $3 AND is_disabled = 0) \
+             AND NOT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $4)"
+        ))
+        .text(grant_id)
+        .text(user_id)
+        .text(client_id)
+        .text(jti)
+        .optional(|row| {
+            Ok(TokenPerson {
+                claims: claims(&row.from(users::COLUMNS), 0)?,
+                user: user(row)?,
             })
-            .await?;
-        state.ok_or_else(|| unreadable("a SELECT without a row"))
+        })
+        .await
     }
 }
 
@@ -374,6 +420,7 @@ impl Tx {
         ))
         .bind(now)
         .text(session_id)
+        .aside()
         .execute()
         .await
     }
@@ -388,6 +435,7 @@ impl Tx {
         ))
         .text(to_session)
         .text(from_session)
+        .aside()
         .execute()
         .await
     }

@@ -8,7 +8,8 @@ use sqlx::{AnyConnection, Connection as _, Executor as _};
 
 use crate::base::fault::Fault;
 
-use super::connection::{Statement, fault};
+use super::connection::Statement;
+use super::error::fault;
 use super::options::Dialect;
 use super::sql::{Sql, sql};
 use super::{Connection, Store, Tx};

@@ -1,18 +1,32 @@
 //! The schema: numbered files of `migrations/`, applied in order, once, whoever starts first.
 //!
-//! sqlx's own migrator does the work and holds an advisory lock on PostgreSQL while it does. On MySQL
-//! it asks for `GET_LOCK` without a time limit in a way that MariaDB answers with a warning and no
-//! lock, so there we hold a lock of our own. A file that is for one database only carries its
+//! sqlx's own migrator does the work, while a second connection holds the lock that keeps other nodes from it: on PostgreSQL
+//! sqlx's advisory lock, on MySQL one of our own, since sqlx asks for `GET_LOCK` without a time limit in a way that MariaDB
+//! answers with a warning and no lock. A file that is for one database only carries its
 //! name as a suffix; where the others have one, too, it takes the place of theirs.
+//!
+//! Nodes of the version before serve meanwhile (`migrations/README.md`). On PostgreSQL a migration is one transaction, which
+//! may want a table that some of them use, while they want one that it has; and whoever comes while it waits for a long
+//! `pg_dump` waits behind it. So it waits for a moment only, gives everything back, and tries again.
+
+use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
+use sqlx::error::DatabaseError;
+use sqlx::migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection as _, Executor, Row as _, SqlSafeStr};
 
 use crate::base::fault::Fault;
 
-use super::connection::fault;
+use super::error::fault;
 use super::options::Dialect;
+
+/// How often a migration is tried that others are in the way of: for three minutes.
+const ATTEMPTS: u32 = 240;
+/// The same where a file is the database, and nobody is in the way for long.
+const ATTEMPTS_AT_FILE: u32 = 5;
+/// The time between two attempts, in which others do their work.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The text of a migration.
 enum Text {
@@ -66,67 +80,90 @@ impl Text {
     }
 }
 
-fn migrator(dialect: Dialect) -> Migrator {
-    let migrations = MIGRATIONS
+fn migrator(dialect: Dialect, further: &[(i64, &'static str)]) -> Migrator {
+    let migration = |version, about: &'static str, text: &'static str| {
+        Migration::new(version, about.into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    let own = MIGRATIONS
         .iter()
-        .map(|(version, description, text)| {
-            Migration::new(
-                *version,
-                (*description).into(),
-                MigrationType::Simple,
-                text.of(dialect).into_sql_str(),
-                false,
-            )
-        })
-        .collect();
+        .map(|(version, about, text)| migration(*version, about, text.of(dialect)));
+    let newer = further.iter().map(|(version, text)| migration(*version, "newer", text));
+    let migrations = own.chain(newer).collect();
     let mut migrator = Migrator::with_migrations(migrations);
     // A newer version may have migrated already while this one still serves (rolling upgrade).
     migrator.set_ignore_missing(true);
+    // Where sqlx's own lock is one, `take_turn` holds it.
+    migrator.set_locking(false);
     migrator
 }
 
-/// Applies what is missing.
-pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions) -> Result<(), Fault> {
+/// Applies what is missing, and then what a newer version has `further`.
+pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions, further: &[(i64, &'static str)]) -> Result<(), Fault> {
     // Held until the end. What follows has a connection of its own, made after the turn has come:
     // MySQL tells a session the collation that the schema had when the session began.
-    let turn = match dialect {
-        Dialect::MySql => Some(take_turn(options).await?),
-        Dialect::Sqlite | Dialect::Postgres => None,
-    };
-    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
-    match dialect {
-        Dialect::MySql => choose_collation(&mut connection).await?,
-        Dialect::Sqlite => {
-            for statement in ["PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"] {
-                connection.execute(statement).await.map_err(fault)?;
-            }
-        }
-        Dialect::Postgres => {}
-    }
-    // SQLite's migrator takes no lock. Of two processes that start at once, one may lose a race for
-    // the first statement of a migration; then the other has done the work, and a second look shows it.
+    let turn = take_turn(dialect, options).await?;
     let mut attempts = 0;
     let outcome = loop {
         attempts += 1;
-        match migrator(dialect).run(&mut connection).await {
-            Err(_) if dialect == Dialect::Sqlite && attempts < 5 => {
-                let _ = connection.close().await;
-                connection = AnyConnection::connect_with(options).await.map_err(fault)?;
-                connection.execute("PRAGMA busy_timeout = 10000").await.map_err(fault)?;
+        let mut connection = prepared(dialect, options).await?;
+        let outcome = migrator(dialect, further).run(&mut connection).await;
+        let _ = connection.close().await;
+        match outcome {
+            Err(error) if is_passing(dialect, &error, attempts) => {
+                tracing::info!(event = "migration_waits", "others use what it changes, it is tried again: {error}");
+                tokio::time::sleep(PAUSE).await;
             }
             outcome => break outcome,
         }
     };
-    let _ = connection.close().await;
     if let Some(turn) = turn {
         let _ = turn.close().await;
     }
     outcome.map_err(|error| Fault::internal(format!("a migration failed: {error}")))
 }
 
-/// Waits until no other node migrates this schema. The turn ends with the connection.
-async fn take_turn(options: &AnyConnectOptions) -> Result<AnyConnection, Fault> {
+/// A connection to migrate on.
+async fn prepared(dialect: Dialect, options: &AnyConnectOptions) -> Result<AnyConnection, Fault> {
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    let statements: &[&'static str] = match dialect {
+        Dialect::MySql => {
+            choose_collation(&mut connection).await?;
+            &[]
+        }
+        Dialect::Sqlite => &["PRAGMA busy_timeout = 10000", "PRAGMA journal_mode = WAL"],
+        Dialect::Postgres => &["SET lock_timeout = '500ms'"],
+    };
+    for statement in statements {
+        connection.execute(*statement).await.map_err(fault)?;
+    }
+    Ok(connection)
+}
+
+/// Whether it may go well another time. SQLite's migrator takes no lock: of two processes that start at once, one may lose a
+/// race for the first statement of a migration; then the other has done the work, and a second look shows it. On MySQL
+/// each statement is for good, so what ended in the middle is for people to look at.
+fn is_passing(dialect: Dialect, error: &MigrateError, attempts: u32) -> bool {
+    match (dialect, error) {
+        (Dialect::Sqlite, _) => attempts < ATTEMPTS_AT_FILE,
+        (Dialect::Postgres, MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            let code = error.as_database_error().and_then(DatabaseError::code);
+            // In each other's way, or no lock in time.
+            attempts < ATTEMPTS && code.is_some_and(|code| matches!(code.as_ref(), "40P01" | "55P03"))
+        }
+        (Dialect::Postgres | Dialect::MySql, _) => false,
+    }
+}
+
+/// Waits until no other node migrates this schema; `None` where nobody has to. The turn ends with the connection.
+async fn take_turn(dialect: Dialect, options: &AnyConnectOptions) -> Result<Option<AnyConnection>, Fault> {
+    if dialect == Dialect::Sqlite {
+        return Ok(None);
+    }
+    let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
+    if dialect == Dialect::Postgres {
+        connection.lock().await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        return Ok(Some(connection));
+    }
     let taken: Option<i64> = connection
         .fetch_one("SELECT CAST(GET_LOCK(CONCAT('gatehouse ', MD5(DATABASE())), 60) AS SIGNED)")
         .await
@@ -134,13 +171,26 @@ async fn take_turn(options: &AnyConnectOptions) -> Result<AnyConnection, Fault> 
         .try_get(0)
         .map_err(fault)?;
     if taken == Some(1) {
-        return Ok(connection);
+        return Ok(Some(connection));
     }
     Err(Fault::Unavailable("another node has been migrating it for a minute".to_owned()))
 }
 
 /// How many migrations are still to be applied.
 pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Result<usize, Fault> {
+    let applied = applied(dialect, options).await?;
+    let is_applied = |migration: &&Migration| applied.contains(&migration.version);
+    Ok(migrator(dialect, &[]).iter().filter(|migration| !is_applied(migration)).count())
+}
+
+/// Whether a newer version of the program has migrated it.
+pub(super) async fn is_newer(dialect: Dialect, options: &AnyConnectOptions) -> Result<bool, Fault> {
+    let applied = applied(dialect, options).await?;
+    Ok(applied.iter().any(|version| !MIGRATIONS.iter().any(|(known, ..)| known == version)))
+}
+
+/// The versions that were applied.
+async fn applied(dialect: Dialect, options: &AnyConnectOptions) -> Result<Vec<i64>, Fault> {
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
     let exists = match dialect {
         Dialect::Sqlite => "SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'",
@@ -161,10 +211,7 @@ pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Re
             .map_err(|error| Fault::internal(error.to_string()))?
     };
     let _ = connection.close().await;
-    Ok(migrator(dialect)
-        .iter()
-        .filter(|migration| !applied.iter().any(|done| done.version == migration.version))
-        .count())
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
 }
 
 /// The collation of the schema; `None` where text is always compared byte by byte.

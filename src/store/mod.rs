@@ -2,11 +2,13 @@
 //!
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
-//! writes is on `Tx`. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
+//! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
+//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
 mod access_keys;
 mod audit;
+mod backup;
+mod cache;
 mod callbacks;
 mod client_assertions;
 mod clients;
@@ -14,11 +16,14 @@ mod connection;
 mod connection_sessions;
 mod connections;
 mod consents;
+mod error;
 mod events;
+mod file;
 mod grants;
 mod initial_access_tokens;
 mod lane;
 mod many;
+mod measures;
 mod migrate;
 mod names;
 mod options;
@@ -30,48 +35,63 @@ mod resources;
 mod revoked_tokens;
 mod row;
 mod scopes;
+mod sealed;
 mod sessions;
 mod settings;
+mod shared_counts;
 mod signing_keys;
 pub(crate) mod sql;
 mod stats;
 mod sweep;
 mod throttles;
+mod transfer;
 mod upstream_revocations;
 mod user_bindings;
 mod users;
+mod value;
 mod vault;
+mod wording;
 mod workloads;
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::spans;
 
 pub use audit::Listener;
+pub use backup::{BackupError, backup};
+pub use cache::STALE;
 pub use callbacks::CallbackOf;
 pub use connection::{Connection, Tx};
 pub use connection_sessions::SESSIONS_AT_ONCE;
 pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
-pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenState};
+pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenPerson};
+pub use measures::{Measures, PoolState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
+pub use sealed::{SealedColumn, SealedText};
 pub use settings::{LiveSettings, Setting};
+pub use shared_counts::{SharedCount, SharedCounts};
 pub use stats::HourlyNumber;
 pub use sweep::Swept;
 pub use throttles::Throttle;
+pub use transfer::{TableSum, TransferError, transfer};
 pub use users::UsersWith;
 pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
 use audit::Audit;
-use connection::{Count, Source};
+use cache::{Cache, Changes};
+use connection::Source;
 use lane::Lane;
 use readers::Readers;
 
@@ -85,7 +105,8 @@ pub struct Store {
     url: DatabaseUrl,
     pool: Pool,
     audit: Arc<Audit>,
-    statements: Count,
+    cache: Arc<Cache>,
+    measures: Arc<Measures>,
 }
 
 /// Where connections come from.
@@ -113,10 +134,12 @@ impl Store {
         let dialect = options.url.dialect();
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
+        let path = options.url.file().map(Path::to_owned).unwrap_or_default();
+        let measures = Arc::new(Measures::default());
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(connect.clone(), options.acquire_timeout).await?),
-                readers: Readers::new(connect, options.pool_size, options.acquire_timeout)?,
+                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout, Arc::clone(&measures))?),
+                readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
         };
@@ -124,8 +147,9 @@ impl Store {
             dialect,
             url: options.url.clone(),
             pool,
-            audit: Arc::default(),
-            statements: Count::default(),
+            audit: Arc::new(Audit::counted_by(Arc::clone(&measures))),
+            cache: Arc::new(Cache::of(dialect)),
+            measures,
         };
         store.ping().await?;
         Ok(store)
@@ -160,7 +184,16 @@ impl Store {
     /// # Errors
     /// [`Fault::Internal`] when a migration fails or the collation is not a binary one.
     pub async fn migrate(&self) -> Result<(), Fault> {
-        migrate::run(self.dialect, &self.options()?).await
+        self.migrate_to_newer(&[]).await
+    }
+
+    /// As [`Self::migrate`], and then what a newer version has `further`, version and text each: as that will do it, while
+    /// nodes of this one serve.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
+    pub async fn migrate_to_newer(&self, further: &[(i64, &'static str)]) -> Result<(), Fault> {
+        migrate::run(self.dialect, &self.options()?, further).await
     }
 
     /// How many migrations this program has that the database has not seen yet.
@@ -201,18 +234,61 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
-        let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(connection::fault)?),
-        };
-        Ok(Connection::new(self.dialect, source, self.statements.clone()))
+        self.reader().await
     }
 
-    /// How many statements have run by way of this, besides those that only begin and end transactions: what something
-    /// costs is the difference.
+    async fn read_uncounted(&self) -> Result<Connection, Fault> {
+        self.reader().await.map(Connection::uncounted)
+    }
+
+    async fn reader(&self) -> Result<Connection, Fault> {
+        let (begun, span) = (Instant::now(), self.span("connection"));
+        let source = match &self.pool {
+            Pool::File { readers, .. } => readers.acquire().instrument(span).await.map(Source::Reader).map_err(error::fault),
+            Pool::Server(pool) => pool.acquire().instrument(span).await.map(Source::Pooled).map_err(error::fault),
+        };
+        self.measures.reading.took(begun.elapsed());
+        self.connection(source)
+    }
+
+    /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
+    /// read anew what is kept: what something costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.statements.value()
+        self.measures.statements.value()
+    }
+
+    /// What this node has counted of its database.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// How many connections there are; of SQLite, for reading.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        match &self.pool {
+            Pool::File { readers, .. } => readers.state(),
+            Pool::Server(pool) => {
+                let (size, idle) = (usize::try_from(pool.size()).unwrap_or(usize::MAX), pool.num_idle());
+                let most = pool.options().get_max_connections();
+                PoolState {
+                    in_use: size.saturating_sub(idle),
+                    idle,
+                    most: usize::try_from(most).unwrap_or(usize::MAX),
+                }
+            }
+        }
+    }
+
+    /// A span for what is waited for here.
+    fn span(&self, name: &str) -> Span {
+        tracing::info_span!(target: spans::TARGET, "database", otel.name = name, otel.kind = "client", db.system.name = %self.dialect)
+    }
+
+    fn connection(&self, source: Result<Source, Fault>) -> Result<Connection, Fault> {
+        let source = source.inspect_err(|_| self.measures.refused.one_more())?;
+        Ok(Connection::new(self.dialect, source, Arc::clone(&self.measures)))
     }
 
     /// A transaction for writing. What is not committed is rolled back when it is dropped.
@@ -225,12 +301,18 @@ impl Store {
     }
 
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
+        let (begun, span) = (Instant::now(), self.span("begin"));
         let source = match &self.pool {
-            Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(connection::fault)?),
+            Pool::File { lane, .. } => lane.begin().instrument(span).await.map(Source::Lane),
+            Pool::Server(pool) => connection::limited(pool.begin())
+                .instrument(span)
+                .await
+                .map(Source::Transaction)
+                .map_err(error::fault),
         };
-        let connection = Connection::new(self.dialect, source, self.statements.clone());
-        Ok(Tx::new(connection, Arc::clone(&self.audit)))
+        self.measures.writing.took(begun.elapsed());
+        let changes = Changes::of(Arc::clone(&self.cache));
+        Ok(Tx::new(self.connection(source)?, Arc::clone(&self.audit), changes))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.
@@ -240,7 +322,7 @@ impl Store {
         }
         match &self.pool {
             Pool::File { readers, lane } => {
-                readers.close().await;
+                readers.close();
                 lane.close().await;
             }
             Pool::Server(pool) => pool.close().await,

@@ -26,9 +26,14 @@ impl Dialect {
     /// What each connection is told when it is made.
     pub(super) fn reader_settings(self) -> &'static [&'static str] {
         match self {
-            Self::Sqlite => &["PRAGMA busy_timeout = 5000", "PRAGMA query_only = ON", "PRAGMA cache_size = -2048"],
-            Self::Postgres => &["SET lock_timeout = '5s'", "SET statement_timeout = '15s'"],
-            // Compare-and-swap by row counts is all we need of isolation; gap locks would only add deadlocks.
+            Self::Sqlite => &["PRAGMA busy_timeout = 250", "PRAGMA query_only = ON", "PRAGMA cache_size = -2048"],
+            // Compare-and-swap by row counts is all we need of isolation, whatever is usual there: gap locks and conflicts of
+            // serializable transactions would only make some of those fail who come at the same moment.
+            Self::Postgres => &[
+                "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                "SET lock_timeout = '5s'",
+                "SET statement_timeout = '15s'",
+            ],
             Self::MySql => &[
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
                 "SET SESSION innodb_lock_wait_timeout = 5",
@@ -118,6 +123,11 @@ impl DatabaseUrl {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// As the drivers read it.
+    pub(super) fn as_url(&self) -> &Url {
+        &self.url
     }
 
     /// Creates the SQLite file, readable by its owner only, and the folder it is in.

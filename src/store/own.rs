@@ -131,6 +131,7 @@ impl Tx {
             .query(sql!("DELETE FROM sessions WHERE user_id = $1 AND id <> $2"))
             .text(user_id)
             .text(kept)
+            .aside()
             .execute()
             .await?;
         self.query(sql!(
@@ -140,6 +141,7 @@ impl Tx {
         .bind(now)
         .text(user_id)
         .text(kept)
+        .aside()
         .execute()
         .await?;
         Ok(ended)

@@ -57,7 +57,7 @@ impl Connection {
     /// When the database fails.
     pub async fn count_connections_at(&mut self, provider_id: &str) -> Result<i64, Fault> {
         let found = self.query(sql!("SELECT COUNT(*) FROM connections WHERE provider_id = $1"));
-        let count = found.text(provider_id).optional(|row| row.integer(0)).await?;
+        let count = found.text(provider_id).aside().optional(|row| row.integer(0)).await?;
         Ok(count.unwrap_or_default())
     }
 }

@@ -1,43 +1,50 @@
 //! The connections that SQLite is read by.
-//!
-//! The pool of the servers' connections asks each one that comes back whether it is still alive. A file does not go
-//! away, and the question costs as much as most reads: it is a way to the driver's thread and back.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, RecycleError, RecycleResult};
-use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, Connection as _, Executor};
 
 use crate::base::fault::Fault;
 
-use super::connection::fault;
+use super::error::Error;
+use super::file::{File, Table};
+use super::measures::PoolState;
 use super::options::Dialect;
+use super::value::Value;
 
 /// Opens connections.
 #[derive(Debug)]
 pub(super) struct Opener {
-    options: AnyConnectOptions,
+    path: PathBuf,
 }
 
-/// A connection that only reads.
-pub(super) struct Reader {
-    connection: AnyConnection,
-    /// Nobody gets it again: a statement is running on it that nobody waits for any more, or something failed that was
-    /// not a statement
-    is_spoiled: bool,
-}
+/// A connection that only reads. It has none while a statement runs aside, and when whoever waited for that went away.
+pub(super) struct Reader(Option<File>);
 
 impl Reader {
-    /// The connection, on which a statement is about to run. Whoever goes away meanwhile leaves it to its thread.
-    pub(super) fn start(&mut self) -> &mut AnyConnection {
-        self.is_spoiled = true;
-        &mut self.connection
+    /// The connection.
+    pub(super) fn file(&self) -> Result<&File, Error> {
+        self.0.as_ref().ok_or(Error::Closed)
     }
 
-    /// The statement has ended.
-    pub(super) fn settle(&mut self, error: Option<&sqlx::Error>) {
-        self.is_spoiled = error.is_some_and(|error| error.as_database_error().is_none());
+    /// Runs a question on a thread where it may take its time.
+    pub(super) async fn table_aside(&mut self, text: &'static str, values: Vec<Value>) -> Result<Table, Error> {
+        let file = self.0.take().ok_or(Error::Closed)?;
+        let work = move || {
+            let table = file.table(text, &values);
+            (file, table)
+        };
+        let (file, table) = tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?;
+        self.0 = Some(file);
+        Ok(table?)
+    }
+
+    /// Says how a statement ended: nobody gets a connection again on which something else failed than a statement.
+    pub(super) fn settle(&mut self, error: Option<&Error>) {
+        if error.is_some_and(|error| !error.is_of_statement()) {
+            self.0 = None;
+        }
     }
 }
 
@@ -46,24 +53,17 @@ pub(super) type PooledReader = Object<Opener>;
 
 impl Manager for Opener {
     type Type = Reader;
-    type Error = sqlx::Error;
+    type Error = Error;
 
-    async fn create(&self) -> Result<Reader, sqlx::Error> {
-        let mut connection = AnyConnection::connect_with(&self.options).await?;
-        for statement in Dialect::Sqlite.reader_settings() {
-            connection.execute(*statement).await?;
-        }
-        Ok(Reader {
-            connection,
-            is_spoiled: false,
-        })
+    async fn create(&self) -> Result<Reader, Error> {
+        let path = self.path.clone();
+        let open = move || File::open(&path, Dialect::Sqlite.reader_settings());
+        let opened = tokio::task::spawn_blocking(open).await.map_err(|_| Error::Closed)?;
+        Ok(Reader(Some(opened?)))
     }
 
-    async fn recycle(&self, reader: &mut Reader, _: &Metrics) -> RecycleResult<sqlx::Error> {
-        if reader.is_spoiled {
-            return Err(RecycleError::message("the connection is broken, or busy"));
-        }
-        Ok(())
+    async fn recycle(&self, reader: &mut Reader, _: &Metrics) -> RecycleResult<Error> {
+        reader.file().map(drop).map_err(|_| RecycleError::message("the connection is gone"))
     }
 }
 
@@ -73,8 +73,8 @@ pub(super) struct Readers(Pool<Opener>);
 
 impl Readers {
     /// Opens none yet.
-    pub(super) fn new(options: AnyConnectOptions, size: u32, patience: Duration) -> Result<Self, Fault> {
-        let pool = Pool::builder(Opener { options })
+    pub(super) fn new(path: PathBuf, size: u32, patience: Duration) -> Result<Self, Fault> {
+        let pool = Pool::builder(Opener { path })
             .max_size(size.try_into().unwrap_or(usize::MAX))
             // Those that were used last know the most of the file.
             .queue_mode(QueueMode::Lifo)
@@ -85,21 +85,29 @@ impl Readers {
         pool.map(Self).map_err(Fault::internal)
     }
 
-    pub(super) async fn acquire(&self) -> Result<PooledReader, Fault> {
+    pub(super) async fn acquire(&self) -> Result<PooledReader, Error> {
         self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => fault(error),
-            PoolError::Timeout(_) => fault(sqlx::Error::PoolTimedOut),
-            PoolError::Closed => fault(sqlx::Error::PoolClosed),
-            PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Fault::internal(error),
+            PoolError::Backend(error) => error,
+            PoolError::Timeout(_) => Error::Server(sqlx::Error::PoolTimedOut),
+            PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Closed,
         })
     }
 
-    /// Closes those that nobody uses, and lets nobody have one any more.
-    pub(super) async fn close(&self) {
-        let idle = self.0.retain(|_, _| false).removed;
-        self.0.close();
-        for reader in idle {
-            let _ = reader.connection.close().await;
+    /// How many there are.
+    pub(super) fn state(&self) -> PoolState {
+        let status = self.0.status();
+        // Not yet opened ones count as available there.
+        let idle = status.available.min(status.size);
+        PoolState {
+            in_use: status.size - idle,
+            idle,
+            most: status.max_size,
         }
+    }
+
+    /// Closes those that nobody uses, and lets nobody have one any more.
+    pub(super) fn close(&self) {
+        self.0.retain(|_, _| false);
+        self.0.close();
     }
 }

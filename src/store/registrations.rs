@@ -171,6 +171,7 @@ impl Tx {
     pub async fn forget_consents_to(&mut self, client_id: &str) -> Result<u64, Fault> {
         self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
             .text(client_id)
+            .aside()
             .execute()
             .await
     }
@@ -185,6 +186,7 @@ impl Tx {
         ))
         .bind(now)
         .text(client_id)
+        .aside()
         .execute()
         .await
     }

@@ -53,6 +53,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_resource(&mut self, resource: &Resource) -> Result<bool, Fault> {
+        self.changes.resources();
         let statement = self
             .query(insert_if_absent!(
                 "INSERT INTO resources (",
@@ -73,6 +74,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn update_resource(&mut self, resource: &Resource) -> Result<bool, Fault> {
+        self.changes.resources();
         let statement = self.query(sql!(
             "UPDATE resources SET name = $1, scope = $2, access_token_format = $3, access_token_lifetime = $4, clients = $5, \
              updated_at = $6, version = version + 1 WHERE identifier = $7 AND version = $8"
@@ -90,6 +92,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_resource(&mut self, identifier: &str) -> Result<bool, Fault> {
+        self.changes.resources();
         let deleted = self.query(sql!("DELETE FROM resources WHERE identifier = $1"));
         Ok(deleted.text(identifier).execute().await? == 1)
     }

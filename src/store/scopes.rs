@@ -60,6 +60,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn insert_scope(&mut self, scope: &ScopeDefinition) -> Result<bool, Fault> {
+        self.changes.scopes();
         self.query(insert_if_absent!(
             "INSERT INTO scopes (",
             columns!(),
@@ -83,6 +84,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn update_scope(&mut self, scope: &ScopeDefinition) -> Result<bool, Fault> {
+        self.changes.scopes();
         let updated = self
             .query(sql!(
                 "UPDATE scopes SET description = $1, claims = $2, is_default = $3, roles = $4, updated_at = $5, version = version + 1 \
@@ -105,6 +107,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_scope(&mut self, name: &str) -> Result<bool, Fault> {
+        self.changes.scopes();
         Ok(self.query(sql!("DELETE FROM scopes WHERE name = $1")).text(name).execute().await? == 1)
     }
 }

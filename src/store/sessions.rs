@@ -3,11 +3,13 @@
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::session::Session;
+use crate::model::user::User;
 
 use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, json};
 use super::sql::{Sql, sql};
+use super::users::{self, user};
 use super::{Connection, Tx};
 
 macro_rules! columns {
@@ -16,6 +18,8 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+/// How many these are.
+const COLUMNS: usize = 11;
 
 pub(super) fn session(row: Row<'_>) -> Result<Session, Fault> {
     Ok(Session {
@@ -64,6 +68,26 @@ impl Connection {
             .text(id)
             .optional(session)
             .await
+    }
+
+    /// The session with this id, alive or not, with whose it is, disabled or not, in one round trip.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session_and_user(&mut self, id: &str) -> Result<Option<(Session, User)>, Fault> {
+        self.query(sql!(
+            "SELECT held.*, person.* FROM (SELECT ",
+            columns!(),
+            " FROM sessions) AS held JOIN (SELECT ",
+            users::columns!(),
+            " FROM users) AS person ON person.id = held.user_id WHERE held.id = $1"
+        ))
+        .text(id)
+        .optional(|row| {
+            let of_user = row.from(COLUMNS);
+            Ok((session(row)?, user(of_user)?))
+        })
+        .await
     }
 
     /// Up to `limit` sessions that are alive at `now`, the newest first, that began before the one of the id
@@ -150,6 +174,7 @@ impl Tx {
     pub async fn delete_sessions_of(&mut self, user_id: &str) -> Result<u64, Fault> {
         self.query(sql!("DELETE FROM sessions WHERE user_id = $1"))
             .text(user_id)
+            .aside()
             .execute()
             .await
     }

@@ -15,8 +15,17 @@ const LIVE: &str = "live.";
 /// The names of all stored facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Shows whether `APP_SECRET` is the one this database was made with.
+    /// Shows whether `APP_SECRET` is the one this database was made with: the check values of all secrets that something may be
+    /// sealed with, with a space between them.
     SecretCheck,
+    /// The check values of the secrets that `APP_SECRET` was since, as JSON, with their keys of the audit log, sealed.
+    RetiredSecrets,
+    /// The check value of the secret that a server was started with last.
+    ServedSecret,
+    /// When the last rotation of `APP_SECRET` was completed.
+    SecretRotatedAt,
+    /// The check value of the secret by which the admin token is digested.
+    AdminTokenSecret,
     /// Digest of the admin token.
     AdminTokenHash,
     /// When set-up was done.
@@ -25,6 +34,10 @@ pub enum Setting {
     Initialized,
     /// When grants and sessions were last counted.
     StatsSampledAt,
+    /// When a node last began to remove what has expired.
+    SweptAt,
+    /// When a node last began to look for registrations that nobody uses.
+    ReapedAt,
     /// How often the values below have changed.
     LiveVersion,
     /// The value of a setting of the configuration that can change while the server runs, by its key.
@@ -44,10 +57,16 @@ impl Setting {
     fn name(self) -> Cow<'static, str> {
         let name = match self {
             Self::SecretCheck => "secret_check",
+            Self::RetiredSecrets => "retired_secrets",
+            Self::ServedSecret => "served_secret",
+            Self::SecretRotatedAt => "secret_rotated_at",
+            Self::AdminTokenSecret => "admin_token_secret",
             Self::AdminTokenHash => "admin_token_hash",
             Self::SetupCompletedAt => "setup_completed_at",
             Self::Initialized => "initialized",
             Self::StatsSampledAt => "stats_sampled_at",
+            Self::SweptAt => "swept_at",
+            Self::ReapedAt => "reaped_at",
             Self::LiveVersion => "live_version",
             Self::Live(key) => return Cow::Owned(format!("{LIVE}{key}")),
         };
@@ -106,19 +125,21 @@ impl Tx {
     }
 
     /// Takes the turn of a job that one node does for all: true unless some node took it within the last
-    /// `interval` seconds. The setting's value is when that was.
+    /// `interval` seconds. The setting's value is when that was; one that lies farther in the future than that is
+    /// from a clock that went wrong, and stops nobody.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn take_turn(&mut self, setting: Setting, now: Timestamp, interval: Seconds) -> Result<bool, Fault> {
         let taken = self
             .query(sql!(
-                "UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3 AND updated_at <= $4"
+                "UPDATE settings SET value = $1, updated_at = $2 WHERE name = $3 AND (updated_at <= $4 OR updated_at > $5)"
             ))
             .bind(now.to_string())
             .bind(now)
             .text(&setting.name())
             .bind(now - interval)
+            .bind(now + interval)
             .execute()
             .await?;
         Ok(taken == 1 || self.insert_setting(setting, &now.to_string(), now).await?)

@@ -46,6 +46,7 @@ impl Connection {
                 "SELECT COUNT(*) FROM grants WHERE expires_at > $1 AND revoked_at IS NULL AND code_consumed_at IS NOT NULL"
             ))
             .bind(now)
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -59,6 +60,7 @@ impl Connection {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM sessions WHERE idle_expires_at > $1"))
             .bind(now)
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -120,6 +122,10 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_stats(&mut self, before: Timestamp) -> Result<u64, Fault> {
-        self.query(sql!("DELETE FROM stats WHERE hour < $1")).bind(before).execute().await
+        self.query(sql!("DELETE FROM stats WHERE hour < $1"))
+            .bind(before)
+            .aside()
+            .execute()
+            .await
     }
 }

@@ -66,7 +66,7 @@ impl Tx {
     pub async fn sweep(&mut self, now: Timestamp) -> Result<Swept, Fault> {
         let mut swept = Swept::default();
         for statement in EXPIRING {
-            let rows = self.query(statement).bind(now).bind(BATCH).bind(now).execute().await?;
+            let rows = self.query(statement).bind(now).bind(BATCH).bind(now).aside().execute().await?;
             swept.rows += rows;
             swept.is_more |= rows >= BATCH.unsigned_abs();
         }

@@ -138,7 +138,7 @@ impl Connection {
     /// When the database fails.
     pub async fn count_revocations(&mut self) -> Result<i64, Fault> {
         let found = self.query(sql!("SELECT COUNT(*) FROM upstream_revocations"));
-        Ok(found.optional(|row| row.integer(0)).await?.unwrap_or_default())
+        Ok(found.aside().optional(|row| row.integer(0)).await?.unwrap_or_default())
     }
 
     /// A provider as it was, by its id among those.
@@ -169,7 +169,7 @@ impl Connection {
     /// When the database fails.
     pub async fn has_former_providers(&mut self) -> Result<bool, Fault> {
         let found = self.query(sql!("SELECT COUNT(*) FROM former_providers"));
-        Ok(found.optional(|row| row.integer(0)).await?.unwrap_or_default() > 0)
+        Ok(found.aside().optional(|row| row.integer(0)).await?.unwrap_or_default() > 0)
     }
 
     /// Up to `limit` of what is to be taken back, after the one with this id, whose data key is wrapped by a key of another
@@ -225,11 +225,11 @@ impl Tx {
             RemovedWith::Workload(name) => (OF_WORKLOAD, name),
             RemovedWith::Provider(id) => (OF_PROVIDER, id),
         };
-        if self.query(hold).text(value).execute().await? == 0 {
+        if self.query(hold).text(value).aside().execute().await? == 0 {
             return Ok(0);
         }
-        self.query(copy).bind(now).bind(retry_at).text(value).execute().await?;
-        self.query(delete).text(value).execute().await
+        self.query(copy).bind(now).bind(retry_at).text(value).aside().execute().await?;
+        self.query(delete).text(value).aside().execute().await
     }
 
     /// The gate: true for exactly one of those who want to take this back now, until `until`.
@@ -284,8 +284,8 @@ impl Tx {
         };
         let put_off = put_off.bind(retry_at).bind(now).bind(now).text(&one.binding.provider_id);
         match &one.former_provider {
-            None => put_off.execute().await,
-            Some(former) => put_off.text(former).execute().await,
+            None => put_off.aside().execute().await,
+            Some(former) => put_off.text(former).aside().execute().await,
         }
     }
 
@@ -366,7 +366,7 @@ impl Tx {
         let moved = self.query(sql!(
             "UPDATE upstream_revocations SET former_provider = $1 WHERE provider_id = $2 AND former_provider IS NULL"
         ));
-        if moved.text(id).text(&provider.id).execute().await? == 0 {
+        if moved.text(id).text(&provider.id).aside().execute().await? == 0 {
             return Ok(false);
         }
         self.insert_former_provider(id, provider, now).await?;
@@ -400,6 +400,7 @@ impl Tx {
             "DELETE FROM former_providers WHERE NOT EXISTS \
              (SELECT 1 FROM upstream_revocations WHERE upstream_revocations.former_provider = former_providers.id)"
         ))
+        .aside()
         .execute()
         .await
     }

@@ -32,8 +32,11 @@ macro_rules! columns {
          is_disabled, created_at, updated_at, version"
     };
 }
+pub(super) use columns;
+/// How many these are.
+pub(super) const COLUMNS: usize = 13;
 
-fn user(row: Row<'_>) -> Result<User, Fault> {
+pub(super) fn user(row: Row<'_>) -> Result<User, Fault> {
     let allowed_scope = row.maybe_text(8)?;
     Ok(User {
         id: row.text(0)?,
@@ -203,6 +206,7 @@ impl Connection {
     pub async fn count_users(&mut self) -> Result<i64, Fault> {
         let count = self
             .query(sql!("SELECT COUNT(*) FROM users"))
+            .aside()
             .optional(|row| row.integer(0))
             .await?;
         Ok(count.unwrap_or_default())
@@ -389,6 +393,7 @@ impl Tx {
         self.query(sql!("UPDATE grants SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL"))
             .bind(now)
             .text(user_id)
+            .aside()
             .execute()
             .await?;
         Ok(())
@@ -405,7 +410,7 @@ impl Tx {
             sql!("DELETE FROM grants WHERE user_id = $1"),
             sql!("DELETE FROM consents WHERE user_id = $1"),
         ] {
-            self.query(statement).text(user_id).execute().await?;
+            self.query(statement).text(user_id).aside().execute().await?;
         }
         let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
         // Whoever adds one holds the user's row until it is written.

@@ -222,7 +222,7 @@ impl Tx {
             return Ok(());
         }
         let workloads = self.query(sql!("DELETE FROM workloads WHERE client_id = $1"));
-        workloads.text(client_id).execute().await?;
+        workloads.text(client_id).aside().execute().await?;
         for name in names {
             self.remove_connections(RemovedWith::Workload(&name), now).await?;
         }

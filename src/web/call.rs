@@ -1,22 +1,21 @@
 //! A request as handlers see it, read and measured.
 
-use std::net::{IpAddr, SocketAddr};
-
 use actix_web::HttpRequest;
 use actix_web::cookie::Cookie;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use actix_web::web::Bytes;
-use ipnet::IpNet;
 
 use crate::admin::access::Administrator;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::form_token::{self, BrowserId, Form};
+use crate::identity::limit;
 use crate::identity::session::{self, Origin, SignedIn};
 use crate::protocol::client_authentication::ClientCredentials;
 use crate::protocol::error::{Refusal, invalid_request};
 use crate::protocol::parameters::Parameters;
 
+use super::address;
 use super::cookies;
 use super::error::Error;
 
@@ -49,10 +48,13 @@ impl Call {
         self.http.method() == actix_web::http::Method::POST
     }
 
-    /// A header that is there once and is text.
+    /// A header that is there once and is text. Of two, whoever stands before us may have looked at the other one, so
+    /// neither counts.
     #[must_use]
     pub fn header(&self, name: impl actix_web::http::header::AsHeaderName) -> Option<&str> {
-        self.http.headers().get(name)?.to_str().ok()
+        let mut values = self.http.headers().get_all(name);
+        let first = values.next();
+        first.filter(|_| values.next().is_none())?.to_str().ok()
     }
 
     /// A header that says who somebody is, or lets them do something: one that cannot be read, or is there twice, is
@@ -121,7 +123,9 @@ impl Call {
     #[must_use]
     pub fn origin(&self) -> Origin {
         Origin {
-            address: client_address(&self.http, &self.app.config.trusted_proxies),
+            address: address::of(&self.http, &self.app.config.trusted_proxies)
+                .map(|ip| ip.to_string())
+                .unwrap_or_default(),
             user_agent: self.header(USER_AGENT).unwrap_or_default().to_owned(),
         }
     }
@@ -147,13 +151,19 @@ impl Call {
 
     /// Who is signed in at this browser.
     ///
+    /// The request is counted for them from then on.
+    ///
     /// # Errors
-    /// When the database fails.
-    pub async fn visitor(&self) -> Result<Option<SignedIn>, Fault> {
-        match cookies::session(self) {
-            Some(cookie) => session::find(&self.app, &cookie).await,
-            None => Ok(None),
+    /// When they ask too often, or the database fails.
+    pub async fn visitor(&self) -> Result<Option<SignedIn>, Error> {
+        let Some(cookie) = cookies::session(self) else {
+            return Ok(None);
+        };
+        let visitor = session::find(&self.app, &cookie).await?;
+        if let Some(visitor) = &visitor {
+            limit::by_account(&self.app, &visitor.user.id)?;
         }
+        Ok(visitor)
     }
 
     /// The fields of one of our own forms, once it is certain that it is one (CSRF).
@@ -168,9 +178,8 @@ impl Call {
     }
 
     fn check_form(&self, form: Form, session_id: Option<&str>, fields: &Parameters) -> Result<(), Error> {
-        let is_cross_site = self
-            .header("sec-fetch-site")
-            .is_some_and(|site| !matches!(site, "same-origin" | "none"));
+        let is_ours = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+        let is_cross_site = !self.http.headers().get_all("sec-fetch-site").all(is_ours);
         let browser = cookies::browser(self).and_then(|cookie| BrowserId::parse(&cookie));
         let token = fields.get("csrf")?.unwrap_or_default();
         if is_cross_site || !form_token::is_valid(&self.app, form, browser.as_ref(), session_id, token) {
@@ -223,40 +232,4 @@ impl Call {
             Ok(decoded)
         }
     }
-}
-
-/// The address of the peer or, when that is a trusted proxy, the last address in `X-Forwarded-For`
-/// that is not one: whatever stands before it, anybody may have written.
-#[must_use]
-pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> String {
-    let Some(peer) = request.peer_addr() else {
-        return String::new();
-    };
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    let mut address = peer.ip().to_canonical();
-    if !is_trusted(&address) {
-        return address.to_string();
-    }
-    let forwarded: Vec<&str> = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    for entry in forwarded.into_iter().rev() {
-        // Some proxies write the port, too.
-        let parsed = entry
-            .parse::<IpAddr>()
-            .ok()
-            .or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()));
-        let Some(next) = parsed else {
-            break;
-        };
-        address = next.to_canonical();
-        if !is_trusted(&address) {
-            break;
-        }
-    }
-    address.to_string()
 }

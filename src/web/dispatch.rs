@@ -1,45 +1,51 @@
 //! What happens around every handler, in one place.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use actix_web::http::Method;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use futures_util::{FutureExt, StreamExt};
 
 use crate::admin::access::{self, Rights};
-use crate::app::{App, Context};
-use crate::base::encoding::base64url;
+use crate::app::App;
 use crate::base::fault::Fault;
+use crate::identity::limit;
 use crate::model::event::Actor;
 
 use super::admin;
-use super::call::{Call, client_address};
+use super::call::Call;
 use super::error::{self, Error};
+use super::limits;
 use super::pages::CONTENT_POLICY;
+use super::patience::{Activity, Busy};
 use super::routes::{Access, Audience, Cors, Route};
 
 /// How long a client may take to send a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Cross-Origin-Opener-Policy (HTML §7.1.3). Not for the pages of a sign-in: applications open those in a window of their own, and have
+/// to hear from it.
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
+/// Serves one request to a path of the table, on behalf of which `app` is; `rows` are its rows, of which the method chooses
+/// one.
 pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let request_id = base64url(&app.random.bytes::<9>());
-    let app = app.within(Context {
-        request_id: Some(request_id.clone()),
-        address: Some(client_address(&http, &app.config.trusted_proxies)),
-        ..Context::default()
-    });
+    let busy = http.conn_data::<Activity>().map(Activity::begin);
+    let _under_way = app.ending.enter();
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let method = http.method().clone();
     let chosen = rows.iter().find(|route| route.methods.contains(&method));
     // An error for a method that no row has is for the reader of the first.
@@ -47,7 +53,9 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         return not_found(app, http).await;
     };
     let reader = Reader::of(route.cors, &app, &http);
-    let mut response = if method == Method::OPTIONS && reader != Reader::Nobody {
+    let mut response = if let Err(exceeded) = limit::by_address(&app) {
+        error::render(&app, &exceeded.into(), route.audience, &request_id)
+    } else if method == Method::OPTIONS && reader != Reader::Nobody {
         preflight(&rows, route.cors)
     } else {
         // A bug must cost one request, not the worker with everybody else's.
@@ -60,18 +68,37 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
             Err(error) => error::render(&app, &error, route.audience, &request_id),
         }
     };
+    announce(&app, &mut response);
     if route.cors == Cors::Listed {
         response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     }
+    // Who is known here is not reached from the windows of other sites.
+    if route.audience == Audience::Person && route.access != Access::Open {
+        response
+            .headers_mut()
+            .insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    }
     finish(&app, &reader, &request_id, response.headers_mut());
-    // The row, not the address: what stands in place of a placeholder may be a secret.
-    tracing::debug!(request = request_id, %method, path = route.path, status = response.status().as_u16(), "served");
+    if response.body().size() == BodySize::Stream {
+        // Until the last part of it was made.
+        response = response.map_body(|_, body| BoxBody::new(Held { body, _busy: busy }));
+    }
+    close_if_ending(&app, &mut response);
     response
+}
+
+/// Says in an answer where those stand who were counted.
+fn announce(app: &App, response: &mut HttpResponse) {
+    if let Some(counted) = &app.context().counted {
+        let is_refused = response.headers().contains_key(RETRY_AFTER);
+        limits::announce(counted, is_refused, response.headers_mut());
+    }
 }
 
 /// Serves a path that is in no table.
 pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
-    let request_id = base64url(&app.random.bytes::<9>());
+    let _busy = http.conn_data::<Activity>().map(Activity::begin);
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let wants_page = http
         .headers()
         .get(ACCEPT)
@@ -89,15 +116,44 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     } else {
         Reader::Nobody
     };
-    let mut response = if http.method() == Method::OPTIONS && reader == Reader::Anybody {
+    let mut response = if let Err(exceeded) = limit::by_address(&app) {
+        error::render(&app, &exceeded.into(), audience, &request_id)
+    } else if http.method() == Method::OPTIONS && reader == Reader::Anybody {
         HttpResponse::NoContent()
             .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "GET"))
             .finish()
     } else {
         error::render(&app, &Error::NotFound, audience, &request_id)
     };
+    announce(&app, &mut response);
     finish(&app, &reader, &request_id, response.headers_mut());
+    close_if_ending(&app, &mut response);
     response
+}
+
+/// A body for which its connection is busy.
+struct Held {
+    body: BoxBody,
+    _busy: Option<Busy>,
+}
+
+impl MessageBody for Held {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}
+
+/// Whoever asks again asks on another connection, which may lead to another node.
+fn close_if_ending(app: &App, response: &mut HttpResponse) {
+    if app.ending.has_begun() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// Which other origins' pages may read an answer.
@@ -166,6 +222,7 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
             if changes && must_be_fresh && !administrator.is_fresh(call.app.now()) {
                 return Err(Error::ProofNeeded(call.here()));
             }
+            limit::by_account(&call.app, &administrator.actor.to_string())?;
             call.app = call.app.acting_as(administrator.actor.clone());
             call.administrator = Some(administrator);
         }
@@ -215,17 +272,22 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
     default(REFERRER_POLICY, "no-referrer");
     default(X_FRAME_OPTIONS, "DENY");
     default(CONTENT_SECURITY_POLICY, CONTENT_POLICY);
-    if app.issuer.is_https() {
-        default(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
     if *reader != Reader::Nobody {
-        default(ACCESS_CONTROL_EXPOSE_HEADERS, "WWW-Authenticate, Retry-After, X-Request-Id");
+        default(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "WWW-Authenticate, Retry-After, RateLimit-Policy, RateLimit, X-Request-Id",
+        );
     }
     if app.config.enable_dev_endpoints {
         default(
             HeaderName::from_static("x-gatehouse-dev"),
             "developer endpoints are enabled; never in production",
         );
+    }
+    if app.issuer.is_https()
+        && let Some(Ok(value)) = app.config.deployment.hsts.header().map(HeaderValue::from_str)
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, value);
     }
     match reader {
         Reader::Anybody => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))),

@@ -36,8 +36,11 @@ pub async fn live(_: Call) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") })))
 }
 
-/// `/readyz`: the database answers, too.
+/// `/readyz`: the database answers, too, and the node is not about to stop.
 pub async fn ready(call: Call) -> Result<HttpResponse, Error> {
+    if call.app.ending.has_begun() {
+        return Ok(HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" })));
+    }
     match call.app.store.ping().await {
         Ok(()) => Ok(HttpResponse::Ok().json(json!({ "status": "ready" }))),
         Err(fault) => {

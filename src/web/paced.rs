@@ -15,6 +15,8 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::patience::{Activity, Patience};
+
 /// How many requests may wait for an answer.
 const MOST: usize = 16;
 /// How much is read at once, in bytes.
@@ -90,6 +92,7 @@ pub struct Paced<S> {
     held: Vec<u8>,
     /// Whoever waits for it
     waiting: Option<Waker>,
+    patience: Patience,
 }
 
 impl<S> Paced<S> {
@@ -103,7 +106,19 @@ impl<S> Paced<S> {
             unanswered: 0,
             held: Vec::new(),
             waiting: None,
+            patience: Patience::default(),
         }
+    }
+
+    /// The same, with this patience.
+    #[must_use]
+    pub fn with(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// What the connection is doing.
+    pub fn activity(&self) -> &Activity {
+        self.patience.activity()
     }
 
     /// A connection that speaks something else.
@@ -159,11 +174,20 @@ impl<S: AsyncRead + Unpin> Paced<S> {
             let mut buffer = ReadBuf::new(&mut part);
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => self.held.extend_from_slice(buffer.filled()),
+                Poll::Pending => break,
                 // It is over, and what is held is worth nothing.
-                outcome => return outcome,
+                over @ Poll::Ready(_) => return over,
             }
         }
-        Poll::Pending
+        self.wait(context)
+    }
+
+    /// Waits for more, as long as there is patience.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.patience.nothing_came(context) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 }
 
@@ -184,14 +208,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
             let room = buffer.remaining().min(PART);
             let mut part = ReadBuf::new(&mut scratch[..room]);
             match Pin::new(&mut this.stream).poll_read(context, &mut part) {
+                Poll::Pending => this.wait(context),
                 Poll::Ready(Ok(())) => {
                     let came = part.filled();
+                    if let Err(error) = this.patience.came(came.len()) {
+                        return Poll::Ready(Err(error));
+                    }
                     let admitted = this.admit(came);
                     buffer.put_slice(&came[..admitted]);
                     this.held.extend_from_slice(&came[admitted..]);
                     Poll::Ready(Ok(()))
                 }
-                outcome => outcome,
+                failed @ Poll::Ready(Err(_)) => failed,
             }
         })
     }
@@ -199,13 +227,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let Poll::Ready(Ok(length)) = &written
-            && self.counts
-        {
-            self.answered(&bytes[..*length]);
+        match Pin::new(&mut self.stream).poll_write(context, bytes) {
+            Poll::Ready(Ok(length)) => {
+                self.patience.taken();
+                if self.counts {
+                    self.answered(&bytes[..length]);
+                }
+                Poll::Ready(Ok(length))
+            }
+            Poll::Pending => match self.patience.nothing_taken(context) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+            failed @ Poll::Ready(Err(_)) => failed,
         }
-        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

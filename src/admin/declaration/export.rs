@@ -36,7 +36,8 @@ pub async fn export(app: &App, sections: &[Section]) -> Result<String, Fault> {
         let mut things: Vec<(String, Field)> = match section {
             Section::Settings => {
                 let stored = connection.live_settings().await?.values;
-                let is_usable = |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !app.config.source(key).is_fixed();
+                let is_usable =
+                    |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !app.base_config().source(key).is_fixed();
                 let usable = stored.into_iter().filter(|(key, _)| is_usable(key));
                 usable.map(|(key, text)| (key, Field::Value(text.into()))).collect()
             }

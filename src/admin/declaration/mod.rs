@@ -13,7 +13,7 @@ mod export;
 mod plan;
 mod read;
 mod secret;
-mod tree;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

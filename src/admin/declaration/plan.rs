@@ -280,7 +280,8 @@ impl Planner<'_> {
             }
             places.insert(key, place);
         }
-        let is_removable = |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !self.app.config.source(key).is_fixed();
+        let is_removable =
+            |key: &str| Setting::find(key).is_some_and(|setting| setting.is_live) && !self.app.base_config().source(key).is_fixed();
         if self.is_pruning {
             let unnamed = stored.values.keys().filter(|key| !places.contains_key(*key) && is_removable(key));
             changes.extend(unnamed.map(|key| (key.clone(), None)));

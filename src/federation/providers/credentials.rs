@@ -10,6 +10,7 @@ use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
 use crate::keys::assertion::AssertionKey;
+use crate::keys::secrets::Resealed;
 use crate::model::provider::{Provider, ProviderKind, ProviderSettings, SEALED, WITHOUT_SECRET};
 use crate::protocol::provider::ClientAuth;
 
@@ -243,6 +244,29 @@ pub fn credential(app: &App, provider: &Provider) -> Result<Option<SecretString>
     let opened = sealed.strip_prefix(SEALED).and_then(|text| open(kind, text));
     let text = opened.and_then(|bytes| String::from_utf8(bytes).ok());
     text.map(|text| Some(SecretString::from(text))).ok_or(ProviderProblem::SealedSecret)
+}
+
+/// What stands in the row of a provider, sealed with the key that seals now.
+///
+/// # Errors
+/// When sealing fails, which it has no reason to.
+pub fn reseal(app: &App, provider: &Provider) -> Result<Resealed, Fault> {
+    let Some(sealed) = provider.sealed_secret.as_deref() else {
+        return Ok(Resealed::Newest);
+    };
+    let (beginning, purpose) = if sealed.starts_with(WITHOUT_SECRET) {
+        (WITHOUT_SECRET, CredentialKind::Nothing)
+    } else {
+        (SEALED, CredentialKind::of(provider))
+    };
+    let Some(text) = sealed.strip_prefix(beginning) else {
+        return Ok(Resealed::Unopened);
+    };
+    let context = Addresses::of(provider).context(&provider.id, purpose.as_str())?;
+    Ok(match app.secrets.provider_secret.reseal(&app.random, &context, text)? {
+        Resealed::Anew(text) => Resealed::Anew(format!("{beginning}{text}")),
+        other => other,
+    })
 }
 
 /// How this server proves who it is to a provider.

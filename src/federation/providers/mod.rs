@@ -29,7 +29,7 @@ use self::parameters::{Values, fill};
 use self::presets::{Known, Preset, Quirks, Revoked, Said, Source};
 
 pub use addresses::leads_elsewhere;
-pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, is_unconfirmed, proof};
+pub use credentials::{Credential, CredentialKind, Proof, credential, is_sound, is_unconfirmed, proof, reseal};
 pub use registry::{
     ProviderError, STAYS, SecretChange, change, change_in, check_id, delete, delete_in, normalized, problems, register, register_in,
 };

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::quota::Quota;
 use crate::model::callback::{ACKNOWLEDGEMENT_WINDOW, Callback, Owner, Stage};
 use crate::model::event::{Actor, EventKind};
@@ -39,7 +40,7 @@ pub enum Collection {
 }
 
 /// The answer as the program reads it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// `success`, `error` or `pending`
     pub status: &'static str,
@@ -55,6 +56,8 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
 }
+
+redacted!(Answer);
 
 impl Answer {
     /// There is none yet.
@@ -124,14 +127,14 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
     };
     // Whoever shows nothing else could guess the key, too.
     let key = key.filter(|_| !matches!(collector, Collector::Anybody));
-    let retrieval_hash = key.map(|key| retrieval_hash(app, collector, key));
+    let retrieval_hashes = key.map(|key| retrieval_hashes(app, collector, key)).unwrap_or_default();
     match callback.stage(app.now()) {
         Stage::Pending => return Ok(Collection::Pending(Box::new(callback))),
         Stage::Expired => return Ok(Collection::Missing(Missing::Nothing)),
         Stage::Received => {}
         Stage::Collected => {
             let is_again = |hash: &String| callback.is_given_again_to(hash, app.now());
-            if !retrieval_hash.as_ref().is_some_and(is_again) {
+            if !retrieval_hashes.iter().any(is_again) {
                 return Ok(Collection::Missing(Missing::Nothing));
             }
             let answer = receive::open(app, &callback);
@@ -142,7 +145,7 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
     }
     // Before the gate: what cannot be opened is not consumed.
     let answer = receive::open(app, &callback).ok_or_else(|| Fault::internal("the answer of a callback does not open"))?;
-    if take(app, collector, &callback, retrieval_hash.as_deref()).await? {
+    if take(app, collector, &callback, &retrieval_hashes).await? {
         Ok(Collection::Answer(Answer::of(state, &callback, answer)))
     } else {
         Ok(Collection::Missing(Missing::Nothing))
@@ -150,7 +153,7 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
 }
 
 /// The gate: whoever passes it has the answer. So does whoever comes with the key of somebody who just has.
-async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hash: Option<&str>) -> Result<bool, Fault> {
+async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hashes: &[String]) -> Result<bool, Fault> {
     let now = app.now();
     let event = super::event(app, EventKind::CallbackCollected, callback);
     let event = match collector {
@@ -159,7 +162,7 @@ async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_h
         Collector::Anybody => event.by(Actor::Anonymous).detail("open", true),
     };
     let mut tx = app.store.begin().await?;
-    let is_first = match retrieval_hash {
+    let is_first = match retrieval_hashes.first() {
         None => tx.collect_callback(&callback.id, now).await?,
         Some(hash) => {
             tx.collect_callback_with(&callback.id, hash, now, now + ACKNOWLEDGEMENT_WINDOW)
@@ -171,13 +174,13 @@ async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_h
         tx.commit().await?;
         return Ok(true);
     }
-    let Some(hash) = retrieval_hash else {
+    if retrieval_hashes.is_empty() {
         return Ok(false);
-    };
+    }
     let found = tx.callback(&callback.id).await?;
     // What was read here may not be durable yet; it is when this has been committed, too.
     tx.commit().await?;
-    Ok(found.is_some_and(|found| found.callback.is_given_again_to(hash, now)))
+    Ok(found.is_some_and(|found| retrieval_hashes.iter().any(|hash| found.callback.is_given_again_to(hash, now))))
 }
 
 /// Why somebody has nothing to collect, to watch or to forget.
@@ -248,12 +251,13 @@ async fn missing(app: &App, collector: &Collector) -> Result<Missing, Fault> {
     Ok(seconds.map_or(Missing::Nothing, Missing::TooMany))
 }
 
-/// The digest by which a collector with a key is known again.
-fn retrieval_hash(app: &App, collector: &Collector, key: &str) -> String {
+/// The digests by which a collector with a key is known again, the one that is stored first.
+fn retrieval_hashes(app: &App, collector: &Collector, key: &str) -> Vec<String> {
     let who = match collector {
         Collector::Program(program) => program.actor().to_string(),
         Collector::Verifier(_) => "verifier".to_owned(),
         Collector::Anybody => "anybody".to_owned(),
     };
-    base64url(&app.secrets.throttle.mac(&[b"retrieval", who.as_bytes(), key.as_bytes()]))
+    let macs = app.secrets.throttle.macs(&[b"retrieval", who.as_bytes(), key.as_bytes()]);
+    macs.map(|mac| base64url(&mac)).collect()
 }

@@ -106,11 +106,15 @@ impl Back {
     }
 }
 
-fn flow_of(session_id: &str) -> String {
+/// What the way of a person is sealed for.
+#[must_use]
+pub fn flow_of(session_id: &str) -> String {
     format!("flow {session_id}")
 }
 
-fn return_of(session_id: &str) -> String {
+/// What a person has brought is sealed for.
+#[must_use]
+pub fn return_of(session_id: &str) -> String {
     format!("return {session_id}")
 }
 

@@ -163,7 +163,7 @@ impl Road<'_> {
             Outcome::SignedOut if is_silent => Err((destination, Refusal::new(ErrorCode::LoginRequired, "the person has to sign in"))),
             Outcome::SignedOut => Ok(Decision::SignIn {
                 interaction: self.interaction.clone(),
-                client: Box::new(destination.client),
+                client: destination.client,
                 login_hint: None,
                 redirect_uri: destination.redirect_uri,
             }),

@@ -13,8 +13,11 @@ mod consent;
 mod step_up;
 mod visitor;
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ClientOrigin};
@@ -32,7 +35,7 @@ use consent::Asked;
 use visitor::Visitor;
 
 /// An answer on its way to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationResponse {
     /// Where to
     pub redirect_uri: String,
@@ -43,6 +46,8 @@ pub struct AuthorizationResponse {
     /// The client's name, for the page that sends a form
     pub client_name: String,
 }
+
+redacted!(AuthorizationResponse);
 
 impl AuthorizationResponse {
     /// Where the answer leads that is in the query.
@@ -64,7 +69,7 @@ impl AuthorizationResponse {
 #[derive(Clone, Debug)]
 pub struct ConsentQuestion {
     /// Who asks
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Where the answer will go
     pub redirect_uri: String,
     /// What for: scope, meaning, claims, and whether the person has not allowed it before
@@ -113,7 +118,7 @@ pub enum Decision {
         /// The state to continue with
         interaction: Interaction,
         /// Who asks
-        client: Box<Client>,
+        client: Arc<Client>,
         /// What the client knows about the person's name
         login_hint: Option<String>,
         /// Where the answer will go
@@ -124,7 +129,7 @@ pub enum Decision {
         /// The state to continue with
         interaction: Interaction,
         /// Who asks
-        client: Box<Client>,
+        client: Arc<Client>,
         /// Where the answer will go
         redirect_uri: String,
     },
@@ -185,7 +190,7 @@ struct Road<'a> {
 
 /// Where answers go, once client and redirect URI are known to belong together.
 struct Destination {
-    client: Client,
+    client: Arc<Client>,
     redirect_uri: String,
     response: ResponseTarget,
 }
@@ -222,7 +227,7 @@ impl Road<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let client = match client_documents::find(self.app, &target.client_id, Purpose::Authorize).await? {
-            Found::Known(client) if !client.is_disabled => *client,
+            Found::Known(client) if !client.is_disabled => client,
             Found::Known(_) | Found::Unknown => {
                 let refusal = Refusal::new(ErrorCode::InvalidClient, "no application is registered under this client_id");
                 return Ok(Err(refusal.with_detail(target.client_id)));
@@ -258,10 +263,7 @@ impl Road<'_> {
             Ok(request) => request,
             Err(refusal) => return Ok(Err((destination, refusal))),
         };
-        let (catalog, resources) = {
-            let mut connection = self.app.store.read().await?;
-            (connection.scopes().await?, connection.resources().await?)
-        };
+        let (catalog, resources) = (self.app.store.known_scopes().await?, self.app.store.known_resources().await?);
         let requested = catalog.requested(request.scope.as_ref(), &destination.client);
         let chosen = resources::choose(&resources, &self.app.issuer, &destination.client, &request.resource, &requested);
         let resource = match chosen {
@@ -277,13 +279,13 @@ impl Road<'_> {
             Err(refusal) => Ok(Err((destination, refusal))),
             Ok(Visitor::Missing) => Ok(Ok(Decision::SignIn {
                 interaction: self.interaction.clone(),
-                client: Box::new(destination.client),
+                client: destination.client,
                 login_hint: request.login_hint,
                 redirect_uri: destination.redirect_uri,
             })),
             Ok(Visitor::MustChoose) => Ok(Ok(Decision::SelectAccount {
                 interaction: self.interaction.clone(),
-                client: Box::new(destination.client),
+                client: destination.client,
                 redirect_uri: destination.redirect_uri,
             })),
             Ok(Visitor::Here) => {

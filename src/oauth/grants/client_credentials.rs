@@ -28,10 +28,7 @@ pub async fn issue(
             "a public client has no credentials of its own",
         )));
     }
-    let (catalog, resources) = {
-        let mut connection = app.store.read().await?;
-        (connection.scopes().await?, connection.resources().await?)
-    };
+    let (catalog, resources) = (app.store.known_scopes().await?, app.store.known_resources().await?);
     let scope = catalog.requested(requested, client).filter(|token| !PERSONAL.contains(&token));
     // A scope that is limited to roles needs a person who has the role.
     let scope = scope.filter(|token| catalog.definition(token).is_some_and(|definition| definition.roles.is_empty()));

@@ -8,6 +8,8 @@ pub mod authorization_code;
 pub mod client_credentials;
 pub mod refresh_token;
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::model::client::Client;
@@ -25,25 +27,21 @@ struct Recalled {
     grant: Grant,
     /// Who gave it, unless the account has ended
     user: Option<User>,
-    catalog: ScopeCatalog,
-    resources: ResourceCatalog,
+    catalog: Arc<ScopeCatalog>,
+    resources: Arc<ResourceCatalog>,
 }
 
 /// Reads a grant. The connection is given back before anything is written: a request that held one
 /// while it waits for another would, in a crowd, wait for itself.
 async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
-    let mut connection = app.store.read().await?;
-    let Some(grant) = connection.grant(grant_id).await? else {
+    let Some((grant, user)) = app.store.read().await?.grant_and_user(grant_id).await? else {
         return Ok(None);
     };
-    let user = connection.user(&grant.user_id).await?.filter(|user| !user.is_disabled);
-    let catalog = connection.scopes().await?;
-    let resources = connection.resources().await?;
     Ok(Some(Recalled {
         grant,
-        user,
-        catalog,
-        resources,
+        user: user.filter(|user| !user.is_disabled),
+        catalog: app.store.known_scopes().await?,
+        resources: app.store.known_resources().await?,
     }))
 }
 

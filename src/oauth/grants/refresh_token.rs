@@ -15,7 +15,7 @@ use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
 use crate::protocol::scope::Scope;
 use crate::store::Rotation;
 
-const DEAD: Refusal = invalid_grant("the refresh token is unknown, expired, used or revoked");
+const DEAD: Refusal = machine::USELESS_REFRESH_TOKEN;
 
 /// Redeems a refresh token for its successor and a new access token.
 ///

@@ -13,6 +13,7 @@
 
 mod lane;
 mod reading;
+mod resealing;
 mod retention;
 
 use std::collections::BTreeMap;
@@ -22,9 +23,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::base::clock::Clock;
 use crate::base::digest::MacKey;
 use crate::base::fault::Fault;
-use crate::model::chain::{Lane, Link, Node};
+use crate::model::chain::{ChainKeys, Lane, Link, Node};
 use crate::model::event::Event;
 
+use super::measures::Measures;
 use super::sql::{insert_if_absent, sql};
 use super::{Store, Tx};
 
@@ -45,11 +47,12 @@ pub(super) struct Audit {
     lanes: Mutex<Lanes>,
     sealing: tokio::sync::Mutex<()>,
     listener: OnceLock<Box<Listener>>,
+    measures: Arc<Measures>,
 }
 
 /// What it needs to be one.
 struct Identity {
-    key: MacKey,
+    keys: ChainKeys,
     clock: Clock,
     name: String,
 }
@@ -74,24 +77,37 @@ impl fmt::Debug for Audit {
 }
 
 impl Audit {
+    /// Its events are counted there.
+    pub(super) fn counted_by(measures: Arc<Measures>) -> Self {
+        Self {
+            measures,
+            ..Self::default()
+        }
+    }
+
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         // Nothing panics in between; a lane that were lost by it would only never be used again.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn key(&self) -> Result<&MacKey, Fault> {
+    fn keys(&self) -> Result<&ChainKeys, Fault> {
         let identity = self.identity.get();
-        Ok(&identity.ok_or_else(|| Fault::internal("the audit log has no key yet"))?.key)
+        Ok(&identity.ok_or_else(|| Fault::internal("the audit log has no key yet"))?.keys)
+    }
+
+    fn key(&self) -> Result<&MacKey, Fault> {
+        Ok(self.keys()?.newest())
     }
 }
 
 impl Store {
-    /// Gives the audit log its key; from now on events can be recorded. `name` says which process this
+    /// Gives the audit log its keys; from now on events can be recorded. `name` says which process this
     /// is, for people.
     #[must_use]
-    pub fn audit_with(self, key: MacKey, clock: Clock, name: &str) -> Self {
+    pub fn audit_with(self, keys: impl Into<ChainKeys>, clock: Clock, name: &str) -> Self {
         let name = name.chars().take(255).collect();
-        let _ = self.audit.identity.set(Identity { key, clock, name });
+        let keys = keys.into();
+        let _ = self.audit.identity.set(Identity { keys, clock, name });
         self
     }
 
@@ -135,7 +151,7 @@ impl Store {
                 .bind(node.started_at)
                 .bind(node.updated_at)
                 .bind(node.lanes)
-                .bind(node.seal(&identity.key))
+                .bind(node.seal(identity.keys.newest()))
                 .insert_if_absent()
                 .await?;
             if inserted {
@@ -168,7 +184,7 @@ impl Store {
             lanes: used,
             ..node.clone()
         };
-        let written = self.write_seals(&node, &moved, &identity.key).await;
+        let written = self.write_seals(&node, &moved, identity.keys.newest()).await;
         if written.is_err() {
             let mut lanes = self.audit.lanes();
             for (number, head) in moved {

@@ -214,7 +214,8 @@ impl Tx {
         .bind(entry.lane)
         .bind(entry.link.sequence)
         .text(&entry.link.mac)
-        .execute_later()
+        .execute()
         .await
+        .map(drop)
     }
 }

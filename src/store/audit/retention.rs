@@ -54,7 +54,7 @@ impl Connection {
 impl Tx {
     /// Removes the beginning of a lane, as far as it is from before `before`; how many events those were.
     async fn shorten_lane(&mut self, node: i64, number: i64, before: Timestamp) -> Result<u64, Fault> {
-        let key = self.audit.key()?.clone();
+        let keys = self.audit.keys()?.clone();
         // Takes the row's lock: another node may be doing the same, or sealing.
         self.query(sql!("UPDATE audit_lanes SET base_seal = base_seal WHERE node = $1 AND lane = $2"))
             .bind(node)
@@ -65,9 +65,9 @@ impl Tx {
             return Ok(0);
         };
         let mut base = sealed.lane.base.clone();
-        let mut is_intact = sealed.is_base_intact(&key);
+        let mut is_intact = sealed.is_base_intact(&keys);
         for entry in self.audit_entries(node, number, base.sequence, EVENTS).await? {
-            is_intact = is_intact && entry.follows(&base, &key);
+            is_intact = is_intact && entry.follows(&base, &sealed.lane.head, &keys);
             if !is_intact || entry.at >= before {
                 break;
             }
@@ -93,7 +93,7 @@ impl Tx {
         ))
         .bind(lane.base.sequence)
         .text(&lane.base.mac)
-        .bind(lane.base_seal(&key))
+        .bind(lane.base_seal(keys.newest()))
         .bind(node)
         .bind(number)
         .execute()
@@ -102,6 +102,7 @@ impl Tx {
             .bind(node)
             .bind(number)
             .bind(lane.base.sequence)
+            .aside()
             .execute()
             .await
     }

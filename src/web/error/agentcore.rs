@@ -82,6 +82,10 @@ pub(super) fn answer(error: &AgentCoreError) -> Answer {
             Unproved::Problem(Problem::Mismatch(why)) | Unproved::Dead(why) => answer(forbidden, why),
             Unproved::Problem(Problem::SessionToken) => answer(forbidden, "temporary credentials are unknown here: use an access key"),
             Unproved::Unknown => answer(forbidden, "there is no such access key"),
+            Unproved::TooMany(seconds) => Answer {
+                retry_after: Some(*seconds),
+                ..answer(StatusCode::TOO_MANY_REQUESTS, "there were too many requests; try again later")
+            },
             Unproved::Wrong => answer(
                 forbidden,
                 "the signature does not match: is the secret right, and did anything change the request on its way?",

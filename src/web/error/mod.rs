@@ -1,6 +1,7 @@
 //! Errors on their way out: the only folder that knows which status code they are.
 
 mod agentcore;
+mod challenge;
 mod federation;
 mod problem;
 
@@ -17,6 +18,7 @@ use serde_json::json;
 use crate::admin::AdminError;
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::identity::limit::Exceeded;
 use crate::protocol::error::{ErrorCode, Refusal};
 
 use super::pages;
@@ -63,6 +65,8 @@ pub enum Error {
     ClientDisabled,
     /// Somebody else changed the registration at the same moment.
     RegistrationChanged,
+    /// Somebody asks too often; try again after so many seconds.
+    Limited(i64),
     /// More was registered or changed than may be; try again after so many seconds.
     TooMany(i64),
     /// A parameter of the query that this address does not know.
@@ -99,6 +103,12 @@ pub enum Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refusal(refusal)
+    }
+}
+
+impl From<Exceeded> for Error {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Limited(exceeded.retry_after)
     }
 }
 
@@ -190,6 +200,20 @@ fn answer(error: &Error) -> Answer {
             "An access token is required",
             None,
         ),
+        Error::Limited(seconds)
+        | Error::Refusal(Refusal {
+            retry_after: Some(seconds),
+            ..
+        }) => Answer {
+            retry_after: Some(*seconds),
+            ..Answer::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                ErrorCode::TemporarilyUnavailable,
+                "there were too many requests; try again later",
+                "Too many requests",
+                Some("Wait a minute, then reload this page."),
+            )
+        },
         Error::Refusal(refusal) => {
             let status = match refusal.code {
                 ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
@@ -408,7 +432,7 @@ fn answer(error: &Error) -> Answer {
 #[must_use]
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
     if let Error::Fault(fault) = error {
-        tracing::error!(event = "fault", request = request_id, "{fault}");
+        tracing::error!(event = "fault", "{fault}");
     }
     if let Some(location) = elsewhere(app, error, audience) {
         return HttpResponse::SeeOther().insert_header((LOCATION, location)).finish();
@@ -421,18 +445,22 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     if let Error::MethodNotAllowed(allowed) = error {
         response.insert_header((ALLOW, allowed.clone()));
     }
-    if let Some(challenge) = challenge(app, error) {
+    if let Some(challenge) = challenge::challenge(app, error) {
         response.insert_header((WWW_AUTHENTICATE, challenge));
     }
-    match audience {
+    // For whoever counts.
+    let code = answer.code;
+    let mut response = match audience {
         Audience::Operator => problem::render(response, error, answer, request_id),
         Audience::AgentCore => agentcore::render(response, error, answer, request_id),
         Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
         Audience::Person => {
-            let reference = matches!(error, Error::Fault(_)).then(|| request_id.to_owned());
+            let reference = Some(request_id.to_owned());
             pages::error::render(app, response, answer.title, answer.message, answer.advice, reference)
         }
-    }
+    };
+    response.extensions_mut().insert(code);
+    response
 }
 
 /// The status of an error, for a page that shows its form again with a message in it.
@@ -454,28 +482,6 @@ fn elsewhere(app: &App, error: &Error, audience: Audience) -> Option<String> {
         Error::SignInNeeded(path) if audience == Audience::Person => Some(format!("{base}/login?next={}", back(path))),
         Error::AdministratorNeeded(path) if audience == Audience::Person => Some(format!("{base}/admin/sign-in?next={}", back(path))),
         Error::ProofNeeded(path) if audience == Audience::Person => Some(format!("{base}/admin/confirm?next={}", back(path))),
-        _ => None,
-    }
-}
-
-/// How to authenticate (RFC 6749 §5.2, RFC 6750 §3).
-fn challenge(app: &App, error: &Error) -> Option<String> {
-    let realm = app.issuer.as_str();
-    let refusal = match error {
-        Error::Refusal(refusal) => refusal,
-        Error::NoToken | Error::NoInitialToken | Error::AdministratorNeeded(_) | Error::WrongAdministrator => {
-            return Some(format!("Bearer realm=\"{realm}\""));
-        }
-        Error::Relay(error) => return federation::challenge(realm, error),
-        _ => return None,
-    };
-    match refusal.code {
-        ErrorCode::InvalidClient => Some(format!("Basic realm=\"{realm}\", charset=\"UTF-8\"")),
-        ErrorCode::InvalidToken => Some(format!(
-            "Bearer realm=\"{realm}\", error=\"invalid_token\", error_description=\"{}\"",
-            refusal.description
-        )),
-        ErrorCode::InsufficientScope => Some(format!("Bearer realm=\"{realm}\", error=\"insufficient_scope\", scope=\"openid\"")),
         _ => None,
     }
 }

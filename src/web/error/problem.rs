@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::admin::AdminError;
 use crate::base::fault::Fault;
-use crate::protocol::error::ErrorCode;
+use crate::protocol::error::{ErrorCode, Refusal};
 use crate::web::admin::api::Problem;
 
 use super::{Answer, Error};
@@ -49,6 +49,10 @@ pub const PROBLEMS: &[(&str, &str)] = &[
         "There were too many wrong admin tokens; Retry-After says when to try again.",
     ),
     (
+        "too-many-requests",
+        "There were too many requests; Retry-After says when to try again.",
+    ),
+    (
         "unavailable",
         "The server is too busy or cannot reach its database; Retry-After says when to try again.",
     ),
@@ -69,6 +73,7 @@ fn name(error: &Error) -> &'static str {
         Error::ProofNeeded(_) => "sign-in-too-old",
         Error::StaleForm => "cross-site",
         Error::Throttled(_) => "too-many-failures",
+        Error::Limited(_) | Error::Refusal(Refusal { retry_after: Some(_), .. }) => "too-many-requests",
         Error::UnknownParameter(_) => "unknown-parameter",
         Error::InvalidParameter { .. } | Error::Admin(AdminError::InvalidParameter { .. }) => "invalid-parameter",
         Error::NotJson => "not-json",
@@ -135,7 +140,7 @@ pub(super) fn render(mut response: HttpResponseBuilder, error: &Error, answer: A
         kind: format!("urn:gatehouse:problem:{}", name(error)),
         title: match error {
             // Its own title is for people whom an application has sent.
-            Error::Refusal(_) => "The request cannot be understood",
+            Error::Refusal(Refusal { retry_after: None, .. }) => "The request cannot be understood",
             _ => answer.title,
         }
         .to_owned(),

@@ -12,7 +12,7 @@ pub async fn jwks(call: Call) -> Result<HttpResponse, Error> {
     call.app.keys.refresh(&call.app.store, call.app.now()).await.or_else(|fault| {
         // What was read before is still right: keys are published long before they are used.
         tracing::warn!(event = "keys_not_refreshed", "{fault}");
-        if call.app.keys.current().jwks.is_empty() {
+        if call.app.keys.current().jwks.text.is_empty() {
             Err(fault)
         } else {
             Ok(())
@@ -20,15 +20,16 @@ pub async fn jwks(call: Call) -> Result<HttpResponse, Error> {
     })?;
     let ring = call.app.keys.current();
     let cache = format!("public, max-age={JWKS_MAX_AGE}");
-    if call.header(IF_NONE_MATCH) == Some(ring.etag.as_str()) {
+    let jwks = &ring.jwks;
+    if call.header(IF_NONE_MATCH) == Some(jwks.etag.as_str()) {
         return Ok(HttpResponse::NotModified()
-            .insert_header((ETAG, ring.etag.clone()))
+            .insert_header((ETAG, jwks.etag.clone()))
             .insert_header((CACHE_CONTROL, cache))
             .finish());
     }
     Ok(HttpResponse::Ok()
-        .insert_header((ETAG, ring.etag.clone()))
+        .insert_header((ETAG, jwks.etag.clone()))
         .insert_header((CACHE_CONTROL, cache))
         .content_type("application/jwk-set+json")
-        .body(ring.jwks.clone()))
+        .body(jwks.text.clone()))
 }

@@ -3,8 +3,10 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 
-use crate::base::digest::sha256_text;
-use crate::config::RegistrationPolicy;
+use crate::app::App;
+use crate::base::document::Document;
+use crate::config::{Config, RegistrationPolicy};
+use crate::model::scope::ScopeCatalog;
 use crate::oauth::metadata;
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -15,12 +17,10 @@ const CACHE: &str = "public, max-age=300";
 
 /// The metadata document (RFC 8414 §3, OpenID Connect Discovery §4).
 pub async fn metadata(call: Call) -> Result<HttpResponse, Error> {
-    let mut endpoints = announced();
-    if call.app.live().registration_policy() == RegistrationPolicy::Off {
-        endpoints.retain(|(name, _)| *name != "registration_endpoint");
-    }
-    let document = metadata::document(&call.app, &endpoints).await?.to_string();
-    let etag = format!("\"{}\"", &sha256_text(&document)[..16]);
+    let app = &call.app;
+    let (live, catalog) = (app.live(), app.store.known_scopes().await?);
+    let document = app.discovery_document.of(&live, &catalog, || document(app, &live, &catalog));
+    let etag = document.etag.clone();
     if call.header(IF_NONE_MATCH) == Some(etag.as_str()) {
         return Ok(HttpResponse::NotModified()
             .insert_header((ETAG, etag))
@@ -31,5 +31,15 @@ pub async fn metadata(call: Call) -> Result<HttpResponse, Error> {
         .insert_header((ETAG, etag))
         .insert_header((CACHE_CONTROL, CACHE))
         .content_type("application/json")
-        .body(document))
+        .body(document.text.clone()))
+}
+
+/// Made when a setting or a scope changes, not when somebody asks.
+fn document(app: &App, live: &Config, catalog: &ScopeCatalog) -> Document {
+    let mut endpoints = announced();
+    if live.registration_policy() == RegistrationPolicy::Off {
+        endpoints.retain(|(name, _)| *name != "registration_endpoint");
+    }
+    let text = metadata::document(app, live, catalog, &endpoints).to_string();
+    Document::of(text)
 }

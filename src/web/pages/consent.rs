@@ -73,7 +73,7 @@ async fn show(call: Call) -> Result<HttpResponse, Error> {
         page: Page::new(&call.app),
         csrf: token.token.clone(),
         interaction: question.interaction.seal(&call.app)?,
-        client: ClientView::from(&question.client),
+        client: ClientView::from(&*question.client),
         username: visitor.map(|visitor| visitor.user.settings.username).unwrap_or_default(),
         redirect_host: display_host(&question.redirect_uri),
         redirect_is_local: is_local(&question.redirect_uri),

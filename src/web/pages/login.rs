@@ -1,5 +1,7 @@
 //! The sign-in page.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
@@ -37,7 +39,7 @@ struct LoginPage {
 struct Purpose {
     sealed: String,
     interaction: Interaction,
-    client: Box<Client>,
+    client: Arc<Client>,
     redirect_uri: String,
     login_hint: Option<String>,
 }

@@ -4,12 +4,14 @@
 //! come back to, too.
 
 use super::{Access, BOTH, GET, NO_BODY, PAGE, POST, READ, Route, handler};
+use crate::model::limit::Class;
 use crate::web::admin::ui;
 use crate::web::assets;
 
 /// A row of the pages.
 const ADMIN: Route = Route {
     access: Access::Administrator,
+    limit: Some(Class::Admin),
     methods: GET,
     ..PAGE
 };
@@ -40,6 +42,7 @@ macro_rules! file {
             path: concat!("/static/", $path),
             methods: READ,
             access: Access::Open,
+            limit: Some(Class::Metadata),
             body_limit: NO_BODY,
             handler: handler!($($handler)::+),
             ..ADMIN
@@ -50,13 +53,17 @@ macro_rules! file {
 pub(super) static ROUTES: &[Route] = &[
     Route {
         access: Access::Open,
+        change_limit: Some(Class::SignIn),
         ..page!(BOTH "/sign-in" => ui::sign_in::sign_in)
     },
     Route {
         access: Access::Open,
         ..page!(POST "/sign-out" => ui::sign_in::sign_out)
     },
-    page!(BOTH "/confirm" => ui::sign_in::confirm),
+    Route {
+        change_limit: Some(Class::SignIn),
+        ..page!(BOTH "/confirm" => ui::sign_in::confirm)
+    },
     page!(GET "" => ui::dashboard::show),
     // applications
     page!(GET "/clients" => ui::clients::list),

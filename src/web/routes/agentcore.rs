@@ -2,6 +2,7 @@
 //! plane and of its control plane.
 
 use super::{Audience, Cors, Feature, PAGE, POST, Route, handler};
+use crate::model::limit::Class;
 use crate::web::federation::agentcore::{identities, key_providers, oauth2_providers, tokens, workloads};
 
 /// `"path" => handler`, for both planes.
@@ -13,6 +14,7 @@ macro_rules! operation {
             audience: Audience::AgentCore,
             cors: Cors::Closed,
             feature: Feature::AgentCore,
+            limit: Some(Class::Vault),
             handler: handler!($($handler)::+),
             ..PAGE
         }

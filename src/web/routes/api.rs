@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 
 use super::{Access, Audience, Cors, DELETE, NO_BODY, PAGE, POST, PUT, READ, Route, handler};
+use crate::model::limit::Class;
 use crate::web::admin::api;
 
 const JSON: usize = 256 * 1024;
@@ -11,6 +12,7 @@ const PATCH: &[Method] = &[Method::PATCH];
 /// A row of the API.
 const API: Route = Route {
     access: Access::Administrator,
+    limit: Some(Class::Admin),
     audience: Audience::Operator,
     cors: Cors::Closed,
     body_limit: JSON,
@@ -60,6 +62,7 @@ pub(super) static ROUTES: &[Route] = &[
     api!(READ "/events/{event_id}" => api::events::show),
     api!(READ "/settings" => api::settings::show),
     api!(PATCH "/settings" => api::settings::patch),
+    api!(POST "/reload" => api::reload::reload),
     api!(READ "/stats" => api::stats::show),
     api!(READ "/users" => api::users::list),
     api!(POST "/users" => api::users::create),

@@ -1,10 +1,12 @@
 //! The callback relay, the flows of agents and their tokens.
 
 use super::{API, BOTH, Cors, DELETE, Feature, GET, NO_BODY, PAGE, POST, Route, handler};
+use crate::model::limit::Class;
 use crate::web::federation::{callback, callbacks, connect, events, flows, tokens, vault};
 
 /// A row of the relay's API.
 const RELAY: Route = Route {
+    limit: Some(Class::Relay),
     cors: Cors::Listed,
     feature: Feature::Relay,
     ..API
@@ -13,6 +15,7 @@ const RELAY: Route = Route {
 pub(super) static ROUTES: &[Route] = &[
     Route {
         path: "/callback",
+        limit: Some(Class::Relay),
         methods: BOTH,
         feature: Feature::Relay,
         handler: handler!(callback::callback),
@@ -20,6 +23,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/callback/continue",
+        limit: Some(Class::Relay),
         methods: GET,
         body_limit: NO_BODY,
         handler: handler!(callback::resume),
@@ -56,6 +60,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/userIdentifier/token",
+        limit: Some(Class::Relay),
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(flows::bind),
@@ -63,6 +68,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/workload-token",
+        limit: Some(Class::Vault),
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(vault::workload_token),
@@ -70,6 +76,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/token",
+        limit: Some(Class::Vault),
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(tokens::token),
@@ -77,6 +84,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/api-key",
+        limit: Some(Class::Vault),
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(tokens::api_key),
@@ -84,6 +92,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/session",
+        limit: Some(Class::Vault),
         methods: GET,
         body_limit: NO_BODY,
         cors: Cors::Closed,
@@ -93,6 +102,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/session",
+        limit: Some(Class::Vault),
         methods: DELETE,
         body_limit: NO_BODY,
         cors: Cors::Closed,
@@ -101,6 +111,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/vault/session/complete",
+        limit: Some(Class::Vault),
         methods: POST,
         cors: Cors::Closed,
         handler: handler!(tokens::complete),
@@ -121,6 +132,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/oauth2/callback",
+        limit: Some(Class::Relay),
         methods: GET,
         body_limit: NO_BODY,
         handler: handler!(flows::complete),

@@ -1,4 +1,4 @@
-//! THE table of endpoints: path, methods, who may, who reads the answer, CORS, body limit, metadata name.
+//! THE table of endpoints: path, methods, who may, who reads the answer, CORS, body limit, rate limit, metadata name.
 //!
 //! Discovery announces what has a metadata name here. A path that is not in this table is a 404, and
 //! whether somebody may is decided by [`super::dispatch`] before a handler runs. The rows stand in
@@ -16,6 +16,8 @@ use std::pin::Pin;
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
+
+use crate::model::limit::Class;
 
 use super::call::Call;
 use super::error::Error;
@@ -104,6 +106,10 @@ pub struct Route {
     pub feature: Feature,
     /// Where it is mounted
     pub mount: Mount,
+    /// By which rates its requests are limited; `None`: by none
+    pub limit: Option<Class>,
+    /// The same for methods that change something, where these cost more
+    pub change_limit: Option<Class>,
     /// Whether its requests may wait for somebody else, thousands of them: then they hold little meanwhile
     pub waits: bool,
     /// What it does
@@ -137,6 +143,8 @@ const PAGE: Route = Route {
     metadata: None,
     feature: Feature::Core,
     mount: Mount::Issuer,
+    limit: Some(Class::Page),
+    change_limit: None,
     waits: false,
     handler: handler!(super::pages::home::show),
 };
@@ -144,14 +152,19 @@ const PAGE: Route = Route {
 const API: Route = Route {
     audience: Audience::Program,
     cors: Cors::Open,
+    limit: Some(Class::Token),
     ..PAGE
 };
+/// What is the same for everybody.
 const WELL_KNOWN: Route = Route {
+    limit: Some(Class::Metadata),
     body_limit: NO_BODY,
     mount: Mount::WellKnown,
     ..API
 };
 const HEALTH: Route = Route {
+    // A probe that is refused takes the node out of service.
+    limit: None,
     cors: Cors::Closed,
     feature: Feature::Relay,
     body_limit: NO_BODY,
@@ -184,6 +197,15 @@ pub fn announced() -> Vec<(&'static str, &'static str)> {
 }
 
 impl Route {
+    /// By which rates a request with this method is limited.
+    #[must_use]
+    pub fn class(&self, method: &Method) -> Option<Class> {
+        match self.change_limit {
+            Some(class) if !method.is_safe() => Some(class),
+            _ => self.limit,
+        }
+    }
+
     /// The paths at which it is served for an issuer with this path.
     #[must_use]
     pub fn paths(&self, issuer_path: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The pages that people see when they sign in, and what these load.
 
 use super::{Access, BOTH, Feature, GET, NO_BODY, PAGE, Route, handler};
+use crate::model::limit::Class;
 use crate::web::{assets, oauth, pages};
 
 /// A page for whoever is signed in.
@@ -14,24 +15,28 @@ pub(super) static ROUTES: &[Route] = &[
     Route { path: "/", ..PAGE },
     Route {
         path: "/login",
+        change_limit: Some(Class::SignIn),
         methods: BOTH,
         handler: handler!(pages::login::login),
         ..PAGE
     },
     Route {
         path: "/select-account",
+        limit: Some(Class::Authorize),
         methods: BOTH,
         handler: handler!(pages::select_account::select_account),
         ..PAGE
     },
     Route {
         path: "/authorize/continue",
+        limit: Some(Class::Authorize),
         methods: GET,
         handler: handler!(oauth::authorize::resume),
         ..PAGE
     },
     Route {
         path: "/consent",
+        limit: Some(Class::Authorize),
         methods: BOTH,
         handler: handler!(pages::consent::consent),
         ..PAGE
@@ -55,6 +60,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/account/password",
+        change_limit: Some(Class::SignIn),
         handler: handler!(pages::account::password::password),
         ..ACCOUNT
     },
@@ -93,12 +99,14 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/setup",
+        change_limit: Some(Class::SignIn),
         methods: BOTH,
         handler: handler!(pages::setup::setup),
         ..PAGE
     },
     Route {
         path: "/static/gatehouse.css",
+        limit: Some(Class::Metadata),
         feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::stylesheet),
@@ -106,12 +114,14 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/static/reference.css",
+        limit: Some(Class::Metadata),
         body_limit: NO_BODY,
         handler: handler!(assets::reference_stylesheet),
         ..PAGE
     },
     Route {
         path: "/static/gatehouse.svg",
+        limit: Some(Class::Metadata),
         feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::logo),
@@ -119,12 +129,14 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/static/form_post.js",
+        limit: Some(Class::Metadata),
         body_limit: NO_BODY,
         handler: handler!(assets::form_post),
         ..PAGE
     },
     Route {
         path: "/favicon.ico",
+        limit: Some(Class::Metadata),
         feature: Feature::Relay,
         body_limit: NO_BODY,
         handler: handler!(assets::favicon),

@@ -1,11 +1,13 @@
 //! The endpoints of the protocol, of health probes and of development.
 
 use super::{API, BOTH, DELETE, DEV, GET, HEALTH, NO_BODY, PAGE, POST, PUT, Route, WELL_KNOWN, handler};
+use crate::model::limit::Class;
 use crate::web::{dev, health, oauth};
 
 pub(super) static ROUTES: &[Route] = &[
     Route {
         path: "/authorize",
+        limit: Some(Class::Authorize),
         methods: BOTH,
         metadata: Some("authorization_endpoint"),
         handler: handler!(oauth::authorize::authorize),
@@ -20,6 +22,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/introspect",
+        limit: Some(Class::Introspect),
         methods: POST,
         metadata: Some("introspection_endpoint"),
         handler: handler!(oauth::introspect::introspect),
@@ -34,6 +37,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/userinfo",
+        limit: Some(Class::Userinfo),
         methods: BOTH,
         metadata: Some("userinfo_endpoint"),
         handler: handler!(oauth::userinfo::userinfo),
@@ -41,6 +45,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/register",
+        limit: Some(Class::Register),
         methods: POST,
         metadata: Some("registration_endpoint"),
         handler: handler!(oauth::registration::register),
@@ -48,6 +53,7 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/register/{client_id}",
+        limit: Some(Class::Register),
         methods: GET,
         body_limit: NO_BODY,
         handler: handler!(oauth::registration::show),
@@ -55,18 +61,21 @@ pub(super) static ROUTES: &[Route] = &[
     },
     Route {
         path: "/register/{client_id}",
+        limit: Some(Class::Register),
         methods: PUT,
         handler: handler!(oauth::registration::replace),
         ..API
     },
     Route {
         path: "/register/{client_id}",
+        limit: Some(Class::Register),
         methods: DELETE,
         handler: handler!(oauth::registration::delete),
         ..API
     },
     Route {
         path: "/jwks",
+        limit: Some(Class::Metadata),
         metadata: Some("jwks_uri"),
         body_limit: NO_BODY,
         handler: handler!(oauth::jwks::jwks),

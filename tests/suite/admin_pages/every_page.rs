@@ -27,8 +27,8 @@ const EVIL: &str = "<script>alert(1)</script>\"'><img src=x>&amp;";
 
 /// Things whose names want to be more than names.
 pub struct Things {
-    client: String,
-    user: String,
+    pub client: String,
+    pub user: String,
     scope: String,
     resource: String,
     key: String,
@@ -36,7 +36,7 @@ pub struct Things {
     grant: String,
     session: String,
     initial_token: String,
-    connection: String,
+    pub connection: String,
 }
 
 /// A provider, an agent, and what somebody gave it there, all of whose names want to be more. With a second provider that

@@ -24,7 +24,7 @@ use crate::support::{Browser, Database, Page, TestApp};
 /// A server, and a browser that is signed in with the admin token.
 pub struct Desk {
     pub app: TestApp,
-    browser: Browser,
+    pub browser: Browser,
     pub token: String,
 }
 
@@ -82,7 +82,8 @@ fn form(page: &Page, action: &str) -> (String, Vec<(String, String)>) {
     (target, fields(form))
 }
 
-fn fields(form: &str) -> Vec<(String, String)> {
+/// What a browser would send of a form.
+pub fn fields(form: &str) -> Vec<(String, String)> {
     let mut fields = Vec::new();
     let tag = |rest: &str| rest[..rest.find('>').unwrap()].to_owned();
     for input in form.split("<input").skip(1).map(tag) {

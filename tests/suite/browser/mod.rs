@@ -7,6 +7,7 @@ mod client_examples;
 mod examples;
 mod flows;
 mod harness;
+mod markup;
 mod pages;
 mod pictures;
 mod relay;

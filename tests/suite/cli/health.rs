@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::process::{Run, Sandbox};
 
 /// Makes a self-signed certificate; its files are `certificate.pem` and `key.pem`.
-pub fn certify(sandbox: &Sandbox) {
+pub fn certify(sandbox: &Sandbox, days: &str) {
     let mut openssl = sandbox.program("openssl");
     openssl.args([
         "req",
@@ -18,7 +18,7 @@ pub fn certify(sandbox: &Sandbox) {
         "ec_paramgen_curve:prime256v1",
         "-nodes",
         "-days",
-        "2",
+        days,
     ]);
     openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
     let made = openssl
@@ -83,11 +83,15 @@ fn doctor_names_what_is_wrong_and_fails() {
     assert!(has(&findings(&run), "database", "error"));
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
 
-    certify(&sandbox);
+    certify(&sandbox, "15");
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")
         .with("GATEHOUSE_TLS_KEY", "key.pem");
     assert!(has(&findings(&sandbox.run(&["doctor", "--json"])), "tls", "ok"));
+    certify(&sandbox, "13");
+    let run = sandbox.run(&["doctor", "--json"]);
+    assert!(has(&findings(&run), "tls", "warning"), "{}", run.stdout);
+    assert!(run.stdout.contains("renew it"), "it says what to do: {}", run.stdout);
     sandbox.write("key.pem", "not a key");
     let run = sandbox.run(&["doctor", "--json"]);
     assert!(has(&findings(&run), "tls", "error"), "{}", run.stdout);
@@ -112,7 +116,7 @@ fn healthcheck() {
 #[test]
 fn healthcheck_with_tls() {
     let sandbox = Sandbox::new().without("GATEHOUSE_ISSUER");
-    certify(&sandbox);
+    certify(&sandbox, "2");
     let plain = sandbox.node();
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")

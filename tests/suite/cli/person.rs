@@ -34,6 +34,19 @@ impl Person {
         }
     }
 
+    /// The same person at another browser, which has to keep cookies and to show redirects.
+    pub fn through(self, http: Client) -> Self {
+        Self { http, ..self }
+    }
+
+    /// The same, in the same browser, at another node.
+    pub fn at(&self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// Opens an authorization request and does what the pages ask for, until the browser is sent to
     /// the application; that address.
     pub async fn follow(&self, url: &str) -> Result<Url, reqwest::Error> {
@@ -133,6 +146,24 @@ impl Application {
             secret: Some(secret.to_owned()),
             ..Self::public(issuer, client_id)
         }
+    }
+
+    /// The same application, whose requests another client sends.
+    pub fn through(self, http: Client) -> Self {
+        Self { http, ..self }
+    }
+
+    /// The same application, which asks at another address.
+    pub fn asking(&self, issuer: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Its secret, empty when it has none.
+    pub fn secret(&self) -> &str {
+        self.secret.as_deref().unwrap_or_default()
     }
 
     /// Posts a form to an endpoint, authenticated.

@@ -2,14 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use super::person::text;
-use crate::support::process::{BINARY, PATIENCE, Sandbox};
+use crate::support::process::{PATIENCE, Sandbox};
 
 #[test]
 fn a_request_under_way_is_answered_before_it_stops() {
@@ -85,37 +84,13 @@ fn an_idle_server_stops_at_once() {
 
 #[test]
 fn whatever_tells_it_to_stop_is_obeyed_in_the_same_way() {
-    for signal in ["TERM", "INT", "QUIT", "HUP"] {
+    for signal in ["TERM", "INT", "QUIT"] {
         let mut server = Sandbox::new().serve();
         server.await_line("gatehouse is ready");
         server.tell(signal);
         assert_eq!(server.await_exit().code(), Some(0), "SIG{signal}: {}", server.output());
         assert!(server.output().contains("the server has stopped"), "SIG{signal}");
     }
-}
-
-#[test]
-fn who_starts_it_with_nohup_may_leave() {
-    let sandbox = Sandbox::new();
-    let mut command = sandbox.program("nohup");
-    let mut child = command
-        .arg(BINARY)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(sandbox.address()).is_err() {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let tell = |signal: &str, id: u32| Command::new("kill").args([signal, &id.to_string()]).status().unwrap();
-    tell("-HUP", child.id());
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(child.try_wait().unwrap().is_none(), "it goes on");
-    tell("-TERM", child.id());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

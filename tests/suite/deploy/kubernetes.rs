@@ -20,7 +20,10 @@ pub fn containers(document: &Value) -> &[Value] {
 
 /// The one document of a kind.
 fn resource(kind: &str) -> Value {
-    let of_kubernetes = manifests().into_iter().filter(|manifest| manifest.reader() == Reader::Kubernetes);
+    let here = manifests()
+        .into_iter()
+        .filter(|manifest| manifest.path.starts_with(in_repository(FOLDER)));
+    let of_kubernetes = here.filter(|manifest| manifest.reader() == Reader::Kubernetes);
     let mut found = of_kubernetes
         .flat_map(|manifest| manifest.documents)
         .filter(|document| document["kind"] == kind);

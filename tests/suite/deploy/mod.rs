@@ -1,9 +1,13 @@
 //! The files of `deploy/` against the schemas of those who read them, and against the program that they run.
 
+mod chart;
 mod compose;
 mod environment;
 mod kubernetes;
+mod proxies;
 mod schemas;
+mod server;
+mod systemd;
 
 use std::path::{Path, PathBuf};
 
@@ -84,7 +88,9 @@ fn is_yaml(path: &Path) -> bool {
 
 fn manifests() -> Vec<Manifest> {
     let all = files(&in_repository("deploy"));
-    let manifests: Vec<Manifest> = all.into_iter().filter(|path| is_yaml(path)).map(Manifest::read).collect();
+    // The chart is no manifest before it is filled in.
+    let all = all.into_iter().filter(|path| !path.starts_with(in_repository(chart::FOLDER)));
+    let manifests: Vec<Manifest> = all.filter(|path| is_yaml(path)).map(Manifest::read).collect();
     assert!(manifests.len() > 5, "only {}", manifests.len());
     manifests
 }
@@ -127,7 +133,17 @@ fn assert_is_a_command(words: &Value) {
 #[test]
 fn every_file_is_checked_by_somebody() {
     for path in files(&in_repository("deploy")) {
-        let is_known = path.ends_with("deploy/README.md") || path.ends_with("relay/Caddyfile");
+        let is_known = [
+            "deploy/README.md",
+            "caddy/Caddyfile",
+            "caddy/Caddyfile.nodes",
+            "nginx/gatehouse.conf",
+            "systemd/gatehouse.service",
+            "grafana/gatehouse.json",
+        ];
+        let is_known = is_known.iter().any(|known| path.ends_with(known))
+            || path.starts_with(in_repository(chart::FOLDER))
+            || path.starts_with(in_repository("deploy/prometheus"));
         assert!(is_known || is_yaml(&path), "nobody checks {}", path.display());
     }
 }
@@ -136,10 +152,53 @@ fn every_file_is_checked_by_somebody() {
 #[test]
 fn the_image_is_as_they_expect_it() {
     let dockerfile = text_of(&in_repository("Dockerfile"));
-    assert!(
-        dockerfile.contains("\nENTRYPOINT [\"gatehouse\"]\n"),
-        "the entry point is the program"
-    );
-    assert!(dockerfile.contains("\nUSER gatehouse\n"), "it has no rights");
-    assert!(dockerfile.contains("\nVOLUME /data\n"), "they cover its volume");
+    let has = |line: &str| dockerfile.lines().any(|other| other == line);
+    assert!(has("ENTRYPOINT [\"gatehouse\"]"), "the entry point is the program");
+    let user = user_of_the_image();
+    assert!(has(&format!("USER {user}:{user}")), "it has no rights");
+    assert!(has("VOLUME /data"), "they cover its volume");
+    assert!(has("STOPSIGNAL SIGTERM"), "it is stopped by what stops it");
+    assert!(dockerfile.contains("    CMD [\"gatehouse\", \"healthcheck\"]\n"), "it asks itself");
+    for base in dockerfile.lines().filter_map(|line| line.strip_prefix("ARG ")) {
+        let (_, tag) = base.rsplit_once(':').expect("a tag");
+        assert!(tag.contains("trixie"), "{base}: the C library of both stages must fit");
+    }
+    let oldest = text_of(&in_repository("Cargo.toml"));
+    let oldest = oldest.lines().find_map(|line| line.strip_prefix("rust-version = \"1."));
+    let (_, compiler) = dockerfile.split_once("\nARG RUST=rust:1.").expect("a compiler");
+    assert!(number(compiler) >= number(oldest.expect("an oldest version")), "too old a compiler");
+}
+
+/// What is not sent to the build cannot be built, and what is sent without need may be a secret.
+#[test]
+fn the_image_is_built_from_what_it_needs() {
+    let listed = text_of(&in_repository(".dockerignore"));
+    let mut lines = listed.lines();
+    assert_eq!(lines.next(), Some("*"), "nothing that is not named");
+    let sandbox = crate::support::process::Sandbox::bare();
+    for name in lines.filter_map(|line| line.strip_prefix('!')) {
+        let copied = sandbox.program("cp").arg("-r").arg(in_repository(name)).arg(name).status();
+        assert!(copied.expect("cp is there").success(), "{name}");
+    }
+    let mut cargo = sandbox.program(env!("CARGO"));
+    let output = cargo
+        .args(["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"])
+        .output();
+    let output = output.expect("cargo is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for file in files(&in_repository("src")) {
+        let text = text_of(&file);
+        for included in text.split("include_str!(\"").skip(1).chain(text.split("include_bytes!(\"").skip(1)) {
+            let path = file.with_file_name(included.split('"').next().unwrap_or_default());
+            let path = path.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let inside = path
+                .strip_prefix(in_repository("").canonicalize().expect("a folder"))
+                .expect("in the repository");
+            assert!(
+                sandbox.file(&inside.display().to_string()).exists(),
+                "{} is not sent",
+                inside.display()
+            );
+        }
+    }
 }

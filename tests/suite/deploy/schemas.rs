@@ -29,7 +29,7 @@ fn check_compose(file: &Path) -> Result<(), String> {
 }
 
 /// Of a kind that it does not know the validator only warns, so what passed is counted.
-fn check_kubernetes(file: &Path, documents: usize) -> Result<(), String> {
+pub fn check_kubernetes(file: &Path, documents: usize) -> Result<(), String> {
     let [oldest, newest] = VERSIONS;
     let (is_content, said) = run("kubernetes-validate", &["--strict", "-k", oldest, "-k", newest], file);
     let passed = said.lines().filter(|line| line.contains(" passed for resource ")).count();

@@ -13,6 +13,7 @@ fn pages() -> BTreeMap<PathBuf, String> {
         "docs/decisions",
         "docs/protect-an-api",
         "deploy",
+        "migrations",
         "examples",
         "examples/todo",
         "examples/camera",

@@ -3,6 +3,7 @@
 mod links;
 mod mcp_clients;
 mod operations;
+mod security;
 
 use std::path::Path;
 

@@ -1,6 +1,5 @@
 //! Several nodes over one database: announced on one, received by another, collected from the third.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,49 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::{place, success};
 use crate::cli::database::{Database, Kind};
 use crate::support::client::{Answer, send};
 use crate::support::process::{Sandbox, Server};
-
-/// A proxy that gives each connection to the next node, and goes on to another where one is gone.
-struct RoundRobin {
-    address: SocketAddr,
-    task: JoinHandle<()>,
-}
-
-impl RoundRobin {
-    async fn to(nodes: Vec<SocketAddr>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let (nodes, turn) = (Arc::new(nodes), Arc::new(AtomicUsize::new(0)));
-        let task = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (nodes, turn) = (Arc::clone(&nodes), Arc::clone(&turn));
-                tokio::spawn(async move {
-                    let first = turn.fetch_add(1, Ordering::SeqCst);
-                    for at in 0..nodes.len() {
-                        if let Ok(mut upstream) = TcpStream::connect(nodes[(first + at) % nodes.len()]).await {
-                            let _ = copy_bidirectional(&mut stream, &mut upstream).await;
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, task }
-    }
-}
-
-impl Drop for RoundRobin {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+use crate::support::round_robin::RoundRobin;
 
 /// Nodes over one database, a proxy before them, and a client of theirs.
 struct Cluster {

@@ -16,6 +16,7 @@ use gatehouse::config::Config;
 use gatehouse::config::sources::Sources;
 use gatehouse::identity::account;
 use gatehouse::model::client::ConsentPolicy;
+use gatehouse::model::limit::{By, Class};
 use gatehouse::model::scope::{ScopeDefinition, ScopeSettings};
 use gatehouse::model::user::{User, UserSettings};
 use gatehouse::oauth::clients::{self, NewClient};
@@ -58,6 +59,8 @@ pub struct Options {
     pub resolver: Option<Resolver>,
     /// How long something elsewhere may take
     pub patience: Option<Duration>,
+    /// The limits that everybody has who sets none
+    pub usual_limits: bool,
 }
 
 impl TestApp {
@@ -86,6 +89,9 @@ impl TestApp {
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into();
+        if !options.usual_limits {
+            flags.extend(roomy());
+        }
         flags.extend(options.settings.into_iter().map(|(key, value)| (key.to_owned(), value)));
         let config = configuration(&flags);
         let millis = Arc::new(AtomicU64::new(START * 1000));
@@ -127,11 +133,20 @@ impl TestApp {
 
     /// Another node on the same database, with further settings.
     pub async fn second_node_with(&self, settings: &[(&str, &str)]) -> App {
+        self.another_node(settings, 0).await
+    }
+
+    /// Another node on the same database, whose clock goes ahead of the first one's by so many seconds, or behind it.
+    pub async fn second_node_ahead(&self, seconds: i64) -> App {
+        self.another_node(&[], seconds).await
+    }
+
+    async fn another_node(&self, settings: &[(&str, &str)], ahead: i64) -> App {
         let mut flags = self.flags.clone();
         flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let config = configuration(&flags);
         let millis = Arc::clone(&self.millis);
-        let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst));
+        let clock = Clock::from_millis(move || millis.load(Ordering::SeqCst).saturating_add_signed(ahead * 1000));
         installation::open_with(config, clock, Random::system(), first_keys)
             .await
             .expect("the installation opens")
@@ -250,6 +265,17 @@ fn configuration(flags: &BTreeMap<String, String>) -> Config {
         ..Sources::default()
     };
     sources.load().expect("a good configuration")
+}
+
+/// Limits that no test reaches by accident: all tests of a server come from one address, and the clock of most stands still. What
+/// counts is the same, and tests of limits set their own.
+pub fn roomy() -> impl Iterator<Item = (String, String)> {
+    let classes = Class::ALL.into_iter().map(|class| {
+        let counted = By::ALL.into_iter().filter(move |by| class.usual().of(*by).is_some());
+        let rates: Vec<String> = counted.map(|by| format!("{}=1000000", by.as_str())).collect();
+        (format!("limit_{}", class.as_str()), rates.join(","))
+    });
+    classes.chain([("connections_per_address".to_owned(), "16384".to_owned())])
 }
 
 /// Bytes that look random and differ between servers of one process.

@@ -71,9 +71,22 @@ impl ClientKey {
     }
 
     /// As [`Self::sign`], with a type.
-    #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
     pub fn sign_as(&self, typ: &str, algorithm: &str, claims: &Value) -> String {
-        let input = input(&json!({ "alg": algorithm, "kid": self.kid, "typ": typ }), claims);
+        self.sign_input(algorithm, input(&json!({ "alg": algorithm, "kid": self.kid, "typ": typ }), claims))
+    }
+
+    /// Signs header and claims as they are, whatever they say, by the first algorithm that the key is good for.
+    pub fn sign_raw(&self, input: &str) -> String {
+        let algorithm = match self.jwk["kty"].as_str() {
+            Some("RSA") => "RS256",
+            Some("EC") => "ES256",
+            _ => "EdDSA",
+        };
+        self.sign_input(algorithm, input.to_owned())
+    }
+
+    #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
+    fn sign_input(&self, algorithm: &str, input: String) -> String {
         let random = aws_lc_rs::rand::SystemRandom::new();
         let rsa = |padding: &'static dyn RsaEncoding| {
             let pair = RsaKeyPair::from_pkcs8(&self.pkcs8).expect("a key");

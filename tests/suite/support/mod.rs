@@ -11,6 +11,8 @@ pub mod database;
 pub mod elsewhere;
 pub mod keys;
 pub mod process;
+pub mod round_robin;
+pub mod suite;
 pub mod tools;
 
 pub use app::TestApp;

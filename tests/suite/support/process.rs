@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::app::roomy;
 use captured::Captured;
 
 /// The program under test.
@@ -41,10 +42,13 @@ impl Sandbox {
         }
     }
 
-    /// Its own port and issuer, cheap password hashes, a known `APP_SECRET`.
+    /// Its own port and issuer, cheap password hashes, a known `APP_SECRET`, and limits that are not reached by accident.
     pub fn new() -> Self {
         let sandbox = Self::bare();
         let (address, issuer) = (sandbox.address().to_string(), sandbox.issuer());
+        let sandbox = roomy().fold(sandbox, |sandbox, (key, value)| {
+            sandbox.with(&format!("GATEHOUSE_{}", key.to_uppercase()), &value)
+        });
         sandbox
             .with("GATEHOUSE_LISTEN", &address)
             .with("GATEHOUSE_ISSUER", &issuer)
@@ -136,12 +140,7 @@ impl Sandbox {
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
         let output = child.wait_with_output().expect("the binary ends");
-        Run {
-            what: arguments.join(" "),
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
-            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
-        }
+        Run::of(&arguments.join(" "), output)
     }
 
     /// Starts the server and waits until it takes connections.
@@ -176,6 +175,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// What a program came to that somebody else has run.
+    pub fn of(what: &str, output: std::process::Output) -> Self {
+        Self {
+            what: what.to_owned(),
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
+            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
+        }
+    }
+
     /// It succeeded, without a word of complaint; what it printed.
     pub fn done(self) -> String {
         assert!(self.status.success(), "{} failed: {}{}", self.what, self.stdout, self.stderr);
@@ -253,6 +262,16 @@ impl Server {
     /// Everything that it printed so far.
     pub fn output(&self) -> String {
         format!("{}{}", self.stdout.text(), self.stderr.text())
+    }
+
+    /// The most memory that it has held at once, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
     }
 
     /// Asks it to stop (SIGTERM).

@@ -28,9 +28,36 @@ pub fn validator(name: &str) -> PathBuf {
     present(tool("TEST_VALIDATORS", "target/tools/bin").join(name))
 }
 
+/// A Python that has Helm's library.
+pub fn helm() -> PathBuf {
+    tool("TEST_HELM", "target/tools/helm/bin/python")
+}
+
+/// The web server nginx.
+pub fn nginx() -> PathBuf {
+    tool("TEST_NGINX", "target/tools/proxies/usr/sbin/nginx")
+}
+
+/// The web server Caddy.
+pub fn caddy() -> PathBuf {
+    tool("TEST_CADDY", "target/tools/proxies/usr/bin/caddy")
+}
+
+/// The program that reads units, where systemd is installed.
+pub fn systemd_analyze() -> Option<PathBuf> {
+    Some(PathBuf::from("/usr/bin/systemd-analyze")).filter(|path| path.exists())
+}
+
 /// The folder with the libraries of other people's programs, for Node and for Python.
 pub fn clients() -> PathBuf {
     tool("TEST_CLIENTS", "target/tools/clients")
+}
+
+/// The program that checks rules and metrics of Prometheus, where it could be had.
+pub fn promtool() -> Option<PathBuf> {
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool");
+    let path = variable("TEST_PROMTOOL").map_or_else(usual, PathBuf::from);
+    path.exists().then_some(path)
 }
 
 /// An environment variable that is for the tests and not for the program.

@@ -138,7 +138,7 @@ impl World {
         let mut new = given(&alice.id, "alice", 0);
         new.token_expires_at = Some(app.app.now() - 1);
         let connection = kept(&app.app, &agent, &new).await;
-        let program = Program::Client(Box::new(owner.client.clone()));
+        let program = Program::Client(Arc::new(owner.client.clone()));
         let issuance = workloads::issue(&app.app, &program, "agent", ActsFor::User(&alice.id))
             .await
             .unwrap();

@@ -245,7 +245,7 @@ async fn seed(app: &App, provider: &Provider) -> (String, String) {
         ..new.tokens
     };
     let connection = kept(app, &agent, &new).await;
-    let program = Program::Client(Box::new(owner));
+    let program = Program::Client(Arc::new(owner));
     let issuance = workloads::issue(app, &program, "mail-agent", ActsFor::User(&alice.id))
         .await
         .unwrap();

@@ -18,6 +18,7 @@ pub mod initial_access_tokens;
 pub mod openapi;
 pub mod providers;
 pub mod reference;
+pub mod reload;
 pub mod resources;
 pub mod scopes;
 pub mod sessions;
@@ -236,11 +237,15 @@ pub fn json_body<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
     read(json_value(call)?)
 }
 
-/// A JSON value as a type whose fields are all known.
+/// A JSON object as a type whose fields are all known.
 ///
 /// # Errors
-/// Names the field at fault.
+/// When it is none, or names the field at fault.
 pub fn read<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    // A list would be taken for the fields in their order.
+    if !value.is_object() {
+        return Err(AdminError::invalid("", "the body is a JSON object").into());
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let field = error.path().to_string();
         Error::Admin(AdminError::invalid(field, error.into_inner().to_string()))

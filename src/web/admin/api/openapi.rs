@@ -6,8 +6,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    access_keys, clients, connections, consents, events, grants, initial_access_tokens, providers, resources, scopes, sessions, settings,
-    signing_keys, stats, users, workloads,
+    access_keys, clients, connections, consents, events, grants, initial_access_tokens, providers, reload, resources, scopes, sessions,
+    settings, signing_keys, stats, users, workloads,
 };
 use crate::web::call::Call;
 use crate::web::error::Error;
@@ -52,7 +52,7 @@ use crate::web::error::Error;
         access_keys::list, access_keys::create, access_keys::show, access_keys::patch, access_keys::delete,
         providers::list, providers::create, providers::presets, providers::show, providers::patch, providers::delete, providers::check,
         connections::list, connections::show, connections::remove,
-        settings::show, settings::patch,
+        settings::show, settings::patch, reload::reload,
         events::list, events::show,
         stats::show,
         consents::list, consents::withdraw,

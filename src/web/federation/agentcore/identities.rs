@@ -39,7 +39,7 @@ const NO_USER: &str = "userId is not the id of a person here (gatehouse user lis
 pub async fn for_itself(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = caller(&mut call).await?;
     let body: ForItself = read(&call)?;
-    let program = Program::Client(Box::new(caller.client));
+    let program = Program::Client(std::sync::Arc::new(caller.client));
     let issued = workloads::issue(&call.app, &program, &body.workload_name, ActsFor::Itself).await?;
     given(&call, issued, || never("an agent that acts for itself is refused as a person"))
 }
@@ -48,7 +48,7 @@ pub async fn for_itself(mut call: Call) -> Result<HttpResponse, Error> {
 pub async fn for_token(mut call: Call) -> Result<HttpResponse, Error> {
     let caller = caller(&mut call).await?;
     let body: ForToken = read(&call)?;
-    let program = Program::Client(Box::new(caller.client));
+    let program = Program::Client(std::sync::Arc::new(caller.client));
     let acts_for = ActsFor::Token(&body.user_token);
     let issued = workloads::issue(&call.app, &program, &body.workload_name, acts_for).await?;
     given(&call, issued, || AgentCoreError::Unauthorized(NO_TOKEN).into())
@@ -60,7 +60,7 @@ pub async fn for_user(mut call: Call) -> Result<HttpResponse, Error> {
     let body: ForUser = read(&call)?;
     let user = person(&call.app, &body.user_id).await?;
     let id = user.map_or(body.user_id, |user| user.id);
-    let program = Program::Client(Box::new(caller.client));
+    let program = Program::Client(std::sync::Arc::new(caller.client));
     let issued = workloads::issue(&call.app, &program, &body.workload_name, ActsFor::User(&id)).await?;
     given(&call, issued, || AgentCoreError::NotFound(NO_USER).into())
 }

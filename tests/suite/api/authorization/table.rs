@@ -136,6 +136,7 @@ pub(super) const TABLE: &[(&str, &str, Class)] = &[
     ("DELETE", "/api/admin/v1/users/{id}", AdminWrite),
     ("POST", "/api/admin/v1/users/{id}/password", AdminWrite),
     ("POST", "/api/admin/v1/users/{id}/sign-out", AdminWrite),
+    ("POST", "/api/admin/v1/reload", AdminWrite),
     ("GET", "/api/admin/v1/resources", AdminRead),
     ("GET", "/api/admin/v1/resources/{identifier}", AdminRead),
     ("PUT", "/api/admin/v1/resources/{identifier}", AdminWrite),

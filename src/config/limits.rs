@@ -1,0 +1,58 @@
+//! How often strangers, clients and people may ask, and how many connections there may be.
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::model::limit::{Class, Rates};
+
+/// The settings of limits. `Debug` hides the secret.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    rates: [Rates; Class::ALL.len()],
+    /// Networks whose addresses are not limited
+    pub unlimited: Vec<IpNet>,
+    /// The most connections in all
+    pub connections: usize,
+    /// The most connections from one network
+    pub connections_of_address: usize,
+    /// Where nodes tell each other what they have counted, when that is not the database
+    pub redis: Option<SecretString>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rates: Class::ALL.map(Class::usual),
+            unlimited: Vec::new(),
+            connections: 16_384,
+            connections_of_address: 2048,
+            redis: None,
+        }
+    }
+}
+
+impl Limits {
+    /// The rates of a class.
+    #[must_use]
+    pub fn of(&self, class: Class) -> Rates {
+        self.rates[class as usize]
+    }
+
+    /// Sets the rates of a class.
+    pub fn set(&mut self, class: Class, rates: Rates) {
+        self.rates[class as usize] = rates;
+    }
+}
+
+/// `redis://…`, or `rediss://…` with TLS.
+pub(super) fn redis(text: &str) -> Result<SecretString, String> {
+    let wrong = || "must be redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or the same with rediss:// for TLS".to_owned();
+    let url = Url::parse(text).map_err(|_| wrong())?;
+    let is_redis = matches!(url.scheme(), "redis" | "rediss") && url.host_str().is_some_and(|host| !host.is_empty());
+    // There is a way to say that certificates are not checked.
+    if !is_redis || url.fragment().is_some() {
+        return Err(wrong());
+    }
+    Ok(SecretString::from(text))
+}

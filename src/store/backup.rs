@@ -1,0 +1,180 @@
+//! A copy of a SQLite database, taken while servers write.
+//!
+//! `VACUUM INTO` reads one snapshot, so whoever writes meanwhile neither waits nor is seen. The copy appears whole or not at
+//! all: it is written under another name, checked, made durable, and only then linked. PostgreSQL and MySQL bring programs of
+//! their own for this; here it is only said how they are called.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use percent_encoding::percent_decode_str;
+use sqlx::{AnyConnection, Connection as _, Executor, Row as _};
+
+use crate::base::encoding::base64url;
+use crate::base::fault::Fault;
+use crate::base::random::Random;
+
+use super::error::fault;
+use super::options::{DatabaseUrl, Dialect};
+
+/// Why there is no backup.
+#[derive(Debug)]
+pub enum BackupError {
+    /// The operator must do something; the text says what
+    Refused(String),
+    /// The database failed
+    Fault(Fault),
+}
+
+impl std::fmt::Display for BackupError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(text) => f.write_str(text),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {}
+
+impl From<Fault> for BackupError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Writes a copy of the database to a new file, readable by its owner only; its size in bytes. Everything is in it that was
+/// committed before this was called.
+///
+/// # Errors
+/// [`BackupError::Refused`] when it is not SQLite, the database is not there, the file is there already or cannot be written,
+/// or the copy is not sound; then there is no file.
+pub async fn backup(url: &DatabaseUrl, to: &Path, random: &Random) -> Result<u64, BackupError> {
+    let Some(database) = url.file() else {
+        return Err(BackupError::Refused(format!(
+            "{} has a program for this, which asks for the password itself: {}",
+            url.dialect(),
+            dump_command(url, to)
+        )));
+    };
+    if !database.exists() {
+        return Err(BackupError::Refused(format!("there is no database {}", database.display())));
+    }
+    let failed = |error: io::Error| BackupError::Refused(format!("cannot write {}: {error}", to.display()));
+    if to.symlink_metadata().is_ok() {
+        return Err(failed(io::Error::from(ErrorKind::AlreadyExists)));
+    }
+    let draft = Draft::create(to, random).map_err(failed)?;
+    copy(url, &draft.0).await?;
+    let size = draft.publish(to).map_err(failed)?;
+    Ok(size)
+}
+
+/// The file while it is being written; removed when this is dropped.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn create(to: &Path, random: &Random) -> io::Result<Self> {
+        let mut name = to
+            .file_name()
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it names no file"))?
+            .to_owned();
+        name.push(format!(".part-{}", base64url(&random.bytes::<9>())));
+        let path = to.with_file_name(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).map(|_| Self(path))
+    }
+
+    /// Gives it its name, unless somebody else has that now.
+    fn publish(self, to: &Path) -> io::Result<u64> {
+        let file = File::open(&self.0)?;
+        file.sync_all()?;
+        match std::fs::hard_link(&self.0, to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(error),
+            // Not every file system has links. What is renamed over is the empty file that was just made here.
+            Err(_) => {
+                OpenOptions::new().write(true).create_new(true).open(to)?;
+                std::fs::rename(&self.0, to)?;
+            }
+        }
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn copy(url: &DatabaseUrl, draft: &Path) -> Result<(), BackupError> {
+    sqlx::any::install_default_drivers();
+    let path = draft
+        .to_str()
+        .ok_or_else(|| BackupError::Refused(format!("{} is not UTF-8", draft.display())))?;
+    let mut connection = AnyConnection::connect_with(&url.connect_options()?).await.map_err(fault)?;
+    connection.execute("PRAGMA busy_timeout = 10000").await.map_err(fault)?;
+    let copied = connection.execute(sqlx::query("VACUUM INTO $1").bind(path.to_owned())).await;
+    let _ = connection.close().await;
+    copied.map_err(|error| BackupError::Refused(format!("{url} was not copied: {error}")))?;
+    let copy = DatabaseUrl::parse(&format!("sqlite://{path}")).map_err(BackupError::Refused)?;
+    let mut connection = AnyConnection::connect_with(&copy.connect_options()?).await.map_err(fault)?;
+    let checked = connection.fetch_all("PRAGMA integrity_check").await;
+    let _ = connection.close().await;
+    let said: Vec<String> = checked
+        .map_err(fault)?
+        .iter()
+        .map(|row| row.try_get(0).map_err(fault))
+        .collect::<Result<_, _>>()?;
+    if said == ["ok"] {
+        return Ok(());
+    }
+    Err(BackupError::Refused(format!(
+        "{url} is damaged, and so would the copy be: {}",
+        said.join("; ")
+    )))
+}
+
+/// The command that makes a backup of a server's database. It asks for the password, which is not in it.
+fn dump_command(url: &DatabaseUrl, to: &Path) -> String {
+    let address = url.as_url();
+    let (program, user) = match url.dialect() {
+        Dialect::Postgres => ("pg_dump --format=custom", "username"),
+        Dialect::MySql | Dialect::Sqlite => ("mysqldump --single-transaction --quick", "user"),
+    };
+    let file = match url.dialect() {
+        Dialect::Postgres => "file",
+        Dialect::MySql | Dialect::Sqlite => "result-file",
+    };
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut words = vec![program.to_owned()];
+    let mut option = |name: &str, value: &str| words.push(format!("--{name}={}", quoted(value)));
+    if let Some(host) = address.host_str() {
+        option("host", host);
+    }
+    if let Some(port) = address.port() {
+        option("port", &port.to_string());
+    }
+    if !address.username().is_empty() {
+        option(user, &decoded(address.username()));
+    }
+    option(file, &to.to_string_lossy());
+    words.push(quoted(&decoded(address.path().trim_start_matches('/'))));
+    words.join(" ")
+}
+
+/// A word as a shell takes it literally.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,194 @@
+//! Counts that nodes tell each other: in Redis, where there is one, in the database otherwise.
+//!
+//! What is lost here costs nobody anything but a limit that is exceeded for a while, so nothing waits for it: requests are
+//! counted in the memory of their node.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+
+use crate::base::clock::Timestamp;
+use crate::base::fault::Fault;
+
+use super::sql::{sql, upsert};
+use super::{Dialect, Store, Tx};
+
+/// How long Redis may take to answer, and to be reached.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What its keys begin with.
+const PREFIX: &str = "gatehouse:limit:";
+
+/// What is added to a count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedCount {
+    /// The name of the count
+    pub id: String,
+    /// How much
+    pub amount: i64,
+    /// From when on nobody needs it any more
+    pub expires_at: Timestamp,
+}
+
+/// Where counts are.
+#[derive(Debug)]
+pub struct SharedCounts(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// There is one node: SQLite is for one process
+    Nowhere,
+    Database,
+    Redis(Box<Redis>),
+}
+
+struct Redis {
+    client: Client,
+    /// None when it has failed, or was not needed yet
+    connection: Mutex<Option<MultiplexedConnection>>,
+}
+
+impl std::fmt::Debug for Redis {
+    /// Without its address, in which there may be a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Redis")
+    }
+}
+
+impl SharedCounts {
+    /// The place of counts; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the address of Redis cannot be used.
+    pub fn new(dialect: Dialect, redis: Option<&SecretString>) -> Result<Self, Fault> {
+        Ok(Self(match (redis, dialect) {
+            (Some(url), _) => {
+                // The reason could show the password.
+                let client = Client::open(url.expose_secret()).map_err(|_| Fault::internal("redis_url cannot be used"))?;
+                Place::Redis(Box::new(Redis {
+                    client,
+                    connection: Mutex::default(),
+                }))
+            }
+            (None, Dialect::Sqlite) => Place::Nowhere,
+            (None, Dialect::Postgres | Dialect::MySql) => Place::Database,
+        }))
+    }
+
+    /// Whether there may be other nodes.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        !matches!(self.0, Place::Nowhere)
+    }
+
+    /// Adds to counts, which are in the order of their ids; what they are then.
+    ///
+    /// # Errors
+    /// When the place does not answer in time. Perhaps it was added all the same.
+    pub async fn add(&self, store: &Store, counts: &[SharedCount], now: Timestamp) -> Result<Vec<i64>, Fault> {
+        match &self.0 {
+            Place::Nowhere => Ok(counts.iter().map(|count| count.amount).collect()),
+            Place::Redis(redis) => redis.add(counts, now).await.map_err(Fault::Unavailable),
+            Place::Database => {
+                let mut totals = Vec::with_capacity(counts.len());
+                let mut tx = store.begin().await?;
+                for count in counts {
+                    totals.push(tx.add_to_count(count).await?);
+                }
+                tx.commit().await?;
+                Ok(totals)
+            }
+        }
+    }
+
+    /// Whether Redis answers, or why not; `None` where there is none.
+    pub async fn ping(&self) -> Option<Result<(), String>> {
+        match &self.0 {
+            Place::Redis(redis) => Some(redis.add(&[], 0).await.map(drop)),
+            Place::Nowhere | Place::Database => None,
+        }
+    }
+}
+
+impl Redis {
+    async fn add(&self, counts: &[SharedCount], now: Timestamp) -> Result<Vec<i64>, String> {
+        let mut held = self.connection.lock().await;
+        // A connection on which something failed, or that somebody stopped waiting for, is not used again.
+        let kept = held.take();
+        let work = async {
+            let mut connection = match kept {
+                Some(connection) => connection,
+                None => {
+                    let config = AsyncConnectionConfig::new()
+                        .set_connection_timeout(Some(PATIENCE))
+                        .set_response_timeout(Some(PATIENCE));
+                    self.client.get_multiplexed_async_connection_with_config(&config).await?
+                }
+            };
+            let mut pipe = redis::pipe();
+            // A place that is asked for nothing says that it is there.
+            pipe.cmd("PING").ignore();
+            for count in counts {
+                let key = format!("{PREFIX}{}", count.id);
+                pipe.cmd("INCRBY").arg(&key).arg(count.amount);
+                pipe.cmd("EXPIRE").arg(&key).arg((count.expires_at - now).max(1)).ignore();
+            }
+            let totals: Vec<i64> = pipe.query_async(&mut connection).await?;
+            Ok::<_, redis::RedisError>((connection, totals))
+        };
+        let outcome = tokio::time::timeout(PATIENCE * 2, work).await;
+        let (connection, totals) = outcome
+            .map_err(|_| "Redis does not answer in time".to_owned())?
+            // The kind says enough; more could show where it is and by which password it is reached.
+            .map_err(|error| format!("Redis: {}", error.category()))?;
+        *held = Some(connection);
+        Ok(totals)
+    }
+}
+
+impl Tx {
+    /// Adds to a count, which begins at 0; what it is then. Its row stays locked until the transaction ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_to_count(&mut self, count: &SharedCount) -> Result<i64, Fault> {
+        if !self.raise_count(count).await? {
+            self.query(upsert!(
+                "INSERT INTO throttles (id, failures, blocked_until, expires_at) VALUES ($1, 0, 0, $2)",
+                key "id"; set "expires_at"
+            ))
+            .text(&count.id)
+            .bind(count.expires_at)
+            .execute()
+            .await?;
+            self.raise_count(count).await?;
+        }
+        let total = self
+            .query(sql!("SELECT failures FROM throttles WHERE id = $1"))
+            .text(&count.id)
+            .optional(|row| row.integer(0))
+            .await?;
+        Ok(total.unwrap_or(count.amount))
+    }
+
+    async fn raise_count(&mut self, count: &SharedCount) -> Result<bool, Fault> {
+        // Always another value than before, because MySQL counts rows that change.
+        if count.amount == 0 {
+            let found = self
+                .query(sql!("SELECT failures FROM throttles WHERE id = $1"))
+                .text(&count.id)
+                .optional(|row| row.integer(0))
+                .await?;
+            return Ok(found.is_some());
+        }
+        let raised = self
+            .query(sql!("UPDATE throttles SET failures = failures + $1 WHERE id = $2"))
+            .bind(count.amount)
+            .text(&count.id)
+            .execute()
+            .await?;
+        Ok(raised == 1)
+    }
+}

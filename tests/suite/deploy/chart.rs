@@ -1,0 +1,163 @@
+//! The chart in `deploy/helm`: Helm itself (its library, as `tests/tools` installs it) makes documents of it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Manifest, entries, in_repository, items, schemas, server, text, text_of};
+use crate::support::process::Sandbox;
+use crate::support::tools;
+
+/// Where the chart is, and the values that the manifests are made with.
+pub const FOLDER: &str = "deploy/helm";
+const MANIFESTS: &str = "deploy/kubernetes/gatehouse.yaml";
+const HEAD: &str = "\
+# The whole server: three pods or more over a database of yours. Made by Helm of the chart in deploy/helm and the values in
+# deploy/helm/example.yaml; with Helm, install the chart instead.
+";
+
+/// What Helm makes of values, by template; or why it refuses them.
+fn rendered(values: &Value) -> Result<Vec<(String, String)>, String> {
+    let sandbox = Sandbox::bare();
+    sandbox.write("values.json", &values.to_string());
+    let output = sandbox
+        .program(&tools::helm().display().to_string())
+        .arg(in_repository("tests/suite/deploy/render_chart.py"))
+        .arg(in_repository(FOLDER).join("gatehouse"))
+        .args(["values.json", "gatehouse"])
+        .output()
+        .expect("Helm runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    if let Some(refused) = report["refused"].as_str() {
+        return Err(refused.to_owned());
+    }
+    assert_eq!(report["findings"], json!([]), "Helm lints it");
+    let documents = entries(&report["documents"]).map(|(path, text)| (path.to_owned(), text.as_str().expect("text").trim().to_owned()));
+    Ok(documents.filter(|(_, text)| !text.is_empty()).collect())
+}
+
+/// The documents of all templates but the notes.
+fn documents(rendered: &[(String, String)]) -> Vec<Value> {
+    let manifests = rendered.iter().filter(|(path, _)| !path.ends_with("NOTES.txt"));
+    let read = |(path, text): &(String, String)| -> Vec<Value> {
+        serde_saphyr::from_multiple(text).unwrap_or_else(|error| panic!("{path}: {error}\n{text}"))
+    };
+    manifests.flat_map(read).collect()
+}
+
+fn example() -> Value {
+    let mut values = Manifest::read(in_repository(FOLDER).join("example.yaml")).documents;
+    values.remove(0)
+}
+
+/// `UPDATE_DOCS=1 cargo test --test suite deploy::chart` writes them anew.
+#[test]
+fn the_manifests_are_what_the_chart_makes() {
+    let rendered = rendered(&example()).expect("the example is taken");
+    let mut made = HEAD.to_owned();
+    for (path, text) in rendered.iter().filter(|(path, _)| !path.ends_with("NOTES.txt")) {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let _ = write!(made, "---\n# {name}\n{text}\n");
+    }
+    let path = in_repository(MANIFESTS);
+    if tools::variable("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, made).expect("the manifests are written");
+        return;
+    }
+    assert!(
+        text_of(&path) == made,
+        "{MANIFESTS} is old; make it anew with UPDATE_DOCS=1 cargo test --test suite deploy::chart"
+    );
+}
+
+#[test]
+fn with_little_and_with_everything_it_is_sound() {
+    let little = json!({
+        "issuer": "https://id.example.org", "adminToken": false, "replicas": 2, "autoscaling": { "enabled": false },
+        "ingress": { "enabled": false }, "networkPolicy": { "enabled": false }, "migration": { "job": false },
+    });
+    let everything = json!({
+        "issuer": "https://id.example.org/auth", "existingSecret": "our-secret", "trustedProxies": ["10.1.0.0/24", "10.2.0.7"],
+        "settings": { "access_token_lifetime": "15m", "client_documents": "off", "workers": 2, "log_format": "text" },
+        "imagePullSecrets": [{ "name": "pull" }], "shutdownDelaySeconds": 30, "priorityClassName": "high",
+        "podAnnotations": { "a/b": "c" }, "podLabels": { "team": "identity" }, "nodeSelector": { "disk": "ssd" },
+        "tolerations": [{ "key": "only", "operator": "Exists" }],
+    });
+    for (values, kinds) in [(little, 3), (everything, 7)] {
+        let rendered = rendered(&values).expect("the values are taken");
+        let documents = documents(&rendered);
+        assert_eq!(documents.len(), kinds, "{documents:?}");
+        server::assert_sound("the chart", &documents);
+        let sandbox = Sandbox::bare();
+        let all: Vec<String> = documents.iter().map(Value::to_string).collect();
+        sandbox.write("all.yaml", &all.join("\n---\n"));
+        if let Err(said) = schemas::check_kubernetes(&sandbox.file("all.yaml"), documents.len()) {
+            panic!("{said}");
+        }
+    }
+}
+
+/// The operator of Prometheus has schemas of its own, which no validator here carries.
+#[test]
+fn metrics_are_found_when_they_are_there() {
+    let values =
+        json!({ "issuer": "https://id.example.org", "metrics": { "enabled": true, "port": 9999, "labels": { "release": "prometheus" } } });
+    let documents = documents(&rendered(&values).expect("the values are taken"));
+    let (monitor, service) = (server::one(&documents, "ServiceMonitor"), server::one(&documents, "Service"));
+    let (monitor, service) = (monitor.expect("a monitor"), service.expect("a Service"));
+    assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
+    let endpoint = &monitor["spec"]["endpoints"][0];
+    let mut ports = items(&service["spec"]["ports"]).iter();
+    let port = ports.find(|port| port["name"] == endpoint["port"]).expect("a port");
+    assert_eq!(port["port"], 9999);
+    for (name, value) in entries(&monitor["spec"]["selector"]["matchLabels"]) {
+        assert_eq!(service["metadata"]["labels"][name], *value, "{name}");
+    }
+    let deployment = server::one(&documents, "Deployment").expect("a Deployment");
+    let container = &super::kubernetes::containers(deployment)[0];
+    assert!(
+        items(&container["ports"]).contains(&json!({ "name": "metrics", "containerPort": 9999 })),
+        "{container}"
+    );
+    let policy = server::one(&documents, "NetworkPolicy").expect("a policy");
+    assert_eq!(policy["spec"]["ingress"][1]["ports"][0]["port"], "metrics");
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    let with = |name: &str, value: Value| {
+        let mut values = json!({ "issuer": "https://id.example.org" });
+        values[name] = value;
+        values
+    };
+    for (values, named) in [
+        (json!({}), "/issuer"),
+        (with("issuer", json!("http://id.example.org")), "/issuer"),
+        (with("issuer", json!("https://id.example.org/")), "/issuer"),
+        (with("existingSecret", json!("")), "/existingSecret"),
+        (with("replica", json!(3)), "replica"),
+        (with("replicas", json!(0)), "/replicas"),
+        (
+            with("settings", json!({ "app_secret": "in a file that many can read" })),
+            "'app_secret'",
+        ),
+        (with("settings", json!({ "admin_token_file": "x" })), "'admin_token_file'"),
+        (with("metrics", json!({ "enabled": "yes" })), "/metrics/enabled"),
+    ] {
+        let refused = rendered(&values).expect_err("it is wrong");
+        assert!(refused.contains(named), "{values}: {refused}");
+    }
+}
+
+/// Whoever releases another version changes it in the chart, too.
+#[test]
+fn the_chart_is_of_this_version() {
+    let chart = Manifest::read(in_repository(FOLDER).join("gatehouse/Chart.yaml"))
+        .documents
+        .remove(0);
+    for field in ["version", "appVersion"] {
+        assert_eq!(text(&chart[field]), env!("CARGO_PKG_VERSION"), "{field}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Nodes that count together: by Redis, or by the database.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gatehouse::app::{App, Context};
+use gatehouse::identity::limit;
+use gatehouse::model::limit::{Class, Counted};
+use tempfile::TempDir;
+
+use crate::support::app::Options;
+use crate::support::process::{PATIENCE, free_port};
+use crate::support::{Database, TestApp};
+
+/// Redis of this test only.
+struct Redis {
+    port: u16,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let (port, folder) = (free_port(), tempfile::tempdir().expect("a temporary folder"));
+        let process = Self::launch(port, &folder);
+        Self { port, folder, process }
+    }
+
+    fn launch(port: u16, folder: &TempDir) -> Child {
+        let mut command = Command::new("redis-server");
+        command
+            .current_dir(folder.path())
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+        command.args(["--save", "", "--appendonly", "no", "--requirepass", "a redis password"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().expect("redis-server is there; run tests/run");
+        let deadline = Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "Redis comes up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        process
+    }
+
+    fn url(&self) -> String {
+        format!("redis://:a%20redis%20password@127.0.0.1:{}/2", self.port)
+    }
+
+    fn stop(&mut self) {
+        self.process.kill().expect("Redis is killed");
+        self.process.wait().expect("the exit status");
+    }
+
+    fn start_again(&mut self) {
+        self.process = Self::launch(self.port, &self.folder);
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// How many of so many requests a node lets through from one place.
+fn let_through(node: &App, requests: usize) -> usize {
+    let request = || {
+        node.within(Context {
+            counted: Some(Arc::new(Counted::new(Class::Token, Some([7; 16])))),
+            ..Context::default()
+        })
+    };
+    (0..requests).filter(|_| limit::by_address(&request()).is_ok()).count()
+}
+
+async fn nodes(kind: Database, redis: Option<String>) -> (TestApp, App, App) {
+    let mut settings = vec![("limit_token", "address=100".to_owned())];
+    settings.extend(redis.map(|url| ("redis_url", url)));
+    let options = Options {
+        settings,
+        ..Options::default()
+    };
+    let app = TestApp::start_with(kind, options).await;
+    let (second, third) = (app.second_node().await, app.second_node().await);
+    (app, second, third)
+}
+
+async fn count_together(app: &TestApp, second: &App, third: &App) {
+    let nodes = [&app.app, second, third];
+    // Nobody asks so often that others would have to know.
+    for node in nodes {
+        assert_eq!(let_through(node, 5), 5);
+        assert_eq!(limit::tell(node).await.unwrap(), 0);
+    }
+    for node in nodes {
+        assert_eq!(let_through(node, 25), 25);
+    }
+    // Each tells, and hears of those who have told before.
+    for node in nodes {
+        assert_eq!(limit::tell(node).await.unwrap(), 1);
+    }
+    for node in nodes {
+        let_through(node, 1);
+        limit::tell(node).await.unwrap();
+    }
+    // 93 or so are known to all. Ten more on each are let through at most by those who have not heard yet.
+    let more: usize = [let_through(nodes[0], 50), let_through(nodes[1], 50), let_through(nodes[2], 50)]
+        .iter()
+        .sum();
+    assert!((4..=27).contains(&more), "{more}");
+    for node in nodes {
+        limit::tell(node).await.unwrap();
+        assert_eq!(let_through(node, 50), 0, "now it is over");
+    }
+    app.advance(121);
+    for node in nodes {
+        assert_eq!(let_through(node, 5), 5, "and that is forgotten, too");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_postgres() {
+    let (app, second, third) = nodes(Database::Postgres, None).await;
+    count_together(&app, &second, &third).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_mariadb() {
+    let (app, second, third) = nodes(Database::MySql, None).await;
+    count_together(&app, &second, &third).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_redis() {
+    let redis = Redis::start();
+    let (app, second, third) = nodes(Database::Postgres, Some(redis.url())).await;
+    let before = app.app.store.statements();
+    count_together(&app, &second, &third).await;
+    assert_eq!(app.app.store.statements(), before, "the database is not asked");
+}
+
+/// Nodes go on by themselves, nothing waits, and they tell each other again when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_may_go_away() {
+    let mut redis = Redis::start();
+    let (app, second, _third) = nodes(Database::Sqlite, Some(redis.url())).await;
+    assert_eq!(let_through(&app.app, 40), 40);
+    assert_eq!(limit::tell(&app.app).await.unwrap(), 1);
+    redis.stop();
+    for node in [&app.app, &second] {
+        assert_eq!(let_through(node, 40), 40);
+        let fault = limit::tell(node).await.expect_err("it is away").to_string();
+        assert!(!fault.contains("redis password") && !fault.contains("127.0.0.1"), "{fault}");
+    }
+    assert_eq!(let_through(&app.app, 500), 20, "each node has its own limit");
+    assert_eq!(let_through(&second, 500), 60);
+    redis.start_again();
+    app.advance(120);
+    for node in [&app.app, &second] {
+        assert_eq!(let_through(node, 60), 60);
+        assert_eq!(limit::tell(node).await.unwrap(), 1);
+    }
+    let_through(&app.app, 1);
+    limit::tell(&app.app).await.unwrap();
+    assert_eq!(let_through(&app.app, 50), 0, "61 here and 60 there");
+}
+
+/// The job tells by itself, about once a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_tells() {
+    let redis = Redis::start();
+    let (app, second, _third) = nodes(Database::Postgres, Some(redis.url())).await;
+    let jobs = [
+        tokio::spawn(gatehouse::jobs::run(app.app.clone())),
+        tokio::spawn(gatehouse::jobs::run(second.clone())),
+    ];
+    assert_eq!(let_through(&app.app, 99), 99);
+    let mut here = let_through(&second, 20);
+    // It hears of the other's long before it has used all that it may itself.
+    loop {
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        match let_through(&second, 1) {
+            0 => break,
+            _ => here += 1,
+        }
+        assert!(here < 90, "the other node hears of it");
+    }
+    for job in jobs {
+        job.abort();
+    }
+}

@@ -1,0 +1,19 @@
+//! Many nodes over one database: what one does, the others see; what one was told, no other forgets.
+//!
+//! `flows` and `races` go through a proxy that gives each request to another node; `kills` and `restarts` take nodes and
+//! database away under load and compare with what was acknowledged (`ledger`); `skew` has nodes whose clocks differ;
+//! `keys`, `jobs` and `upgrade` are about what happens beside the requests; `migrations` reads the schema's files.
+
+mod cluster;
+mod flows;
+mod isolation;
+mod jobs;
+mod keys;
+mod kills;
+mod ledger;
+mod migrations;
+mod races;
+mod restarts;
+mod servers;
+mod skew;
+mod upgrade;

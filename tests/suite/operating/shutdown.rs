@@ -1,0 +1,97 @@
+//! Stopping under load, and with a load balancer in front.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::Wire;
+use crate::support::process::{Sandbox, Server};
+
+/// Waits until something is so.
+fn await_that(server: &Server, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + crate::support::process::PATIENCE;
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{}", server.output());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// Every request on a connection that the server has accepted is answered, until the answer says that it is the last one.
+#[test]
+fn under_load_no_request_is_lost() {
+    let sandbox = Sandbox::new().with("GATEHOUSE_SHUTDOWN_DELAY", "3s");
+    let secret = "a-secret-of-a-program-that-is-long-enough";
+    let client = [
+        "client",
+        "add",
+        "Job",
+        "--kind",
+        "service",
+        "--id",
+        "job",
+        "--scope",
+        "openid",
+        "--secret-post",
+        "--json",
+    ];
+    let made = sandbox.run(&client).json();
+    let secret = made["client_secret"].as_str().unwrap_or(secret);
+    let body = format!("grant_type=client_credentials&client_id=job&client_secret={secret}");
+    let request = format!(
+        "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut server = sandbox.serve();
+    server.await_line("gatehouse is ready");
+    let (answered, is_told) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let programs: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut wire = Wire::to(sandbox.address()).unwrap();
+                    loop {
+                        let answer = wire.ask(&request).expect("an answer");
+                        assert_eq!(answer.status(), 200, "{}", answer.body);
+                        assert!(answer.body.contains("access_token"), "{}", answer.body);
+                        answered.fetch_add(1, Ordering::Relaxed);
+                        if answer.closes() {
+                            assert!(is_told.load(Ordering::SeqCst), "before it was told to stop");
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        await_that(&server, || answered.load(Ordering::Relaxed) > 100);
+        is_told.store(true, Ordering::SeqCst);
+        server.terminate();
+        for program in programs {
+            program.join().expect("no program lost a request");
+        }
+    });
+    assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
+    assert!(server.output().contains("the server has stopped"), "{}", server.output());
+}
+
+/// Load balancers ask whether it is ready, and need time to notice that it is not.
+#[test]
+fn while_load_balancers_notice_it_goes_on() {
+    let sandbox = Sandbox::new().with("GATEHOUSE_SHUTDOWN_DELAY", "5m");
+    let mut server = sandbox.serve();
+    server.await_line("gatehouse is ready");
+    let mut early = Wire::to(sandbox.address()).unwrap();
+    let ready = early.get("/readyz").unwrap();
+    assert_eq!((ready.status(), ready.closes()), (200, false), "{}", ready.head);
+
+    server.terminate();
+    server.await_line("the server was told to stop");
+    let unready = early.get("/readyz").unwrap();
+    assert_eq!((unready.status(), unready.closes()), (503, true), "{}", unready.head);
+    assert_eq!(unready.body, r#"{"status":"stopping"}"#);
+    let mut late = Wire::to(sandbox.address()).unwrap();
+    let page = late.get("/.well-known/openid-configuration").unwrap();
+    assert_eq!((page.status(), page.closes()), (200, true), "{}", page.head);
+    let nowhere = Wire::to(sandbox.address()).unwrap().get("/nowhere").unwrap();
+    assert_eq!((nowhere.status(), nowhere.closes()), (404, true), "{}", nowhere.head);
+
+    server.terminate();
+    assert_eq!(server.await_exit().code(), Some(1), "told twice, it stops at once");
+}
