@@ -55,7 +55,7 @@ impl Plan {
 }
 
 fn main() -> Outcome<()> {
-    actix_runtime(async { Deadline::after(MINUTES)?.bound(run(&Plan::read()?)).await })
+    actix_runtime(async { Box::pin(Deadline::after(MINUTES)?.bound(run(&Plan::read()?))).await })
 }
 
 fn actix_runtime(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {

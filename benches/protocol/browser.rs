@@ -1,5 +1,6 @@
 //! A browser: it keeps cookies, follows redirects and fills in forms, on one connection.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use crate::page::Form;
@@ -55,14 +56,15 @@ impl Browser {
             "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}",
             ISSUER.trim_start_matches("http://")
         );
-        if let Some(body) = body {
-            let length = body.len();
-            request.push_str(&format!(
-                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
-            ));
-        } else {
-            request.push_str("\r\n");
-        }
+        // Writing to a text cannot fail.
+        let _ = match body {
+            Some(body) => write!(
+                request,
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+            None => write!(request, "\r\n"),
+        };
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => Connection::open(self.address).await?,
@@ -102,7 +104,7 @@ impl Browser {
         let mut headers = String::from("Accept: text/html\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n");
         if !self.cookies.is_empty() {
             let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-            headers.push_str(&format!("Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; ")));
+            let _ = write!(headers, "Cookie: {}\r\n", pairs.collect::<Vec<_>>().join("; "));
         }
         let method = if form.is_some() { "POST" } else { "GET" };
         let body = form.map(Form::body);

@@ -100,7 +100,7 @@ fn cost(mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
             work()?;
             count += 1;
         }
-        costs.push((own_thread()? - before).as_secs_f64() * 1e6 / precise(count));
+        costs.push(own_thread()?.saturating_sub(before).as_secs_f64() * 1e6 / precise(count));
     }
     costs.sort_by(f64::total_cmp);
     Ok(costs[TIMES / 2])

@@ -74,7 +74,7 @@ impl Connection {
     /// Waits for an answer, however long it takes.
     pub async fn answer(&mut self) -> Result<Answer<'_>, String> {
         self.received.clear();
-        let (status, head, body) = loop {
+        let Whole { status, head, body } = loop {
             let read = self.stream.read_buf(&mut self.received).await;
             if read.map_err(|error| format!("receiving: {error}"))? == 0 {
                 return Err("the server hung up".to_owned());
@@ -96,8 +96,15 @@ impl Connection {
     }
 }
 
-/// The status and the places of head and body, once everything is there.
-fn whole(received: &[u8]) -> Result<Option<(u16, Range<usize>, Range<usize>)>, String> {
+/// Where the parts of an answer are in what was received.
+struct Whole {
+    status: u16,
+    head: Range<usize>,
+    body: Range<usize>,
+}
+
+/// The answer, once everything of it is there.
+fn whole(received: &[u8]) -> Result<Option<Whole>, String> {
     let Some(end) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -116,5 +123,9 @@ fn whole(received: &[u8]) -> Result<Option<(u16, Range<usize>, Range<usize>)>, S
         (None, _) => return Err(format!("an answer of unknown length: {head}")),
     };
     let body = end + 4..end + 4 + length;
-    Ok((received.len() >= body.end).then_some((status, 0..end, body)))
+    Ok((received.len() >= body.end).then_some(Whole {
+        status,
+        head: 0..end,
+        body,
+    }))
 }
