@@ -24,6 +24,7 @@ use crate::keys::secrets::Secrets;
 use crate::model::event::{Actor, Event, EventKind, Outcome};
 use crate::model::left_out::LeftOut;
 use crate::model::limit::Counted;
+use crate::model::measures::Measures;
 use crate::model::scope::ScopeCatalog;
 use crate::model::statistic::Counters;
 use crate::outside::{Discovery, Fetch, Issuers, KeySets, Shares};
@@ -108,6 +109,8 @@ pub struct Parts {
     pub random: Random,
     /// Counts for the statistics.
     pub counters: Counters,
+    /// Counts of this process.
+    pub measures: Measures,
     /// Events that are not recorded one by one.
     pub left_out: LeftOut,
     /// The metadata document, as it was made last.
@@ -143,6 +146,8 @@ impl App {
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
         let counts = SharedCounts::new(store.dialect(), config.limits.redis.as_ref())?;
+        let measures = Measures::default();
+        measures.started_at.set(clock.now());
         let parts = Arc::new(Parts {
             config,
             live,
@@ -166,6 +171,7 @@ impl App {
             clock,
             random,
             counters: Counters::default(),
+            measures,
             left_out: LeftOut::default(),
             discovery_document: Memo::default(),
             limiter: Limiter::default(),

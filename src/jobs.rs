@@ -2,7 +2,8 @@
 //! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received, taking
 //! back at providers what is gone here.
 
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 use crate::admin::stats;
 use crate::app::App;
@@ -11,6 +12,7 @@ use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
 use crate::identity::limit;
+use crate::model::measures::Job;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 use crate::store::Setting;
@@ -55,17 +57,27 @@ pub async fn run(app: App) {
     );
 }
 
+/// Does a job once, and counts it. What another node has done in its turn counts as done.
+async fn counted<T>(app: &App, job: Job, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let begun = Instant::now();
+    let outcome = work.await;
+    app.measures.ran(job, outcome.is_ok(), begun.elapsed(), app.now());
+    outcome
+}
+
 /// Wakes whoever waits here for a redirect that another node has received, or for a person who has answered there.
 async fn keep_awake(app: &App) {
     let mut ticks = tokio::time::interval(wait::INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     for times in (0..u32::MAX).cycle() {
         ticks.tick().await;
-        let woken = match wait::wake(app, times).await {
-            Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
-            redirects => redirects,
+        let woken = async {
+            match wait::wake(app, times).await {
+                Ok(()) if times.is_multiple_of(EVERY_OTHER) => sessions::wake(app).await,
+                redirects => redirects,
+            }
         };
-        if let Err(fault) = woken {
+        if let Err(fault) = counted(app, Job::Wake, woken).await {
             tracing::warn!(event = "waiting_not_woken", "{fault}");
             tokio::time::sleep(FAILURE_PAUSE).await;
         }
@@ -79,7 +91,9 @@ async fn keep_told(app: &App) {
     let mut warned: Option<tokio::time::Instant> = None;
     loop {
         ticks.tick().await;
-        let Err(fault) = limit::tell(app).await else { continue };
+        let Err(fault) = counted(app, Job::TellLimits, limit::tell(app)).await else {
+            continue;
+        };
         if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
             warned = Some(tokio::time::Instant::now());
             tracing::warn!(
@@ -95,7 +109,7 @@ async fn keep_taken_back(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match revocations::work(app).await {
+        match counted(app, Job::TakeBack, revocations::work(app)).await {
             Ok(0) => {}
             Ok(connections) => tracing::info!(event = "taken_back", connections, "connections were taken back at providers"),
             Err(fault) => tracing::warn!(event = "not_taken_back", "{fault}"),
@@ -108,11 +122,11 @@ async fn keep_statistics(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let outcome = match stats::flush(app).await {
-            Ok(()) => stats::sample_in_turn(app).await,
-            failed => failed,
+        let written = async {
+            stats::flush(app).await?;
+            stats::sample_in_turn(app).await
         };
-        if let Err(fault) = outcome {
+        if let Err(fault) = counted(app, Job::WriteStatistics, written).await {
             tracing::warn!(event = "statistics_not_written", "{fault}");
         }
     }
@@ -123,7 +137,7 @@ async fn keep_sealed(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(fault) = app.store.seal_audit().await {
+        if let Err(fault) = counted(app, Job::SealAudit, app.store.seal_audit()).await {
             tracing::warn!(event = "audit_not_sealed", "{fault}");
         }
     }
@@ -134,7 +148,7 @@ async fn keep_few(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match reap_in_turn(app, BATCH_PAUSE).await {
+        match counted(app, Job::Reap, reap_in_turn(app, BATCH_PAUSE)).await {
             Ok(None | Some(0)) => {}
             Ok(Some(clients)) => tracing::info!(
                 event = "registrations_reaped",
@@ -190,13 +204,13 @@ async fn keep_clean(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(fault) = app.keys.refresh(&app.store, app.now()).await {
+        if let Err(fault) = counted(app, Job::ReadKeys, app.keys.refresh(&app.store, app.now())).await {
             tracing::warn!(event = "keys_not_refreshed", "{fault}");
         }
-        if let Err(fault) = app.refresh_live().await {
+        if let Err(fault) = counted(app, Job::ReadSettings, app.refresh_live()).await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
-        match sweep_in_turn(app, BATCH_PAUSE).await {
+        match counted(app, Job::Sweep, sweep_in_turn(app, BATCH_PAUSE)).await {
             Ok(None | Some(0)) => {}
             Ok(Some(rows)) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
             Err(fault) => tracing::warn!(event = "sweep_failed", "{fault}"),

@@ -1,7 +1,7 @@
 //! Gatehouse: a self-hosted OAuth 2.1 and OpenID Connect server.
 //!
 //! `docs/architecture.md` draws the house. Imports only go down:
-//! `cli → web, jobs → admin → federation → oauth → identity, audit → app → config, keys, outside → store → model → protocol → base`.
+//! `cli → web, jobs → admin → federation → oauth → identity → audit → app → config, keys, outside → store → model → protocol → base`.
 
 #![forbid(unsafe_code)]
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::account::{self, AccountError};
 use crate::model::client::ConsentPolicy;
 use crate::model::event::EventKind;
@@ -41,7 +42,7 @@ impl Profile {
 }
 
 /// A demo user.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct SeededUser {
     username: &'static str,
     password: &'static str,
@@ -49,8 +50,10 @@ pub struct SeededUser {
     allowed_scope: Option<&'static str>,
 }
 
+redacted!(SeededUser);
+
 /// A demo client.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct SeededClient {
     client_id: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,8 @@ pub struct SeededClient {
     redirect_uris: Vec<&'static str>,
     scope: &'static str,
 }
+
+redacted!(SeededClient);
 
 /// What is there now.
 #[derive(Clone, Debug, Serialize)]

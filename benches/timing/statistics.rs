@@ -51,7 +51,7 @@ impl Comparison {
         let (longer, p) = rank_test(&one, &other);
         let mut differences: Vec<f64> = (0..RESAMPLES)
             .map(|_| {
-                let mut again = |numbers: &[f64]| {
+                let again = |numbers: &[f64]| {
                     let mut drawn: Vec<f64> = numbers.iter().map(|_| numbers[number(numbers.len())]).collect();
                     median(&mut drawn)
                 };

@@ -127,7 +127,7 @@ impl Seeded {
         for _ in 0..people {
             let user = self.person().await?;
             let access_token = self.connect(&user).await?;
-            let program = Program::Client(Box::new(self.owner.clone()));
+            let program = Program::Client(Arc::new(self.owner.clone()));
             let issuance = workloads::issue(&self.app, &program, &self.agent.name, ActsFor::User(&user.id)).await?;
             let Issuance::Issued(token, _) = issuance else {
                 return Err(format!("{issuance:?}").into());

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::admin_token::{self, Verdict};
 use crate::identity::operator;
 use crate::identity::session::SignedIn;
@@ -60,7 +61,7 @@ impl Administrator {
 }
 
 /// What was shown with a request.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Shown<'a> {
     /// `X-Admin-Token`
     pub admin_token: Option<&'a str>,
@@ -71,6 +72,8 @@ pub struct Shown<'a> {
     /// Who is signed in at the browser
     pub visitor: Option<&'a SignedIn>,
 }
+
+redacted!(Shown<'_>);
 
 /// Somebody who is known, and no administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::app::reload::Reread;
+use crate::app::reload::{ReadAgain, Reread};
 use crate::base::fault::Fault;
 use crate::config::Config;
 use crate::config::registry::SETTINGS;
@@ -60,7 +60,7 @@ pub async fn reload(app: &App) -> Result<Reloaded, Fault> {
     let _turn = app.reload.turn().await;
     let reading = app.clone();
     let read = tokio::task::spawn_blocking(move || reading.reload.read());
-    let (mut parts, settings) = read.await.map_err(Fault::internal)?;
+    let ReadAgain { mut parts, settings } = read.await.map_err(Fault::internal)?;
     let mut refreshed = Ok(());
     match settings {
         None => {}

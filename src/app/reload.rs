@@ -27,6 +27,14 @@ pub struct Part {
 /// How the settings are read again: flags, environment and file.
 pub type Settings = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 
+/// What was read again.
+pub struct ReadAgain {
+    /// Each part by its name, and what came of it
+    pub parts: Vec<(&'static str, Reread)>,
+    /// The settings, when it was said how they are read
+    pub settings: Option<Result<Config, String>>,
+}
+
 /// Everything that is read again.
 #[derive(Default)]
 pub struct Reload {
@@ -53,10 +61,11 @@ impl Reload {
 
     /// Reads every part again, and the settings, which are not taken over yet. Waits for a disk.
     #[must_use]
-    pub fn read(&self) -> (Vec<(&'static str, Reread)>, Option<Result<Config, String>>) {
-        let parts = lock(&self.parts).iter().map(|part| (part.name, (part.read)())).collect();
-        let settings = lock(&self.settings).as_ref().map(|read| read());
-        (parts, settings)
+    pub fn read(&self) -> ReadAgain {
+        ReadAgain {
+            parts: lock(&self.parts).iter().map(|part| (part.name, (part.read)())).collect(),
+            settings: lock(&self.settings).as_ref().map(|read| read()),
+        }
     }
 }
 

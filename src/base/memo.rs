@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The last value of `V`, and the parts it was made of.
-pub struct Memo<A, B, V>(Mutex<Option<(Arc<A>, Arc<B>, Arc<V>)>>);
+pub struct Memo<A, B, V>(Mutex<Option<Made<A, B, V>>>);
+
+/// The parts, and what was made of them.
+type Made<A, B, V> = (Arc<A>, Arc<B>, Arc<V>);
 
 impl<A, B, V> Default for Memo<A, B, V> {
     fn default() -> Self {
@@ -21,7 +24,7 @@ impl<A, B, V> fmt::Debug for Memo<A, B, V> {
 impl<A, B, V> Memo<A, B, V> {
     /// The value for exactly these parts: the one that is kept, or a new one.
     pub fn of(&self, first: &Arc<A>, second: &Arc<B>, make: impl FnOnce() -> V) -> Arc<V> {
-        let is_same = |kept: &&(Arc<A>, Arc<B>, Arc<V>)| Arc::ptr_eq(&kept.0, first) && Arc::ptr_eq(&kept.1, second);
+        let is_same = |kept: &&Made<A, B, V>| Arc::ptr_eq(&kept.0, first) && Arc::ptr_eq(&kept.1, second);
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, _, value)) = kept.as_ref().filter(is_same) {
             return Arc::clone(value);

@@ -32,6 +32,7 @@ mod secret;
 mod seed;
 mod serve;
 mod signals;
+mod traces;
 mod transfer;
 mod user;
 mod vault;
@@ -56,6 +57,7 @@ use crate::installation;
 use crate::model::event::Actor;
 
 use self::lines::Lines;
+use self::traces::Traces;
 
 /// What a command fails with: a text for the operator.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -213,14 +215,14 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
     }
     if matches!(command, Command::Healthcheck) {
         let config = relay::with_variables(sources.clone())?.load()?;
-        logging::init(&config, None)?;
+        logging::init(&config, None, &Traces::default())?;
         return healthcheck::run(&config).map(|()| ExitCode::SUCCESS);
     }
     let config = sources.load()?;
     if matches!(command, Command::Serve) {
         return serve(config, sources.clone());
     }
-    logging::init(&config, None)?;
+    logging::init(&config, None, &Traces::default())?;
     let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Config(args) if args.command.is_none() => config::run(&config, &args).map(done),
@@ -242,9 +244,11 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// Serves. However it ends, its last lines are written, if somebody reads them.
 fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
     let lines = Lines::to(std::io::stdout(), lines::ROOM)?;
-    let log_level = logging::init(&config, Some(&lines))?;
+    let traces = Traces::of(&config.monitoring)?;
+    let log_level = logging::init(&config, Some(&lines), &traces)?;
     let settings: Settings = Box::new(move || sources.load().map_err(|error| error.to_string()));
     let outcome = actix_web::rt::System::new().block_on(serve::run(config, settings, &lines, log_level));
+    traces.finish();
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)
 }
@@ -289,7 +293,8 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
 }
 
 async fn open(config: Config) -> Result<App, Failure> {
-    Ok(installation::open(config, Clock::system(), Random::system()).await?)
+    let opening = installation::open(config, Clock::system(), Random::system());
+    Ok(Box::pin(opening).await?)
 }
 
 /// Arguments of the form NAME=VALUE.

@@ -1,6 +1,6 @@
 //! `gatehouse serve`
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 
 use tokio::sync::watch;
@@ -14,7 +14,7 @@ use crate::config::{AuditLog, Config, LogFormat};
 use crate::federation::relay;
 use crate::identity::admin_token;
 use crate::jobs;
-use crate::web::server;
+use crate::web::{metrics, server};
 
 use super::lines::Lines;
 use super::logging::LogLevel;
@@ -67,22 +67,38 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     };
     secret_rotation::serve(app).await?;
     let listen = app.config.listen;
-    let listener =
-        TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
+    let listener = bind(listen, "--listen")?;
+    let metrics = match app.config.monitoring.metrics_listen {
+        Some(address) => Some(metrics::start(app, bind(address, "--metrics-listen")?)?),
+        None => None,
+    };
     let server = server::start(app, listener, stopped(app.clone(), stop))?;
     announce(app, lines, is_token_in_force).await?;
     notify::ready();
+    let metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
     let beside = tokio::spawn({
         let app = app.clone();
         async move { tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live()) }
     });
     let outcome = server.await;
     beside.abort();
+    // Last: how the server ends is worth seeing.
+    if let Some((handle, served)) = metrics {
+        handle.stop(true).await;
+        let _ = served.await;
+    }
     if let Err(fault) = stats::flush(app).await {
         tracing::warn!(event = "statistics_not_written", "{fault}");
     }
     Ok(outcome?)
+}
+
+/// A socket at an address, which the flag names.
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    let listener =
+        TcpListener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}; choose another with {flag}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// Done when the listener is to be closed: the process was told to stop, and load balancers have had time to notice.

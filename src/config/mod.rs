@@ -9,6 +9,7 @@ pub mod agentcore;
 pub mod deployment;
 pub mod limits;
 pub mod live;
+pub mod monitoring;
 pub mod registry;
 pub mod relay;
 pub mod sources;
@@ -34,6 +35,7 @@ use crate::store::{DatabaseUrl, Dialect, StoreOptions};
 use agentcore::AgentCore;
 use deployment::Deployment;
 use limits::Limits;
+use monitoring::Monitoring;
 use relay::{Relay, Serves};
 use sources::Source;
 
@@ -166,6 +168,8 @@ pub struct Config {
     tls_key: Option<PathBuf>,
     /// The callback relay.
     pub relay: Box<Relay>,
+    /// How it is watched.
+    pub monitoring: Box<Monitoring>,
     /// The interface of AgentCore Identity.
     pub agentcore: AgentCore,
     /// What this process serves: the command says so, not a setting.
@@ -234,6 +238,7 @@ impl Default for Config {
             tls_certificate: None,
             tls_key: None,
             relay: Box::default(),
+            monitoring: Box::default(),
             agentcore: AgentCore::default(),
             serves: Serves::default(),
             limits: Box::default(),
@@ -371,6 +376,18 @@ impl Config {
                 self.listen
             );
             return problem(&["issuer", "listen"], text);
+        }
+        if self.monitoring.metrics_listen == Some(self.listen) {
+            return problem(
+                &["metrics_listen", "listen"],
+                "metrics_listen: metrics are not for everybody, so they need another address or port than listen".to_owned(),
+            );
+        }
+        if self.monitoring.otlp_endpoint.is_none() && !self.monitoring.otlp_headers.is_empty() {
+            return problem(
+                &["otlp_headers", "otlp_endpoint"],
+                "otlp_headers: they are for otlp_endpoint, which is not set".to_owned(),
+            );
         }
         let issuer = self.issuer();
         if self.relay.url.as_ref().is_some_and(|url| url.path() != issuer.path()) {

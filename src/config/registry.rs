@@ -84,6 +84,7 @@ macro_rules! setting {
 mod deployment;
 mod federation;
 mod limits;
+mod monitoring;
 mod secrets;
 
 const HOUR: i64 = 3600;
@@ -92,15 +93,21 @@ const DAY: i64 = 86_400;
 /// Every setting, in the order in which people look for them.
 pub const SETTINGS: &[Setting] = &ALL;
 const ALL: [Setting;
-    SERVER.len() + secrets::SETTINGS.len() + federation::SETTINGS.len() + limits::SETTINGS.len() + AROUND.len() + deployment::SETTINGS.len()] =
-    joined([
-        SERVER,
-        secrets::SETTINGS,
-        federation::SETTINGS,
-        limits::SETTINGS,
-        AROUND,
-        deployment::SETTINGS,
-    ]);
+    SERVER.len()
+        + secrets::SETTINGS.len()
+        + federation::SETTINGS.len()
+        + limits::SETTINGS.len()
+        + AROUND.len()
+        + deployment::SETTINGS.len()
+        + monitoring::SETTINGS.len()] = joined([
+    SERVER,
+    secrets::SETTINGS,
+    federation::SETTINGS,
+    limits::SETTINGS,
+    AROUND,
+    deployment::SETTINGS,
+    monitoring::SETTINGS,
+]);
 
 /// All of these lists, one after the other. Its length must be that of all of them.
 const fn joined<const N: usize, const LISTS: usize>(lists: [&[Setting]; LISTS]) -> [Setting; N] {

@@ -9,6 +9,7 @@
 //! browser says who is there.
 
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::audit;
@@ -16,6 +17,7 @@ use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::request;
 use crate::config::relay::CompletionUrl;
 use crate::identity::session::SignedIn;
 use crate::model::event::{Actor, EventKind};
@@ -117,7 +119,8 @@ pub async fn complete(app: &App, url: &CompletionUrl, session: &str, visitor: &S
     }
     let (app, url, session, visitor) = (app.clone(), url.clone(), session.to_owned(), visitor.clone());
     // Once it is consumed it comes to its end, and to an event, although the browser may have gone away.
-    let completing = tokio::spawn(async move { complete_to_the_end(&app, &url, &session, &visitor).await });
+    let completing =
+        tokio::spawn(request::carried(async move { complete_to_the_end(&app, &url, &session, &visitor).await }).in_current_span());
     completing.await.map_err(Fault::internal)?
 }
 

@@ -107,6 +107,7 @@ fn count(app: &App, counted: &Counted, by: By, who: [u8; 16]) -> Result<(), Exce
     let (Ok(standing) | Err(standing)) = taken;
     counted.set(by, Some(standing));
     taken.map(drop).map_err(|standing| {
+        app.measures.limited(counted.class, by).one_more();
         tracing::debug!(
             event = "limited",
             class = counted.class.as_str(),

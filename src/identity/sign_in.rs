@@ -63,18 +63,18 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let device = user.as_ref().and_then(|user| device::recognize(app, attempt.device, user));
     let counters = Attempt::new(app, &typed, &attempt.origin.address, device.as_deref());
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     // A password that is tried with many accounts is not looked at, save in browsers that are known.
     let is_sprayed = || device.is_none().then(|| spraying::blocked_for(app, attempt.password)).flatten();
     if let Some(seconds) = is_sprayed() {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     // Kept until a failure is counted: no more guesses are on their way than there are turns.
     let turn = app.passwords.turn().await?;
     // Others may have failed while this one waited in line.
     if let Some(seconds) = counters.blocked_for(&mut app.store.read().await?, app.now()).await? {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     let stored = user
         .as_ref()
@@ -89,7 +89,7 @@ pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> 
     let mut tx = app.store.begin().await?;
     // Before the verdict is looked at: once it is blocked, right and wrong get the same answer.
     if let Some(seconds) = counters.blocked_for(&mut tx, now).await?.max(is_sprayed()) {
-        return Ok(throttled(seconds, attempt));
+        return Ok(throttled(app, seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
         return wrong(app, attempt, &counters, tx, known.as_deref(), now).await;
@@ -171,7 +171,8 @@ async fn wrong(
     Ok(Outcome::Wrong)
 }
 
-fn throttled(seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+    app.measures.throttled_sign_ins.one_more();
     tracing::warn!(
         event = "sign_in_throttled",
         seconds,

@@ -7,16 +7,19 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
 
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::base::measure::{Counter, DURATIONS, Histogram};
 use crate::base::random::Random;
+use crate::base::spans;
 
 /// The longest password that is looked at, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
@@ -44,12 +47,47 @@ struct Inner {
     cost: PasswordCost,
     random: Random,
     permits: Arc<Semaphore>,
+    /// How many there are
+    most: usize,
     /// How many may wait for a permit.
     line: usize,
     waiting: AtomicUsize,
     memory: Mutex<Vec<Vec<Block>>>,
     /// What an unknown user is compared with, so that it costs the same.
     decoy: String,
+    measures: Measures,
+}
+
+/// What is counted here.
+#[derive(Debug)]
+pub struct Measures {
+    /// How long it took until it was somebody's turn
+    pub waiting: Histogram,
+    /// How long computations took
+    pub hashing: Histogram,
+    /// Those who found the line too long
+    pub refused: Counter,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self {
+            waiting: Histogram::of(DURATIONS),
+            hashing: Histogram::of(DURATIONS),
+            refused: Counter::default(),
+        }
+    }
+}
+
+/// How busy hashing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The most computations at once
+    pub most: usize,
+    /// Turns that somebody has
+    pub taken: usize,
+    /// How many wait for theirs
+    pub waiting: usize,
 }
 
 /// What checking a password showed.
@@ -76,10 +114,12 @@ impl Passwords {
             cost,
             random,
             permits: Arc::new(Semaphore::new(permits)),
+            most: permits,
             line,
             waiting: AtomicUsize::new(0),
             memory: Mutex::new(Vec::new()),
             decoy,
+            measures: Measures::default(),
         })))
     }
 
@@ -108,16 +148,41 @@ impl Passwords {
         let inner = &self.0;
         if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
             inner.waiting.fetch_sub(1, Ordering::Relaxed);
+            inner.measures.refused.one_more();
             return Err(Fault::Busy("password checks"));
         }
         let place = Place(&inner.waiting);
-        let permit = tokio::time::timeout(LINE_PATIENCE, Arc::clone(&inner.permits).acquire_owned()).await;
-        let permit = permit.map_err(|_| Fault::Busy("password checks"))?.map_err(Fault::internal)?;
+        let begun = Instant::now();
+        let span = tracing::info_span!(target: spans::TARGET, "password hashing: turn");
+        let turn = Arc::clone(&inner.permits).acquire_owned().instrument(span);
+        let permit = tokio::time::timeout(LINE_PATIENCE, turn).await.map_err(|_| {
+            inner.measures.refused.one_more();
+            Fault::Busy("password checks")
+        })?;
+        let permit = permit.map_err(Fault::internal)?;
         drop(place);
+        inner.measures.waiting.took(begun.elapsed());
         Ok(Turn {
             passwords: self.clone(),
             permit: Arc::new(permit),
         })
+    }
+
+    /// What this node has counted of it.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.0.measures
+    }
+
+    /// How busy it is.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let inner = &self.0;
+        Load {
+            most: inner.most,
+            taken: inner.most.saturating_sub(inner.permits.available_permits()),
+            waiting: inner.waiting.load(Ordering::Relaxed),
+        }
     }
 }
 
@@ -171,10 +236,13 @@ impl Turn {
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
         let (passwords, permit) = (self.passwords.clone(), Arc::clone(&self.permit));
         tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
             let outcome = work(&passwords.0);
+            passwords.0.measures.hashing.took(begun.elapsed());
             drop(permit);
             outcome
         })
+        .instrument(tracing::info_span!(target: spans::TARGET, "password hashing"))
         .await
         .map_err(Fault::internal)?
     }

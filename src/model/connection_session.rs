@@ -9,6 +9,7 @@
 //! ```
 
 use crate::base::clock::{Seconds, Timestamp};
+use crate::base::redacted::redacted;
 use crate::protocol::scope::Scope;
 
 /// How long a person has to answer, in seconds.
@@ -88,7 +89,7 @@ pub struct Departure {
 const EXCHANGE: Seconds = 120;
 
 /// One question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionSession {
     /// Its id: the first half of the link
     pub id: String,
@@ -129,6 +130,8 @@ pub struct ConnectionSession {
     /// Until when it can be answered
     pub expires_at: Timestamp,
 }
+
+redacted!(ConnectionSession);
 
 impl ConnectionSession {
     /// The status at a time: what nobody has answered in time is cancelled.

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::base::measure::Counter;
+
 /// A number that is kept for every hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
@@ -76,20 +78,32 @@ impl Statistic {
     }
 }
 
-/// Counts that were not yet added to the database.
+/// Counts of this node.
 #[derive(Debug, Default)]
-pub struct Counters([AtomicI64; Statistic::ALL.len()]);
+pub struct Counters {
+    /// Those that were not yet added to the database
+    pending: [AtomicI64; Statistic::ALL.len()],
+    /// Since the process began
+    totals: [Counter; Statistic::ALL.len()],
+}
 
 impl Counters {
     /// One more.
     pub fn count(&self, statistic: Statistic) {
-        self.0[statistic as usize].fetch_add(1, Ordering::Relaxed);
+        self.pending[statistic as usize].fetch_add(1, Ordering::Relaxed);
+        self.totals[statistic as usize].one_more();
+    }
+
+    /// How many since the process began.
+    #[must_use]
+    pub fn total(&self, statistic: Statistic) -> u64 {
+        self.totals[statistic as usize].value()
     }
 
     /// Gives back what could not be added.
     pub fn put_back(&self, counts: &[(Statistic, i64)]) {
         for (statistic, count) in counts {
-            self.0[*statistic as usize].fetch_add(*count, Ordering::Relaxed);
+            self.pending[*statistic as usize].fetch_add(*count, Ordering::Relaxed);
         }
     }
 
@@ -98,7 +112,7 @@ impl Counters {
     pub fn take(&self) -> Vec<(Statistic, i64)> {
         Statistic::ALL
             .into_iter()
-            .map(|statistic| (statistic, self.0[statistic as usize].swap(0, Ordering::Relaxed)))
+            .map(|statistic| (statistic, self.pending[statistic as usize].swap(0, Ordering::Relaxed)))
             .filter(|(_, count)| *count > 0)
             .collect()
     }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::base::request;
 use crate::identity::limit::{self, Exceeded};
 use crate::model::client::Client;
 use crate::model::event::EventKind;
@@ -98,6 +99,7 @@ async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<Auth
         (AuthMethod::ClientSecretJwt | AuthMethod::PrivateKeyJwt, None) => false,
     };
     if is_right {
+        request::note_client(&client.id);
         Ok(Ok(AuthenticatedClient(client)))
     } else {
         refused("wrong credentials or wrong method", Some(client))

@@ -8,12 +8,14 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::network::network_of;
+use crate::base::request;
 use crate::identity::quota::Quota;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Actor, EventKind};
@@ -136,12 +138,13 @@ async fn read(app: &App, url: &DocumentUrl, is_known: bool) -> Result<Result<(Cl
     }
     // Whoever hangs up gives neither the share back before its time nor escapes the counters.
     let (app, url) = (app.clone(), url.clone());
-    let fetching = tokio::spawn(async move {
+    let fetching = async move {
         let outcome = fetch(&app, &url, is_known, &counters).await;
         drop(share);
         outcome
-    });
-    fetching.await.map_err(Fault::internal)?
+    };
+    let fetching = request::carried(fetching).in_current_span();
+    tokio::spawn(fetching).await.map_err(Fault::internal)?
 }
 
 async fn fetch(

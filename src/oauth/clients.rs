@@ -9,6 +9,7 @@ use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::invalid::Invalid;
+use crate::base::redacted::redacted;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::model::client::{Client, ClientKind, ClientOrigin, ClientSettings, ConsentPolicy};
 use crate::model::event::{Event, EventKind};
@@ -25,7 +26,7 @@ pub(super) use presentation::check_link;
 pub use presentation::is_deceptive;
 
 /// What a new client is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewClient {
     /// `client_id`; one is made when it is missing
     pub id: Option<String>,
@@ -34,6 +35,8 @@ pub struct NewClient {
     /// Everything else; its fields can be read and set on this itself
     pub settings: ClientSettings,
 }
+
+redacted!(NewClient);
 
 impl std::ops::Deref for NewClient {
     type Target = ClientSettings;

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::protocol::parameters::Parameters;
@@ -41,7 +42,7 @@ pub struct Shown {
 }
 
 /// The state of an interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interaction {
     /// The request, as a query string
     pub query: String,
@@ -58,6 +59,8 @@ pub struct Interaction {
     /// What the consent page showed
     pub shown: Option<Shown>,
 }
+
+redacted!(Interaction);
 
 impl Interaction {
     /// An interaction that begins now.

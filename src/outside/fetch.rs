@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -12,13 +12,17 @@ use hyper::{Request, Response};
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
+use tracing::{Instrument, Span};
 use url::{Host, Url};
 
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
+use crate::base::spans;
 use crate::protocol::issuer::{Issuer, is_loopback};
 
 use super::address::{is_named, special_use};
+use super::outcomes::Outcomes;
 use super::resolver::Resolver;
 use super::wire;
 
@@ -47,13 +51,15 @@ impl Rules {
 }
 
 /// A document that was fetched.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fetched {
     /// What it says, within the limit
     pub body: Vec<u8>,
     /// For how many seconds its headers let us keep it; `None` when they say nothing
     pub freshness: Option<Seconds>,
 }
+
+redacted!(Fetched);
 
 /// Why nothing was fetched. For the log: the peer learns no more than that it did not work, or it could look
 /// around in our network.
@@ -128,6 +134,8 @@ struct Inner {
     turns: Arc<Semaphore>,
     /// What is being fetched: whoever wants the same gets the same answer
     flights: Mutex<HashMap<(String, usize), Flight>>,
+    /// Shared by all that were made of the first
+    outcomes: Arc<Outcomes>,
 }
 
 impl Fetch {
@@ -143,6 +151,7 @@ impl Fetch {
             tls: wire::tls().map_err(Fault::internal)?,
             turns: Arc::new(Semaphore::new(rules.at_once)),
             flights: Mutex::default(),
+            outcomes: Arc::default(),
         })))
     }
 
@@ -156,6 +165,7 @@ impl Fetch {
             tls: self.0.tls.clone(),
             turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
             flights: Mutex::default(),
+            outcomes: Arc::clone(&self.0.outcomes),
         }))
     }
 
@@ -169,6 +179,7 @@ impl Fetch {
             tls: self.0.tls.clone(),
             turns: Arc::new(Semaphore::new(self.0.rules.at_once)),
             flights: Mutex::default(),
+            outcomes: Arc::clone(&self.0.outcomes),
         }))
     }
 
@@ -204,7 +215,8 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn json(&self, url: &str, limit: usize) -> Result<Arc<Fetched>, FetchError> {
-        let target = self.0.check(url)?;
+        let forbidden = |error: &FetchError| self.0.outcomes.count(Some(error), Duration::ZERO);
+        let target = self.0.check(url).inspect_err(forbidden)?;
         let key = (target.as_str().to_owned(), limit);
         let flight = {
             let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,8 +225,9 @@ impl Fetch {
                 None => {
                     let inner = Arc::clone(&self.0);
                     let own = key.clone();
+                    let span = span(target.host_str());
                     let flight = async move {
-                        let outcome = Inner::fetch(&inner, &target, limit).await;
+                        let outcome = inner.counted(span, Inner::fetch(&inner, &target, limit)).await;
                         inner.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&own);
                         outcome.map(Arc::new)
                     }
@@ -238,6 +251,11 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn ask(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
+        let span = span(request.uri().host());
+        self.0.counted(span, self.ask_in_turn(request, limit)).await
+    }
+
+    async fn ask_in_turn(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
         let inner = &self.0;
         let url = inner.check(&request.uri().to_string())?;
         let in_line = tokio::time::timeout(inner.rules.patience / 2, Arc::clone(&inner.turns).acquire_owned());
@@ -260,6 +278,16 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn post(&self, url: &Url, bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
+        self.0.counted(span(url.host_str()), self.post_in_turn(url, bearer, body)).await
+    }
+
+    /// What has come of requests, by this way out and all that were made of the same.
+    #[must_use]
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.0.outcomes
+    }
+
+    async fn post_in_turn(&self, url: &Url, bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
         let inner = &self.0;
         let in_line = tokio::time::timeout(inner.rules.patience / 2, Arc::clone(&inner.turns).acquire_owned());
         let Ok(Ok(turn)) = in_line.await else {
@@ -285,7 +313,21 @@ impl fmt::Debug for Fetch {
     }
 }
 
+/// A span for a request, with the host only: in path and query there may be secrets. Nobody is told which trace it belongs
+/// to: most of those who are asked are strangers, and what this server does is nothing to them.
+fn span(host: Option<&str>) -> Span {
+    tracing::info_span!(target: spans::TARGET, "fetch", otel.kind = "client", server.address = host)
+}
+
 impl Inner {
+    /// Does it, and counts what came of it.
+    async fn counted<T>(&self, span: Span, request: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+        let begun = Instant::now();
+        let outcome = request.instrument(span).await;
+        self.outcomes.count(outcome.as_ref().err(), begun.elapsed());
+        outcome
+    }
+
     fn check(&self, text: &str) -> Result<Url, FetchError> {
         let url = Url::parse(text).map_err(|_| FetchError::Url("cannot be read"))?;
         if !url.username().is_empty() || url.password().is_some() {

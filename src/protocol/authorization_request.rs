@@ -4,6 +4,8 @@
 //! where the answer goes; what is wrong with it is shown to the person and never redirected.
 //! [`AuthorizationRequest`] is the rest; what is wrong with it goes back to the client.
 
+use crate::base::redacted::redacted;
+
 use super::claims_request::ClaimsRequest;
 use super::error::{ErrorCode, Refusal, invalid_request};
 use super::parameters::Parameters;
@@ -48,13 +50,15 @@ pub enum ResponseMode {
 }
 
 /// What an answer needs, also when the rest of the request is wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ResponseTarget {
     /// `state`, unless it is unusable itself
     pub state: Option<String>,
     /// `response_mode`; query when it is unusable itself
     pub mode: ResponseMode,
 }
+
+redacted!(ResponseTarget);
 
 impl ResponseTarget {
     /// Reads `state` and `response_mode` leniently: their errors are reported by
@@ -111,7 +115,7 @@ impl Prompt {
 }
 
 /// A request for authorization, every part of it well-formed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
     /// `response_mode` and `state`
     pub response: ResponseTarget,
@@ -138,6 +142,8 @@ pub struct AuthorizationRequest {
     /// `include_granted_scopes`: what was granted before is asked for again
     pub includes_granted_scopes: bool,
 }
+
+redacted!(AuthorizationRequest);
 
 impl AuthorizationRequest {
     /// Parses everything but the target.

@@ -57,6 +57,40 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, in the order in which they are declared.
+    pub const ALL: [Self; 24] = [
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::InvalidTarget,
+        Self::InvalidToken,
+        Self::InsufficientScope,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::AccountSelectionRequired,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::RegistrationNotSupported,
+        Self::UnmetAuthenticationRequirements,
+        Self::InvalidRedirectUri,
+        Self::InvalidClientMetadata,
+        Self::InvalidSoftwareStatement,
+        Self::UnapprovedSoftwareStatement,
+    ];
+
+    /// The code of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
     /// The code as it is registered.
     #[must_use]
     pub fn as_str(self) -> &'static str {

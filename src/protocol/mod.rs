@@ -26,4 +26,5 @@ pub mod sigv4;
 pub mod token_exchange;
 pub mod token_request;
 pub mod tokens;
+pub mod trace_context;
 pub mod user_token;

@@ -14,6 +14,7 @@ use time::{Date, Month, Time, UtcDateTime};
 
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, hmac_sha256, sha256};
+use crate::base::redacted::redacted;
 
 /// The one algorithm.
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -35,7 +36,7 @@ const PRESIGNED: [&str; 4] = ["x-amz-algorithm", "x-amz-credential", "x-amz-sign
 const MEANINGFUL: [&str; 3] = ["content-type", "x-amz-content-sha256", "x-amz-date"];
 
 /// A request as it arrived.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Received<'a> {
     /// `POST`
     pub method: &'a str,
@@ -48,6 +49,8 @@ pub struct Received<'a> {
     /// The body
     pub body: &'a [u8],
 }
+
+redacted!(Received<'_>);
 
 /// Why a request counts as not signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::base::clock::Timestamp;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::id_from_bytes;
+use crate::base::redacted::redacted;
 use crate::model::client::{AccessTokenFormat, Client};
 use crate::model::consent::Consent;
 use crate::model::grant::Grant;
@@ -60,7 +61,7 @@ pub struct Kind {
 }
 
 /// A large installation as it is known from the outside.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Large {
     /// How much there is
     #[serde(flatten)]
@@ -72,6 +73,8 @@ pub struct Large {
     /// The secret of every client
     pub client_secret: String,
 }
+
+redacted!(Large);
 
 /// Why there is none.
 #[derive(Debug)]

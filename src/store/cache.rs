@@ -181,8 +181,10 @@ impl Store {
     pub async fn known_client(&self, id: &str) -> Result<Option<Arc<Client>>, Fault> {
         let place = self.cache.place(id);
         let generation = place.load(Ordering::Acquire);
-        if let Some(client) = self.cache.clients.get(id).and_then(|kept| kept.good(generation, self.cache.stale)) {
-            return Ok(Some(client));
+        let known = self.cache.clients.get(id).and_then(|kept| kept.good(generation, self.cache.stale));
+        self.measures.clients.count(known.is_some());
+        if known.is_some() {
+            return Ok(known);
         }
         let read_at = Instant::now();
         // Nobody keeps what is not there: strangers could ask for any number of it.
@@ -203,7 +205,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn known_scopes(&self) -> Result<Arc<ScopeCatalog>, Fault> {
-        match self.cache.scopes.known(self.cache.stale) {
+        let known = self.cache.scopes.known(self.cache.stale);
+        self.measures.scopes.count(known.is_some());
+        match known {
             Some(scopes) => Ok(scopes),
             None => self.cache.scopes.read(async { self.read_uncounted().await?.scopes().await }).await,
         }
@@ -214,7 +218,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn known_resources(&self) -> Result<Arc<ResourceCatalog>, Fault> {
-        match self.cache.resources.known(self.cache.stale) {
+        let known = self.cache.resources.known(self.cache.stale);
+        self.measures.resources.count(known.is_some());
+        match known {
             Some(resources) => Ok(resources),
             None => {
                 self.cache

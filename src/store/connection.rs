@@ -4,21 +4,24 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{Any, AnyArguments};
 use sqlx::pool::PoolConnection;
 use sqlx::query::Query;
 use sqlx::{AnyConnection, Transaction};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::request;
+use crate::base::spans;
 
 use super::audit::{Audit, HeldLane};
 use super::cache::Changes;
 use super::error::{Error, fault};
 use super::file::Table;
 use super::lane::LaneTx;
+use super::measures::Measures;
 use super::options::Dialect;
 use super::readers::PooledReader;
 use super::row::Row;
@@ -43,34 +46,33 @@ pub(super) enum Source {
     Lane(LaneTx),
 }
 
-/// How many statements have run.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Count(Arc<AtomicU64>);
-
-impl Count {
-    fn one_more(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// Something that statements run on.
 pub struct Connection {
     dialect: Dialect,
     source: Source,
-    count: Count,
+    measures: Arc<Measures>,
+    is_counted: bool,
 }
 
 impl Connection {
-    pub(super) fn new(dialect: Dialect, source: Source, count: Count) -> Self {
-        Self { dialect, source, count }
+    pub(super) fn new(dialect: Dialect, source: Source, measures: Arc<Measures>) -> Self {
+        Self {
+            dialect,
+            source,
+            measures,
+            is_counted: true,
+        }
+    }
+
+    /// The same, for statements that are not counted.
+    pub(super) fn uncounted(self) -> Self {
+        Self { is_counted: false, ..self }
     }
 
     pub(super) fn query(&mut self, sql: Sql) -> Statement<'_> {
-        self.count.one_more();
+        if self.is_counted {
+            self.measures.statements.one_more();
+        }
         let text = match self.dialect {
             Dialect::Sqlite | Dialect::Postgres => sql.numbered,
             Dialect::MySql => sql.positional,
@@ -85,11 +87,15 @@ impl Connection {
     }
 
     async fn commit(self) -> Result<(), Fault> {
-        match self.source {
-            Source::Transaction(transaction) => limited(transaction.commit()).await.map_err(fault),
-            Source::Lane(lane) => lane.commit().await,
+        let begun = Instant::now();
+        let span = tracing::info_span!(target: spans::TARGET, "commit", otel.kind = "client", db.system.name = %self.dialect);
+        let committed = match self.source {
+            Source::Transaction(transaction) => limited(transaction.commit()).instrument(span).await.map_err(fault),
+            Source::Lane(lane) => lane.commit().instrument(span).await,
             Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
-        }
+        };
+        self.measures.committing.took(begun.elapsed());
+        committed
     }
 
     /// Tells where the connection comes from how a statement ended: in SQLite it may have undone more than itself.
@@ -118,6 +124,18 @@ pub(super) struct Statement<'c> {
 }
 
 impl Statement<'_> {
+    /// A span for it, with its text, in which there are no values.
+    fn span(&self) -> Span {
+        tracing::info_span!(
+            target: spans::TARGET,
+            "statement",
+            otel.name = operation(self.text),
+            otel.kind = "client",
+            db.system.name = %self.connection.dialect,
+            db.query.text = self.text,
+        )
+    }
+
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
@@ -167,6 +185,7 @@ impl Statement<'_> {
     }
 
     async fn run(self) -> Result<u64, Error> {
+        let span = self.span();
         let Self {
             connection,
             text,
@@ -174,19 +193,23 @@ impl Statement<'_> {
             is_aside,
             ..
         } = self;
-        let matched = match &mut connection.source {
-            Source::Reader(reader) => reader.file().and_then(|file| Ok(file.execute(text, &values)?)),
-            Source::Lane(lane) if is_aside => lane.execute_aside(text, values).await,
-            Source::Lane(lane) => lane.file().and_then(|file| Ok(file.execute(text, &values)?)),
-            Source::Pooled(pooled) => execute(pooled, text, values).await,
-            Source::Transaction(transaction) => execute(transaction, text, values).await,
+        let run = async {
+            match &mut connection.source {
+                Source::Reader(reader) => reader.file().and_then(|file| Ok(file.execute(text, &values)?)),
+                Source::Lane(lane) if is_aside => lane.execute_aside(text, values).await,
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.execute(text, &values)?)),
+                Source::Pooled(pooled) => execute(pooled, text, values).await,
+                Source::Transaction(transaction) => execute(transaction, text, values).await,
+            }
         };
+        let matched = run.instrument(span).await;
         connection.settle(matched.as_ref().err());
         matched
     }
 
     /// The first row, if any.
     pub(super) async fn optional<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        let span = self.span();
         let Self {
             connection,
             text,
@@ -194,22 +217,26 @@ impl Statement<'_> {
             is_planned_anew,
             is_aside,
         } = self;
-        let found = match &mut connection.source {
-            Source::Reader(reader) if is_aside => {
-                let table = reader.table_aside(text, values).await;
-                table.map(|table| table.first().map(|row| read(Row::of_table(row))))
+        let find = async {
+            match &mut connection.source {
+                Source::Reader(reader) if is_aside => {
+                    let table = reader.table_aside(text, values).await;
+                    table.map(|table| table.first().map(|row| read(Row::of_table(row))))
+                }
+                Source::Reader(reader) => reader.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
+                Source::Pooled(pooled) => optional(pooled, text, values, is_planned_anew, read).await,
+                Source::Transaction(transaction) => optional(transaction, text, values, is_planned_anew, read).await,
             }
-            Source::Reader(reader) => reader.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
-            Source::Lane(lane) => lane.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
-            Source::Pooled(pooled) => optional(pooled, text, values, is_planned_anew, read).await,
-            Source::Transaction(transaction) => optional(transaction, text, values, is_planned_anew, read).await,
         };
+        let found = find.instrument(span).await;
         connection.settle(found.as_ref().err());
         found.map_err(fault)?.transpose()
     }
 
     /// All rows.
     pub(super) async fn all<T>(self, read: impl Fn(Row<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Fault> {
+        let span = self.span();
         let Self {
             connection,
             text,
@@ -217,13 +244,16 @@ impl Statement<'_> {
             is_planned_anew,
             ..
         } = self;
-        let of_table = |table: Table| table.iter().map(|row| read(Row::of_table(row))).collect();
-        let all = match &mut connection.source {
-            Source::Reader(reader) => reader.table_aside(text, values).await.map(of_table),
-            Source::Lane(lane) => lane.file().and_then(|file| Ok(file.table(text, &values)?)).map(of_table),
-            Source::Pooled(pooled) => all(pooled, text, values, is_planned_anew, read).await,
-            Source::Transaction(transaction) => all(transaction, text, values, is_planned_anew, read).await,
+        let find = async {
+            let of_table = |table: Table| table.iter().map(|row| read(Row::of_table(row))).collect();
+            match &mut connection.source {
+                Source::Reader(reader) => reader.table_aside(text, values).await.map(of_table),
+                Source::Lane(lane) => lane.file().and_then(|file| Ok(file.table(text, &values)?)).map(of_table),
+                Source::Pooled(pooled) => all(pooled, text, values, is_planned_anew, read).await,
+                Source::Transaction(transaction) => all(transaction, text, values, is_planned_anew, read).await,
+            }
         };
+        let all = find.instrument(span).await;
         connection.settle(all.as_ref().err());
         all.map_err(fault)?
     }
@@ -312,6 +342,7 @@ impl Tx {
 
 /// Runs work to its end even when whoever waits for it goes away.
 pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
+    let work = request::carried(work).in_current_span();
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }
 
@@ -331,5 +362,36 @@ impl DerefMut for Tx {
 impl fmt::Debug for Tx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Tx({:?})", self.connection)
+    }
+}
+
+/// What a statement does to which table, for people: `SELECT grants`.
+fn operation(text: &str) -> String {
+    let verb = text.split_whitespace().next().unwrap_or_default();
+    let mut rest = text
+        .split_whitespace()
+        .skip_while(|word| !matches!(*word, "FROM" | "INTO" | "UPDATE"))
+        .skip(1);
+    match rest.next() {
+        Some(table) => format!("{verb} {}", table.trim_matches(|c: char| !c.is_alphanumeric())),
+        None => verb.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::operation;
+
+    #[test]
+    fn an_operation_is_verb_and_table() {
+        for (text, name) in [
+            ("SELECT a, b FROM grants WHERE id = $1", "SELECT grants"),
+            ("INSERT INTO users (id) VALUES ($1)", "INSERT users"),
+            ("UPDATE sessions SET a = $1", "UPDATE sessions"),
+            ("DELETE FROM throttles WHERE a IN (SELECT b FROM c)", "DELETE throttles"),
+            ("SELECT 1", "SELECT"),
+        ] {
+            assert_eq!(operation(text), name);
+        }
     }
 }

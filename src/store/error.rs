@@ -7,6 +7,8 @@ use sqlx::error::DatabaseError;
 
 use crate::base::fault::Fault;
 
+use super::wording::{words, words_of_file};
+
 /// What a driver says.
 #[derive(Debug)]
 pub(super) enum Error {
@@ -33,8 +35,8 @@ impl From<rusqlite::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Server(error) => error.fmt(f),
-            Self::File(error) => error.fmt(f),
+            Self::Server(error) => f.write_str(&words(error)),
+            Self::File(error) => f.write_str(&words_of_file(error)),
             Self::Closed => f.write_str("the connection is closed"),
         }
     }

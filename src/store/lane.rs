@@ -28,6 +28,7 @@ use crate::base::fault::Fault;
 
 use super::error::{Error, fault};
 use super::file::{File, is_busy};
+use super::measures::Measures;
 use super::value::Value;
 
 /// The last of them: another process that writes is waited for without keeping a thread from its work.
@@ -57,6 +58,7 @@ struct Writer {
     is_abandoned: bool,
     /// Finished transactions that wait for the common commit.
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
+    measures: Arc<Measures>,
 }
 
 /// The queue in front of the writer.
@@ -95,7 +97,7 @@ impl Drop for Arrival<'_> {
 }
 
 impl Lane {
-    pub(super) fn open(path: PathBuf, patience: Duration) -> Result<Self, Fault> {
+    pub(super) fn open(path: PathBuf, patience: Duration, measures: Arc<Measures>) -> Result<Self, Fault> {
         let mut writer = Writer {
             path,
             file: None,
@@ -103,6 +105,7 @@ impl Lane {
             has_savepoint: false,
             is_abandoned: false,
             waiting: Vec::new(),
+            measures,
         };
         writer.connect()?;
         let queue = Queue {
@@ -236,6 +239,7 @@ impl Writer {
         }
         self.is_open = false;
         self.has_savepoint = false;
+        self.measures.groups.see(self.waiting.len() as u64);
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Ok(()));
         }

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{Migrate as _, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection as _, Executor, Row as _, SqlSafeStr};
 
@@ -145,7 +146,7 @@ fn is_passing(dialect: Dialect, error: &MigrateError, attempts: u32) -> bool {
     match (dialect, error) {
         (Dialect::Sqlite, _) => attempts < ATTEMPTS_AT_FILE,
         (Dialect::Postgres, MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            let code = error.as_database_error().and_then(|error| error.code());
+            let code = error.as_database_error().and_then(DatabaseError::code);
             // In each other's way, or no lock in time.
             attempts < ATTEMPTS && code.is_some_and(|code| matches!(code.as_ref(), "40P01" | "55P03"))
         }

@@ -23,6 +23,7 @@ mod grants;
 mod initial_access_tokens;
 mod lane;
 mod many;
+mod measures;
 mod migrate;
 mod names;
 mod options;
@@ -49,16 +50,19 @@ mod user_bindings;
 mod users;
 mod value;
 mod vault;
+mod wording;
 mod workloads;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
+use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
+use crate::base::spans;
 
 pub use audit::Listener;
 pub use backup::{BackupError, backup};
@@ -70,6 +74,7 @@ pub use connections::{ConnectionsWith, NewTokens};
 pub use consents::Withdrawn;
 pub use events::EventsNearby;
 pub use grants::{GrantsNearby, GrantsWith, Redemption, Rotation, TokenPerson};
+pub use measures::{Measures, PoolState};
 pub use options::{DatabaseUrl, Dialect, StoreOptions};
 pub use own::Access;
 pub use registrations::{RegisteredClient, Use};
@@ -86,7 +91,7 @@ pub use workloads::WorkloadState;
 
 use audit::Audit;
 use cache::{Cache, Changes};
-use connection::{Count, Source};
+use connection::Source;
 use lane::Lane;
 use readers::Readers;
 
@@ -101,7 +106,7 @@ pub struct Store {
     pool: Pool,
     audit: Arc<Audit>,
     cache: Arc<Cache>,
-    statements: Count,
+    measures: Arc<Measures>,
 }
 
 /// Where connections come from.
@@ -130,9 +135,10 @@ impl Store {
         options.url.create_file()?;
         let connect = options.url.connect_options()?;
         let path = options.url.file().map(Path::to_owned).unwrap_or_default();
+        let measures = Arc::new(Measures::default());
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout)?),
+                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout, Arc::clone(&measures))?),
                 readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
@@ -141,9 +147,9 @@ impl Store {
             dialect,
             url: options.url.clone(),
             pool,
-            audit: Arc::default(),
+            audit: Arc::new(Audit::counted_by(Arc::clone(&measures))),
             cache: Arc::new(Cache::of(dialect)),
-            statements: Count::default(),
+            measures,
         };
         store.ping().await?;
         Ok(store)
@@ -228,26 +234,61 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] when there is none within the configured time.
     pub async fn read(&self) -> Result<Connection, Fault> {
-        self.reader(self.statements.clone()).await
+        self.reader().await
     }
 
     async fn read_uncounted(&self) -> Result<Connection, Fault> {
-        self.reader(Count::default()).await
+        self.reader().await.map(Connection::uncounted)
     }
 
-    async fn reader(&self, count: Count) -> Result<Connection, Fault> {
+    async fn reader(&self) -> Result<Connection, Fault> {
+        let (begun, span) = (Instant::now(), self.span("connection"));
         let source = match &self.pool {
-            Pool::File { readers, .. } => Source::Reader(readers.acquire().await.map_err(error::fault)?),
-            Pool::Server(pool) => Source::Pooled(pool.acquire().await.map_err(error::fault)?),
+            Pool::File { readers, .. } => readers.acquire().instrument(span).await.map(Source::Reader).map_err(error::fault),
+            Pool::Server(pool) => pool.acquire().instrument(span).await.map(Source::Pooled).map_err(error::fault),
         };
-        Ok(Connection::new(self.dialect, source, count))
+        self.measures.reading.took(begun.elapsed());
+        self.connection(source)
     }
 
     /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
     /// read anew what is kept: what something costs is the difference.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.statements.value()
+        self.measures.statements.value()
+    }
+
+    /// What this node has counted of its database.
+    #[must_use]
+    pub fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// How many connections there are; of SQLite, for reading.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        match &self.pool {
+            Pool::File { readers, .. } => readers.state(),
+            Pool::Server(pool) => {
+                let (size, idle) = (usize::try_from(pool.size()).unwrap_or(usize::MAX), pool.num_idle());
+                let most = pool.options().get_max_connections();
+                PoolState {
+                    in_use: size.saturating_sub(idle),
+                    idle,
+                    most: usize::try_from(most).unwrap_or(usize::MAX),
+                }
+            }
+        }
+    }
+
+    /// A span for what is waited for here.
+    fn span(&self, name: &str) -> Span {
+        tracing::info_span!(target: spans::TARGET, "database", otel.name = name, otel.kind = "client", db.system.name = %self.dialect)
+    }
+
+    fn connection(&self, source: Result<Source, Fault>) -> Result<Connection, Fault> {
+        let source = source.inspect_err(|_| self.measures.refused.one_more())?;
+        Ok(Connection::new(self.dialect, source, Arc::clone(&self.measures)))
     }
 
     /// A transaction for writing. What is not committed is rolled back when it is dropped.
@@ -260,12 +301,18 @@ impl Store {
     }
 
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
+        let (begun, span) = (Instant::now(), self.span("begin"));
         let source = match &self.pool {
-            Pool::File { lane, .. } => Source::Lane(lane.begin().await?),
-            Pool::Server(pool) => Source::Transaction(connection::limited(pool.begin()).await.map_err(error::fault)?),
+            Pool::File { lane, .. } => lane.begin().instrument(span).await.map(Source::Lane),
+            Pool::Server(pool) => connection::limited(pool.begin())
+                .instrument(span)
+                .await
+                .map(Source::Transaction)
+                .map_err(error::fault),
         };
-        let connection = Connection::new(self.dialect, source, self.statements.clone());
-        Ok(Tx::new(connection, Arc::clone(&self.audit), Changes::of(Arc::clone(&self.cache))))
+        self.measures.writing.took(begun.elapsed());
+        let changes = Changes::of(Arc::clone(&self.cache));
+        Ok(Tx::new(self.connection(source)?, Arc::clone(&self.audit), changes))
     }
 
     /// Seals the audit log and closes every connection; what was acknowledged is on disk already.

@@ -9,6 +9,7 @@ use crate::base::fault::Fault;
 
 use super::error::Error;
 use super::file::{File, Table};
+use super::measures::PoolState;
 use super::options::Dialect;
 use super::value::Value;
 
@@ -90,6 +91,18 @@ impl Readers {
             PoolError::Timeout(_) => Error::Server(sqlx::Error::PoolTimedOut),
             PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => Error::Closed,
         })
+    }
+
+    /// How many there are.
+    pub(super) fn state(&self) -> PoolState {
+        let status = self.0.status();
+        // Not yet opened ones count as available there.
+        let idle = status.available.min(status.size);
+        PoolState {
+            in_use: status.size - idle,
+            idle,
+            most: status.max_size,
+        }
     }
 
     /// Closes those that nobody uses, and lets nobody have one any more.

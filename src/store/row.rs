@@ -10,6 +10,8 @@ use sqlx::{Decode, Row as _, Type};
 use crate::base::fault::Fault;
 use crate::protocol::scope::Scope;
 
+use super::wording::{words, words_of_file};
+
 /// A row of a result, from some column on.
 #[derive(Clone, Copy)]
 pub(super) struct Row<'r> {
@@ -58,8 +60,8 @@ impl<'r> Row<'r> {
     {
         let at = self.first + at;
         match self.cells {
-            Cells::Server(row) => row.try_get(at).map_err(unreadable),
-            Cells::File(row) => row.get(at).map_err(unreadable),
+            Cells::Server(row) => row.try_get(at).map_err(|error| unreadable(words(&error))),
+            Cells::File(row) => row.get(at).map_err(|error| unreadable(words_of_file(&error))),
             Cells::Table(cells) => {
                 let cell = cells.get(at).ok_or_else(|| unreadable(format!("it has no column {at}")))?;
                 T::column_result(cell.into()).map_err(unreadable)
@@ -90,19 +92,19 @@ impl Row<'_> {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self, at: usize) -> Result<T, Fault> {
-        serde_json::from_str(&self.text(at)?).map_err(unreadable)
+        serde_json::from_str(&self.text(at)?).map_err(no_json)
     }
 
     /// Settings. What a newer version has written, and this one does not know, is left out: both serve while one takes the
     /// place of the other.
     pub(super) fn settings<T: DeserializeOwned + Serialize + Default>(&self, at: usize) -> Result<T, Fault> {
         let text = self.text(at)?;
-        serde_json::from_str(&text).or_else(|_| known(&text)).map_err(unreadable)
+        serde_json::from_str(&text).or_else(|_| known(&text)).map_err(no_json)
     }
 
     pub(super) fn maybe_json<T: DeserializeOwned>(&self, at: usize) -> Result<Option<T>, Fault> {
         let text = self.maybe_text(at)?;
-        text.map(|text| serde_json::from_str(&text).map_err(unreadable)).transpose()
+        text.map(|text| serde_json::from_str(&text).map_err(no_json)).transpose()
     }
 
     pub(super) fn scope(&self, at: usize) -> Result<Scope, Fault> {
@@ -119,6 +121,16 @@ impl Row<'_> {
 /// A row that this program cannot have written, or a newer one did.
 pub(super) fn unreadable(cause: impl std::fmt::Display) -> Fault {
     Fault::internal(format!("unreadable row: {cause}"))
+}
+
+/// Where the JSON of a column goes wrong. What stands there is not shown.
+fn no_json(error: serde_json::Error) -> Fault {
+    unreadable(format!(
+        "{:?} error in JSON at line {}, column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    ))
 }
 
 /// A list or map as JSON, the way columns hold them.

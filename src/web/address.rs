@@ -27,6 +27,12 @@ pub fn of(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     Some(behind(peer, &lines, trusted))
 }
 
+/// Whether whoever has connected is a trusted proxy.
+#[must_use]
+pub fn is_proxy(request: &HttpRequest, trusted: &[IpNet]) -> bool {
+    request.peer_addr().is_some_and(|peer| is_in(trusted, peer.ip().to_canonical()))
+}
+
 /// Whether an address lies in one of these networks.
 #[must_use]
 pub fn is_in(networks: &[IpNet], address: IpAddr) -> bool {

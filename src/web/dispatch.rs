@@ -19,14 +19,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{FutureExt, StreamExt};
 
 use crate::admin::access::{self, Rights};
-use crate::app::{App, Context};
-use crate::base::encoding::base64url;
+use crate::app::App;
 use crate::base::fault::Fault;
 use crate::identity::limit;
 use crate::model::event::Actor;
-use crate::model::limit::Class;
 
-use super::address;
 use super::admin;
 use super::call::Call;
 use super::error::{self, Error};
@@ -43,18 +40,18 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves one request to a path of the table; `rows` are its rows, of which the method chooses one.
+/// Serves one request to a path of the table, on behalf of which `app` is; `rows` are its rows, of which the method chooses
+/// one.
 pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
     let busy = http.conn_data::<Activity>().map(Activity::begin);
     let _under_way = app.ending.enter();
-    let request_id = base64url(&app.random.bytes::<9>());
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let method = http.method().clone();
     let chosen = rows.iter().find(|route| route.methods.contains(&method));
     // An error for a method that no row has is for the reader of the first.
     let Some(route) = chosen.or(rows.first()) else {
         return not_found(app, http).await;
     };
-    let app = within(&app, &request_id, route.class(&method), &http);
     let reader = Reader::of(route.cors, &app, &http);
     let mut response = if let Err(exceeded) = limit::by_address(&app) {
         error::render(&app, &exceeded.into(), route.audience, &request_id)
@@ -87,20 +84,7 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
         response = response.map_body(|_, body| BoxBody::new(Held { body, _busy: busy }));
     }
     close_if_ending(&app, &mut response);
-    // The row, not the address: what stands in place of a placeholder may be a secret.
-    tracing::debug!(request = request_id, %method, path = route.path, status = response.status().as_u16(), "served");
     response
-}
-
-/// The application on behalf of a request, which has been counted by nobody yet.
-fn within(app: &App, request_id: &str, class: Option<Class>, http: &HttpRequest) -> App {
-    let address = address::of(http, &app.config.trusted_proxies);
-    app.within(Context {
-        request_id: Some(request_id.to_owned()),
-        address: Some(address.map(|address| address.to_string()).unwrap_or_default()),
-        counted: limits::counted(app, class, address),
-        ..Context::default()
-    })
 }
 
 /// Says in an answer where those stand who were counted.
@@ -114,8 +98,7 @@ fn announce(app: &App, response: &mut HttpResponse) {
 /// Serves a path that is in no table.
 pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     let _busy = http.conn_data::<Activity>().map(Activity::begin);
-    let request_id = base64url(&app.random.bytes::<9>());
-    let app = within(&app, &request_id, Some(Class::Page), &http);
+    let request_id = app.context().request_id.clone().unwrap_or_default();
     let wants_page = http
         .headers()
         .get(ACCEPT)

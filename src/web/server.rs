@@ -24,13 +24,13 @@ use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::identity::limit;
 
-use super::dispatch::{dispatch, not_found};
 use super::doors::{Doors, Guest};
 use super::http2::serve;
 use super::paced::Paced;
 use super::patience::{HEAD_PATIENCE, Patience};
 use super::routes::{self, Feature, Route};
 use super::tls::Certificates;
+use super::watch::{self, Rows};
 use super::wire::Wire;
 
 /// How long a client may take to agree on keys.
@@ -46,8 +46,9 @@ const LAST_REQUESTS: Duration = Duration::from_millis(250);
 /// Mounts the table of routes.
 pub fn mount(app: &App, services: &mut ServiceConfig) {
     let issuer_path = app.issuer.path();
-    let mut resources: BTreeMap<String, Vec<&'static Route>> = BTreeMap::new();
-    for route in routes::all() {
+    let mut resources: BTreeMap<String, Vec<(usize, &'static Route)>> = BTreeMap::new();
+    app.measures.traffic.prepare(routes::all().count());
+    for (number, route) in routes::all().enumerate() {
         let is_there = match (app.config.serves, route.feature) {
             (_, Feature::Relay) | (Serves::Everything, Feature::Core) => true,
             (Serves::Everything, Feature::Dev) => app.config.enable_dev_endpoints,
@@ -58,17 +59,17 @@ pub fn mount(app: &App, services: &mut ServiceConfig) {
             continue;
         }
         for path in route.paths(issuer_path) {
-            resources.entry(path).or_default().push(route);
+            resources.entry(path).or_default().push((number, route));
         }
     }
     // Fixed words before placeholders: the first resource that matches is taken.
     let mut resources: Vec<_> = resources.into_iter().collect();
     resources.sort_by_key(|(path, _)| path.contains('{'));
     for (path, rows) in resources {
-        let (app, rows) = (app.clone(), Arc::<[&'static Route]>::from(rows));
-        let waits = rows.iter().any(|route| route.waits);
+        let waits = rows.iter().any(|(_, route)| route.waits);
+        let (app, rows) = (app.clone(), rows.into_iter().collect::<Rows>());
         let resource =
-            web::resource(path).to(move |http: HttpRequest, payload: Payload| dispatch(Arc::clone(&rows), app.clone(), http, payload));
+            web::resource(path).to(move |http: HttpRequest, payload: Payload| watch::serve(rows.clone(), app.clone(), http, payload));
         if waits {
             services.service(resource.wrap_fn(|mut request, next| {
                 shrink(request.headers_mut());
@@ -79,7 +80,7 @@ pub fn mount(app: &App, services: &mut ServiceConfig) {
         }
     }
     let app = app.clone();
-    services.default_service(web::to(move |http: HttpRequest| not_found(app.clone(), http)));
+    services.default_service(web::to(move |http: HttpRequest| watch::serve_nothing(app.clone(), http)));
 }
 
 /// Makes headers as small as they can be: they come with room for a browser's, which is 7 kB.

@@ -7,7 +7,7 @@ use super::Setting;
 
 /// What is accepted besides `APP_SECRET`.
 pub(super) const SETTINGS: &[Setting] = &[
-    setting!(secret "app_secret_previous", "APP_SECRET_PREVIOUS", "TEXT", "The secret whose place APP_SECRET takes: what it has sealed still opens, and what is met of it is made anew",
+    setting!(secret "app_secret_previous", "APP_SECRET_PREVIOUS", "TEXT", "The secret whose place APP_SECRET takes: what was made with it is still accepted, and what is met of it is made anew",
         |config, text| {
             config.app_secret_previous = Some(secret(text, MIN_APP_SECRET)?);
             config.app_secret_previous_file = None;
@@ -24,7 +24,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |config| shown_path(config.app_secret_previous_file.as_ref())
     ),
-    setting!(secret "app_secret_next", "APP_SECRET_NEXT", "TEXT", "The secret that will take the place of APP_SECRET: what other nodes have sealed with it already opens",
+    setting!(secret "app_secret_next", "APP_SECRET_NEXT", "TEXT", "The secret that will take the place of APP_SECRET: what other nodes make with it already is accepted",
         |config, text| {
             config.app_secret_next = Some(secret(text, MIN_APP_SECRET)?);
             config.app_secret_next_file = None;

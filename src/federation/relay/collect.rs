@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::quota::Quota;
 use crate::model::callback::{ACKNOWLEDGEMENT_WINDOW, Callback, Owner, Stage};
 use crate::model::event::{Actor, EventKind};
@@ -39,7 +40,7 @@ pub enum Collection {
 }
 
 /// The answer as the program reads it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// `success`, `error` or `pending`
     pub status: &'static str,
@@ -55,6 +56,8 @@ pub struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
 }
+
+redacted!(Answer);
 
 impl Answer {
     /// There is none yet.

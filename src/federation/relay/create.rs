@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::redacted::redacted;
 use crate::config::relay::Serves;
 use crate::model::callback::{Callback, MAX_LIFETIME};
 use crate::model::event::EventKind;
@@ -28,7 +29,7 @@ const MAX_PROVIDER: usize = 64;
 const MAX_URL: usize = 1000;
 
 /// What a program wants.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewCallback {
     /// Its own state; one is made when it has none
@@ -49,8 +50,10 @@ pub struct NewCallback {
     pub code_challenge_method: Option<String>,
 }
 
+redacted!(NewCallback);
+
 /// What it gets.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Created {
     /// To be sent to the provider
     pub state: String,
@@ -63,6 +66,8 @@ pub struct Created {
     /// In seconds
     pub expires_in: Seconds,
 }
+
+redacted!(Created);
 
 /// Announces a redirect.
 ///

@@ -7,6 +7,7 @@ use crate::audit;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::config::relay::Serves;
 use crate::identity::form_token::BrowserId;
 use crate::identity::quota::Quota;
@@ -232,7 +233,7 @@ const CONTINUATION: &[u8] = b"continuation";
 
 /// A redirect on its way through the sign-in. It travels with the browser, sealed: nothing is stored until it is
 /// certain whose it is, and the code stands in no address.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct Continuation {
     state: String,
     answer: ProviderAnswer,
@@ -240,6 +241,8 @@ pub struct Continuation {
     /// The browser in which it goes on, once it is known: a form that another site sends brings no cookies
     browser: Option<String>,
 }
+
+redacted!(Continuation);
 
 impl Continuation {
     /// A redirect that arrives now.

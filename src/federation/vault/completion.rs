@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::app::App;
 use crate::audit;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::request;
 use crate::federation::connections::{self, NewConnection};
 use crate::federation::upstream::{Account, Granted, UpstreamError};
 use crate::federation::workloads::Agent;
@@ -151,7 +154,7 @@ pub(super) struct Made {
 pub(super) async fn finish(app: &App, question: Question, back: Back) -> Result<(Question, Result<Made, &'static str>), Fault> {
     let app = app.clone();
     // It comes to its end although whoever waits for it may have gone away.
-    let finishing = tokio::spawn(async move { finish_to_the_end(&app, question, back).await });
+    let finishing = tokio::spawn(request::carried(async move { finish_to_the_end(&app, question, back).await }).in_current_span());
     finishing.await.map_err(Fault::internal)?
 }
 

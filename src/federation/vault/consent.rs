@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::model::connection_session::{ConnectionSession, Departure, Status};
@@ -97,7 +98,6 @@ pub async fn destination(app: &App, question: &Question) -> Result<Result<Destin
 }
 
 /// What came of saying yes.
-#[derive(Debug)]
 pub enum Departed {
     /// To the provider
     To(String),
@@ -106,6 +106,8 @@ pub enum Departed {
     /// Nowhere now
     Trouble(Trouble),
 }
+
+redacted!(Departed);
 
 /// The person says yes, and goes to the provider.
 ///

@@ -6,10 +6,13 @@
 
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::request;
 use crate::model::connection::Connection;
 use crate::model::event::EventKind;
 use crate::model::provider::Provider;
@@ -70,7 +73,8 @@ pub(super) async fn refresh(app: &App, provider: &Provider, connection: Connecti
         let is_free = current.refresher.is_none() || current.refreshing_until <= now;
         if is_free && let Some(refresher) = take_lease(app, &current).await? {
             let (app, provider) = (app.clone(), provider.clone());
-            let refreshing = tokio::spawn(async move { with_lease(&app, &provider, current, &refresher).await });
+            let refreshing =
+                tokio::spawn(request::carried(async move { with_lease(&app, &provider, current, &refresher).await }).in_current_span());
             return refreshing.await.map_err(Fault::internal)?;
         }
         if begun.elapsed() > PATIENCE {

@@ -9,6 +9,7 @@ use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
+use crate::base::redacted::redacted;
 use crate::base::waiting::CannotWait;
 use crate::federation::relay::wait::room;
 use crate::federation::workloads::Agent;
@@ -37,7 +38,7 @@ const MAX_PARAMETERS: usize = 20;
 const MAX_PARAMETER: usize = 1000;
 
 /// Where a person goes who is asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct NewSession {
     /// The page of the agent that they come back to: a return URI of the workload
     pub return_uri: Option<String>,
@@ -48,6 +49,8 @@ pub struct NewSession {
     /// Whether the agent completes the session itself, after the person has come back
     pub needs_completion: bool,
 }
+
+redacted!(NewSession);
 
 /// A question that was asked.
 #[derive(Clone, Serialize)]

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::base::fault::Fault;
+use crate::base::redacted::redacted;
 use crate::identity::form_token::BrowserId;
 use crate::identity::session::SignedIn;
 use crate::model::client::{Client, ClientOrigin};
@@ -34,7 +35,7 @@ use consent::Asked;
 use visitor::Visitor;
 
 /// An answer on its way to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationResponse {
     /// Where to
     pub redirect_uri: String,
@@ -45,6 +46,8 @@ pub struct AuthorizationResponse {
     /// The client's name, for the page that sends a form
     pub client_name: String,
 }
+
+redacted!(AuthorizationResponse);
 
 impl AuthorizationResponse {
     /// Where the answer leads that is in the query.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::fault::Fault;
 use crate::model::chain::{Entry, Link};
-use crate::model::event::Event;
+use crate::model::event::{Event, EventKind, Outcome};
 
 use super::Audit;
 
@@ -19,6 +19,8 @@ pub(in crate::store) struct HeldLane {
     head: Link,
     /// For the listener
     events: Vec<Event>,
+    /// For those who count
+    marks: Vec<(EventKind, Outcome)>,
     /// Whether what was written may be there or not, for all that is known
     is_in_doubt: bool,
 }
@@ -43,6 +45,7 @@ impl HeldLane {
             head: durable.clone(),
             durable,
             events: Vec::new(),
+            marks: Vec::new(),
             is_in_doubt: false,
         })
     }
@@ -61,6 +64,7 @@ impl HeldLane {
     pub(super) fn append(&mut self, link: Link, event: Event) {
         self.head = link;
         self.is_in_doubt = false;
+        self.marks.push((event.kind, event.outcome));
         if self.audit.listener.get().is_some() {
             self.events.push(event);
         }
@@ -76,6 +80,9 @@ impl HeldLane {
         drop(lanes);
         self.durable = self.head.clone();
         self.is_in_doubt = false;
+        for (kind, outcome) in &self.marks {
+            self.audit.measures.recorded(*kind, *outcome);
+        }
         if let Some(listener) = self.audit.listener.get() {
             self.events.iter().for_each(listener);
         }

@@ -26,6 +26,7 @@ use crate::base::fault::Fault;
 use crate::model::chain::{ChainKeys, Lane, Link, Node};
 use crate::model::event::Event;
 
+use super::measures::Measures;
 use super::sql::{insert_if_absent, sql};
 use super::{Store, Tx};
 
@@ -46,6 +47,7 @@ pub(super) struct Audit {
     lanes: Mutex<Lanes>,
     sealing: tokio::sync::Mutex<()>,
     listener: OnceLock<Box<Listener>>,
+    measures: Arc<Measures>,
 }
 
 /// What it needs to be one.
@@ -75,6 +77,14 @@ impl fmt::Debug for Audit {
 }
 
 impl Audit {
+    /// Its events are counted there.
+    pub(super) fn counted_by(measures: Arc<Measures>) -> Self {
+        Self {
+            measures,
+            ..Self::default()
+        }
+    }
+
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         // Nothing panics in between; a lane that were lost by it would only never be used again.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)

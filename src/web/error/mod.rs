@@ -432,7 +432,7 @@ fn answer(error: &Error) -> Answer {
 #[must_use]
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
     if let Error::Fault(fault) = error {
-        tracing::error!(event = "fault", request = request_id, "{fault}");
+        tracing::error!(event = "fault", "{fault}");
     }
     if let Some(location) = elsewhere(app, error, audience) {
         return HttpResponse::SeeOther().insert_header((LOCATION, location)).finish();
@@ -448,15 +448,19 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
     if let Some(challenge) = challenge::challenge(app, error) {
         response.insert_header((WWW_AUTHENTICATE, challenge));
     }
-    match audience {
+    // For whoever counts.
+    let code = answer.code;
+    let mut response = match audience {
         Audience::Operator => problem::render(response, error, answer, request_id),
         Audience::AgentCore => agentcore::render(response, error, answer, request_id),
         Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
         Audience::Person => {
-            let reference = matches!(error, Error::Fault(_)).then(|| request_id.to_owned());
+            let reference = Some(request_id.to_owned());
             pages::error::render(app, response, answer.title, answer.message, answer.advice, reference)
         }
-    }
+    };
+    response.extensions_mut().insert(code);
+    response
 }
 
 /// The status of an error, for a page that shows its form again with a message in it.

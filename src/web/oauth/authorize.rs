@@ -9,6 +9,7 @@ use crate::identity::form_token::BrowserId;
 use crate::oauth::authorize::{self, AuthorizationResponse, Decision};
 use crate::oauth::interaction::Interaction;
 use crate::protocol::authorization_request::ResponseMode;
+use crate::protocol::error::ErrorCode;
 
 use crate::web::call::Call;
 use crate::web::cookies;
@@ -71,7 +72,11 @@ pub fn carry_out(app: &App, decision: Decision) -> Result<HttpResponse, Error> {
     match decision {
         Decision::Reject(refusal) => Err(Error::RejectedAuthorization(refusal)),
         Decision::Respond(response) => respond(app, &response),
-        Decision::Leave(response) => pages::leave::render(app, &response),
+        Decision::Leave(response) => {
+            let mut page = pages::leave::render(app, &response)?;
+            note(&response, &mut page);
+            Ok(page)
+        }
         Decision::SignIn { interaction, .. } => to_page(app, "/login", &interaction),
         Decision::SelectAccount { interaction, .. } => to_page(app, "/select-account", &interaction),
         // Only the page itself can say that something was shown.
@@ -94,8 +99,17 @@ fn to_page(app: &App, path: &str, interaction: &Interaction) -> Result<HttpRespo
 /// Hands the answer to the browser for delivery. 303, so that no browser repeats a POST with a
 /// password to the client (RFC 9700 §4.12).
 fn respond(app: &App, response: &AuthorizationResponse) -> Result<HttpResponse, Error> {
-    match response.mode {
-        ResponseMode::Query => Ok(HttpResponse::SeeOther().insert_header((LOCATION, response.location())).finish()),
-        ResponseMode::FormPost => pages::form_post::render(app, response),
+    let mut answer = match response.mode {
+        ResponseMode::Query => HttpResponse::SeeOther().insert_header((LOCATION, response.location())).finish(),
+        ResponseMode::FormPost => pages::form_post::render(app, response)?,
+    };
+    note(response, &mut answer);
+    Ok(answer)
+}
+
+/// Says which error an answer carries to a client, for whoever counts.
+fn note(response: &AuthorizationResponse, answer: &mut HttpResponse) {
+    if let Some(code) = response.parameter("error").and_then(ErrorCode::parse) {
+        answer.extensions_mut().insert(code);
     }
 }

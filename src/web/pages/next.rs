@@ -1,8 +1,12 @@
 //! Where a person goes on after signing in: a page of ours, and never anybody else's.
 
+use crate::base::redacted::redacted;
+
 /// A path below the issuer that may be gone to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Next(String);
+
+redacted!(Next);
 
 /// The pages that send people to the sign-in and want them back.
 const ROOMS: [&str; 5] = ["/account", "/admin", "/callback/continue", "/connect", "/oauth2/callback"];

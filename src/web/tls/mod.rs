@@ -77,6 +77,7 @@ impl Certificates {
     }
 
     /// Reads the files again. New connections get what is in them; when it cannot be used, what they got before.
+    #[must_use]
     pub fn reload(&self) -> Reread {
         match self.reread() {
             Ok(Some(current)) => Reread::Changed(described(&current)),
@@ -217,6 +218,26 @@ impl Validity {
             Standing::EndsSoon
         } else {
             Standing::Valid
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Standing, Validity};
+
+    #[test]
+    fn a_certificate_stands_at_a_time() {
+        let validity = Validity { begins: 100, ends: 200 };
+        for (now, standing) in [
+            (99, Standing::Invalid),
+            (100, Standing::Valid),
+            (190, Standing::Valid),
+            (191, Standing::EndsSoon),
+            (200, Standing::EndsSoon),
+            (201, Standing::Invalid),
+        ] {
+            assert_eq!(validity.standing(now, 10), standing, "{now}");
         }
     }
 }

@@ -15,16 +15,16 @@ const ADMIN_TOKEN: &str = "an-admin-token-of-the-operator";
 
 /// What must not be seen, with what it is.
 #[derive(Default)]
-struct Secrets(Vec<(&'static str, String)>);
+pub struct Secrets(Vec<(&'static str, String)>);
 
 impl Secrets {
-    fn add(&mut self, what: &'static str, value: impl Into<String>) {
+    pub fn add(&mut self, what: &'static str, value: impl Into<String>) {
         let value = value.into();
         assert!(value.len() >= 8, "{what} is too short to look for: {value:?}");
         self.0.push((what, value));
     }
 
-    fn assert_absent(&self, log: &str) {
+    pub fn assert_absent(&self, log: &str) {
         for (what, value) in &self.0 {
             let line = log.lines().find(|line| line.contains(value.as_str()));
             assert!(line.is_none(), "the log shows the {what}: {}", line.unwrap_or_default());
@@ -32,7 +32,7 @@ impl Secrets {
     }
 }
 
-fn talkative() -> Sandbox {
+pub fn talkative() -> Sandbox {
     Sandbox::new()
         .with("GATEHOUSE_LOG_LEVEL", "trace")
         .with("GATEHOUSE_LOG_FORMAT", "json")
@@ -40,7 +40,7 @@ fn talkative() -> Sandbox {
 }
 
 /// The whole log of a server, which stops for that, without the set-up link, whose purpose is to be seen.
-fn log_of(mut server: Server) -> String {
+pub fn log_of(mut server: Server) -> String {
     server.terminate();
     assert!(server.await_exit().success());
     let output = server.output();
@@ -48,7 +48,7 @@ fn log_of(mut server: Server) -> String {
     output.lines().filter(|line| !is_link(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn register(sandbox: &Sandbox) -> String {
+pub fn register(sandbox: &Sandbox) -> String {
     sandbox
         .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
         .done();
@@ -69,7 +69,7 @@ fn register(sandbox: &Sandbox) -> String {
 }
 
 /// Claims the server by its link; wrong codes first.
-async fn set_up(sandbox: &Sandbox, server: &Server, secrets: &mut Secrets) {
+pub async fn set_up(sandbox: &Sandbox, server: &Server, secrets: &mut Secrets) {
     // Standard output is for log collectors here, and the code is not for them.
     let link = server.await_notice("/setup?code=").trim().to_owned();
     let browser = browser();
@@ -101,7 +101,7 @@ async fn set_up(sandbox: &Sandbox, server: &Server, secrets: &mut Secrets) {
 }
 
 /// Signs in by hand, to see every cookie and field; wrong password first.
-async fn sign_in(sandbox: &Sandbox, secrets: &mut Secrets) -> String {
+pub async fn sign_in(sandbox: &Sandbox, secrets: &mut Secrets) -> String {
     let person = Person::new(&sandbox.issuer(), "alice", PASSWORD);
     let url = authorization_url(&sandbox.issuer(), "app", "openid offline_access");
     let login = person.http.get(&url).send().await.unwrap();
@@ -156,7 +156,7 @@ fn cookie_value(cookie: &str) -> String {
 }
 
 /// Everything that can be done with a code and with what comes of it, rightly and wrongly.
-async fn use_tokens(sandbox: &Sandbox, secret: &str, code: &str, secrets: &mut Secrets) {
+pub async fn use_tokens(sandbox: &Sandbox, secret: &str, code: &str, secrets: &mut Secrets) {
     let application = Application::confidential(&sandbox.issuer(), "app", secret);
     let stranger = Application::confidential(&sandbox.issuer(), "app", "a-client-secret-that-is-wrong");
     secrets.add("client secret", secret);

@@ -37,6 +37,7 @@ mod key_rotation;
 mod large;
 mod lines;
 mod log_secrecy;
+mod monitoring;
 mod nodes;
 mod outage;
 pub mod person;

@@ -14,7 +14,7 @@ use super::proxy::{Proxy, Wire};
 use crate::support::process::{PATIENCE, Sandbox};
 
 /// The same database, reached through a wire.
-async fn wired(database: &Database, sandbox: Sandbox) -> (Proxy, Sandbox) {
+pub async fn wired(database: &Database, sandbox: Sandbox) -> (Proxy, Sandbox) {
     let mut url = Url::parse(&database.url).unwrap();
     let port = url.port().unwrap_or(if url.scheme().starts_with("postgres") { 5432 } else { 3306 });
     let host = url.host_str().expect("a database on a host").to_owned();

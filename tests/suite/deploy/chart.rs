@@ -1,5 +1,7 @@
 //! The chart in `deploy/helm`: Helm itself (its library, as `tests/tools` installs it) makes documents of it.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{Manifest, entries, in_repository, items, schemas, server, text, text_of};
@@ -57,7 +59,7 @@ fn the_manifests_are_what_the_chart_makes() {
     let mut made = HEAD.to_owned();
     for (path, text) in rendered.iter().filter(|(path, _)| !path.ends_with("NOTES.txt")) {
         let name = path.rsplit('/').next().unwrap_or_default();
-        made.push_str(&format!("---\n# {name}\n{text}\n"));
+        let _ = write!(made, "---\n# {name}\n{text}\n");
     }
     let path = in_repository(MANIFESTS);
     if tools::variable("UPDATE_DOCS").is_some() {

@@ -223,7 +223,7 @@ impl Front {
         for entry in std::fs::read_dir(self.sandbox.folder()).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.ends_with(".log") || name == "proxy.out" {
+            if path.extension().is_some_and(|ending| ending == "log") || name == "proxy.out" {
                 let text = std::fs::read_to_string(&path).expect("text");
                 assert!(!text.contains("the-secret-code"), "{name}: {text}");
             }

@@ -58,6 +58,14 @@ async fn own_token(application: &Application) -> String {
     text(&answer, "access_token")
 }
 
+/// Whether the audit log is as it was written. A machine that is slow may say so on standard error.
+fn is_log_intact(sandbox: &Sandbox) -> bool {
+    let run = sandbox.run(&["audit", "verify", "--json"]);
+    assert!(run.status.success(), "{}{}", run.stdout, run.stderr);
+    let said: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    said["intact"] == true
+}
+
 /// Stops a server as a service manager does.
 fn stop(mut server: Server) {
     server.terminate();

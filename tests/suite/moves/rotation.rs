@@ -338,7 +338,7 @@ on_every_database! {
         let old_node = app.second_node_with(&[("app_secret_next", NEW)]).await;
         let node = replacing(&app, NEW, APP_SECRET).await;
         let url = app.database_url();
-        for number in 0..450 {
+        for number in 0..210 {
             let sealed = old_node.secrets.user_token.seal(&old_node.random, format!("b{number}").as_bytes(), b"token").unwrap();
             let row = [("id", format!("'b{number}'")), ("sealed_user_token", raw::quoted(&sealed))];
             raw::insert(&url, "user_bindings", &row).await;
@@ -359,7 +359,7 @@ on_every_database! {
         let last = secret_rotation::rotate(&node, true).await.unwrap();
         assert!(last.done && last.remains.sealed.is_empty(), "{last:?}");
         let alone = app.second_node_with(&[("app_secret", NEW)]).await;
-        for number in 0..450 {
+        for number in 0..210 {
             let binding = alone.store.read().await.unwrap().user_binding(&format!("b{number}")).await.unwrap().unwrap();
             let token = alone.secrets.user_token.open(binding.id.as_bytes(), binding.sealed_user_token.as_deref().unwrap());
             assert_eq!(token.as_deref(), Some(b"token".as_slice()));

@@ -44,8 +44,10 @@ async fn old_nodes_serve_while_a_newer_one_migrates(kind: Kind) {
     assert!(!cluster.output().contains("\"fault\""), "{}", cluster.output());
     ledger.verify(&cluster).await;
     assert_eq!(cluster.sandbox.run(&["migrate"]).done(), "The schema is up to date.\n");
-    let added = database.texts("SELECT CAST(COUNT(*) AS CHAR(20)) FROM future_things").await;
-    assert_eq!(added[0][0].trim(), "0");
+    assert!(
+        database.texts("SELECT id FROM future_things").await.is_empty(),
+        "the table is there"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,8 @@ async fn seen(request: RequestBuilder) -> String {
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let id = headers.remove("x-request-id").map(|id| id.to_str().expect("text").to_owned());
     headers.remove("date");
+    // How much is left is another number after each try.
+    headers.remove("ratelimit");
     let mut headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
     headers.sort();
     let body = answer.text().await.expect("a body").replace(&id.unwrap_or_default(), "ID");
@@ -27,7 +29,7 @@ async fn seen(request: RequestBuilder) -> String {
 
 fn without_name(page: &Page, name: &str) -> String {
     let mut headers = page.headers.clone();
-    for changing in ["x-request-id", "date"] {
+    for changing in ["x-request-id", "date", "ratelimit"] {
         headers.remove(changing);
     }
     let mut headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();

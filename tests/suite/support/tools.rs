@@ -53,6 +53,13 @@ pub fn clients() -> PathBuf {
     tool("TEST_CLIENTS", "target/tools/clients")
 }
 
+/// The program that checks rules and metrics of Prometheus, where it could be had.
+pub fn promtool() -> Option<PathBuf> {
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/promtool");
+    let path = variable("TEST_PROMTOOL").map_or_else(usual, PathBuf::from);
+    path.exists().then_some(path)
+}
+
 /// An environment variable that is for the tests and not for the program.
 #[allow(clippy::disallowed_methods, reason = "the program's settings are not read here")]
 pub fn variable(name: &str) -> Option<String> {

@@ -11,6 +11,7 @@ use crate::admin::clients::{self as engine, ClientView};
 use crate::admin::page::Listed;
 use crate::admin::{AdminError, Expected};
 use crate::base::clock::Seconds;
+use crate::base::redacted::redacted;
 use crate::model::client::{ClientKind, ClientOrigin, ClientSettings};
 use crate::oauth::clients::{self, NewClient};
 use crate::web::call::Call;
@@ -18,7 +19,7 @@ use crate::web::error::Error;
 use crate::web::json::json_value;
 
 /// A client to register.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub struct ClientInput {
     /// Its identifier; one is made when it is left out
     pub client_id: Option<String>,
@@ -32,14 +33,18 @@ pub struct ClientInput {
     pub settings: ClientSettings,
 }
 
+redacted!(ClientInput);
+
 /// A client, with its secret where it has just got one.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct ClientWithSecret {
     #[serde(flatten)]
     client: ClientView,
     /// The secret: shown now, and never again; `null` for public clients
     client_secret: Option<String>,
 }
+
+redacted!(ClientWithSecret);
 
 /// How a secret is replaced.
 #[derive(Debug, Default, Deserialize, ToSchema)]

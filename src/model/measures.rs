@@ -1,0 +1,126 @@
+//! What a node counts for whoever watches it, besides what store, keys and the way out count for themselves.
+
+use std::time::Duration;
+
+use crate::base::clock::Timestamp;
+use crate::base::measure::{Counter, Histogram, JOBS, Moment};
+
+use super::limit::{By, Class};
+use super::traffic::Traffic;
+
+/// Something that happens by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Removing what has expired
+    Sweep,
+    /// Removing registrations that nobody uses
+    Reap,
+    /// Reading signing keys again
+    ReadKeys,
+    /// Reading settings again
+    ReadSettings,
+    /// Sealing the audit log
+    SealAudit,
+    /// Writing statistics
+    WriteStatistics,
+    /// Waking those who wait for what another node has received
+    Wake,
+    /// Taking back at providers what is gone here
+    TakeBack,
+    /// Telling other nodes who is near a limit
+    TellLimits,
+}
+
+impl Job {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Sweep,
+        Self::Reap,
+        Self::ReadKeys,
+        Self::ReadSettings,
+        Self::SealAudit,
+        Self::WriteStatistics,
+        Self::Wake,
+        Self::TakeBack,
+        Self::TellLimits,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sweep => "sweep",
+            Self::Reap => "reap",
+            Self::ReadKeys => "read_keys",
+            Self::ReadSettings => "read_settings",
+            Self::SealAudit => "seal_audit",
+            Self::WriteStatistics => "write_statistics",
+            Self::Wake => "wake",
+            Self::TakeBack => "take_back",
+            Self::TellLimits => "tell_limits",
+        }
+    }
+}
+
+/// What is counted of a job.
+#[derive(Debug)]
+pub struct JobRuns {
+    /// Runs that did what they were for
+    pub succeeded: Counter,
+    /// Runs that failed
+    pub failed: Counter,
+    /// How long they took
+    pub durations: Histogram,
+    /// When one last did what it was for
+    pub succeeded_at: Moment,
+}
+
+impl Default for JobRuns {
+    fn default() -> Self {
+        Self {
+            succeeded: Counter::default(),
+            failed: Counter::default(),
+            durations: Histogram::of(JOBS),
+            succeeded_at: Moment::default(),
+        }
+    }
+}
+
+/// What is counted here.
+#[derive(Debug, Default)]
+pub struct Measures {
+    /// Requests
+    pub traffic: Traffic,
+    /// Sign-ins that were refused because of too many failures before
+    pub throttled_sign_ins: Counter,
+    jobs: [JobRuns; Job::ALL.len()],
+    limited: [[Counter; By::ALL.len()]; Class::ALL.len()],
+    /// When the process began
+    pub started_at: Moment,
+}
+
+impl Measures {
+    /// What is counted of a job.
+    #[must_use]
+    pub fn job(&self, job: Job) -> &JobRuns {
+        &self.jobs[job as usize]
+    }
+
+    /// A job has run.
+    pub fn ran(&self, job: Job, has_succeeded: bool, time: Duration, now: Timestamp) {
+        let runs = self.job(job);
+        if has_succeeded {
+            runs.succeeded.one_more();
+            runs.succeeded_at.set(now);
+        } else {
+            runs.failed.one_more();
+        }
+        runs.durations.took(time);
+    }
+
+    /// Requests that were refused because somebody asked too often.
+    #[must_use]
+    pub fn limited(&self, class: Class, by: By) -> &Counter {
+        &self.limited[class as usize][by as usize]
+    }
+}
