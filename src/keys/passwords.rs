@@ -7,11 +7,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-<<<<<<< HEAD
-use std::time::Duration;
-=======
-use std::time::Instant;
->>>>>>> main
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -156,15 +152,14 @@ impl Passwords {
             return Err(Fault::Busy("password checks"));
         }
         let place = Place(&inner.waiting);
-<<<<<<< HEAD
-        let permit = tokio::time::timeout(LINE_PATIENCE, Arc::clone(&inner.permits).acquire_owned()).await;
-        let permit = permit.map_err(|_| Fault::Busy("password checks"))?.map_err(Fault::internal)?;
-=======
         let begun = Instant::now();
         let span = tracing::info_span!(target: spans::TARGET, "password hashing: turn");
-        let permit = Arc::clone(&inner.permits).acquire_owned().instrument(span).await;
+        let turn = Arc::clone(&inner.permits).acquire_owned().instrument(span);
+        let permit = tokio::time::timeout(LINE_PATIENCE, turn).await.map_err(|_| {
+            inner.measures.refused.one_more();
+            Fault::Busy("password checks")
+        })?;
         let permit = permit.map_err(Fault::internal)?;
->>>>>>> main
         drop(place);
         inner.measures.waiting.took(begun.elapsed());
         Ok(Turn {
