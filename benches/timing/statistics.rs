@@ -98,7 +98,7 @@ fn rank_test(one: &[f64], other: &[f64]) -> (f64, f64) {
     while at < all.len() {
         let same = all[at..].iter().take_while(|(time, _)| time.total_cmp(&all[at].0).is_eq()).count();
         // All of them have the middle of their ranks.
-        let rank = at as f64 + (same as f64 + 1.0) / 2.0;
+        let rank = at as f64 + f64::midpoint(same as f64, 1.0);
         ranks += rank * all[at..at + same].iter().filter(|(_, is_one)| *is_one).count() as f64;
         at += same;
     }

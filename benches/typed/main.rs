@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench typed`; `BENCH_DATABASES` and `TEST_…_URL` as for the others.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, install_default_drivers};
@@ -34,16 +35,19 @@ const ROW: &str = "INSERT INTO bench_people VALUES ('alice', 'alice', 'alice@exa
 const TURN: Duration = Duration::from_millis(500);
 const TURNS: usize = 7;
 
+/// Whatever goes wrong ends the benchmark.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
 /// Processor time of this process so far, in microseconds: user and system, all threads.
-fn processor_time() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+fn processor_time() -> Outcome<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: f64 = [11, 12].iter().map(|at| fields[*at].parse::<f64>().unwrap_or_default()).sum();
-    ticks * 10_000.0
+    Ok(ticks * 10_000.0)
 }
 
 /// Reads the row for one turn; microseconds of time and of processor for each.
-async fn turn<DB>(connection: &mut DB::Connection, text: &'static str) -> (f64, f64)
+async fn turn<DB>(connection: &mut DB::Connection, text: &'static str) -> Outcome<(f64, f64)>
 where
     DB: Database,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -52,17 +56,16 @@ where
     Person: for<'r> FromRow<'r, DB::Row>,
     DB::Row: Send + Unpin,
 {
-    let (began, processor, mut times) = (Instant::now(), processor_time(), 0.0);
+    let (began, processor, mut times) = (Instant::now(), processor_time()?, 0.0);
     while began.elapsed() < TURN {
         let row: Person = sqlx::query_as::<DB, Person>(text)
             .bind("alice".to_owned())
             .fetch_one(&mut *connection)
-            .await
-            .expect("a row");
+            .await?;
         assert_eq!(row.1, "alice");
         times += 1.0;
     }
-    (began.elapsed().as_secs_f64() * 1e6 / times, (processor_time() - processor) / times)
+    Ok((began.elapsed().as_secs_f64() * 1e6 / times, (processor_time()? - processor) / times))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -72,17 +75,17 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 macro_rules! compare {
     ($name:literal, $kind:ty, $connection:ty, $url:expr, $text:expr) => {{
-        let mut typed = <$connection>::connect(&$url).await.expect($name);
-        let mut any = AnyConnection::connect_with(&$url.parse::<AnyConnectOptions>().expect("a URL")).await.expect($name);
+        let mut typed = <$connection>::connect(&$url).await?;
+        let mut any = AnyConnection::connect_with(&$url.parse::<AnyConnectOptions>()?).await?;
         let _ = typed.execute("DROP TABLE IF EXISTS bench_people").await;
-        typed.execute(TABLE).await.expect("a table");
-        typed.execute(ROW).await.expect("a row");
+        typed.execute(TABLE).await?;
+        typed.execute(ROW).await?;
         let (mut of_typed, mut of_any) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            of_typed.push(turn::<$kind>(&mut typed, $text).await);
-            of_any.push(turn::<sqlx::Any>(&mut any, $text).await);
+            of_typed.push(turn::<$kind>(&mut typed, $text).await?);
+            of_any.push(turn::<sqlx::Any>(&mut any, $text).await?);
         }
-        typed.execute("DROP TABLE bench_people").await.expect("gone");
+        typed.execute("DROP TABLE bench_people").await?;
         let columns = |rows: &[(f64, f64)]| (median(rows.iter().map(|row| row.0).collect()), median(rows.iter().map(|row| row.1).collect()));
         let ((typed_time, typed_cpu), (any_time, any_cpu)) = (columns(&of_typed), columns(&of_any));
         println!(
@@ -94,7 +97,7 @@ macro_rules! compare {
 
 #[tokio::main(flavor = "current_thread")]
 #[expect(clippy::disallowed_methods, reason = "a benchmark has no settings")]
-async fn main() {
+async fn main() -> Outcome<()> {
     install_default_drivers();
     let variable = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
     let databases = variable("BENCH_DATABASES", "sqlite,postgres,mysql");
@@ -103,7 +106,7 @@ async fn main() {
     for database in databases.split(',') {
         match database {
             "sqlite" => {
-                let folder = tempfile::tempdir().expect("a folder");
+                let folder = tempfile::tempdir()?;
                 let url = format!("sqlite://{}?mode=rwc", folder.path().join("bench.db").display());
                 compare!("SQLite", sqlx::Sqlite, SqliteConnection, url, numbered);
             }
@@ -115,7 +118,8 @@ async fn main() {
                 let url = variable("TEST_MYSQL_URL", "mysql://root@127.0.0.1:3306/mysql");
                 compare!("MariaDB", sqlx::MySql, MySqlConnection, url, positional);
             }
-            other => panic!("unknown database {other}"),
+            other => return Err(format!("unknown database {other}").into()),
         }
     }
+    Ok(())
 }

@@ -324,7 +324,7 @@ async fn open(scratch: &Scratch) -> Outcome<App> {
         ..Sources::default()
     };
     let config = sources.load().map_err(|error| format!("{error:?}"))?;
-    Ok(installation::open(config, Clock::system(), Random::system()).await?)
+    Ok(Box::pin(installation::open(config, Clock::system(), Random::system())).await?)
 }
 
 fn post(path: &str, authorization: &str, kind: &str, body: &str) -> String {

@@ -55,6 +55,14 @@ impl Ring {
         self.pairs.iter().find(|pair| pair.record.id == kid && pair.record.may_verify(now))
     }
 
+    /// The key that a token says has signed it, if that may verify now.
+    #[must_use]
+    pub fn heading(&self, token: &str, typ: &str, now: Timestamp) -> Option<&Arc<KeyPair>> {
+        self.pairs
+            .iter()
+            .find(|pair| pair.has_headed(token, typ) && pair.record.may_verify(now))
+    }
+
     /// Every key, oldest first.
     pub fn records(&self) -> impl Iterator<Item = &SigningKey> {
         self.pairs.iter().map(|pair| &pair.record)

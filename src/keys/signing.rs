@@ -4,15 +4,16 @@
 //! key operations); aws-lc-rs makes the others and signs with all of them.
 
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+};
 use rsa::pkcs8::EncodePrivateKey;
 use rsa::traits::PublicKeyParts;
 use serde_json::json;
 
 use crate::base::digest::sha256;
-use crate::base::encoding::base64url;
+use crate::base::encoding::{base64url, from_base64url};
 use crate::base::fault::Fault;
 use crate::base::random::{RandCore, Random};
 use crate::model::signing_key::{SigningAlgorithm, SigningKey};
@@ -116,7 +117,7 @@ pub struct KeyPair {
     /// The record it was made from.
     pub record: SigningKey,
     /// For verifying what it signed.
-    pub decoding: DecodingKey,
+    public: ParsedPublicKey,
     /// The beginning of every token it signs, by `typ`: base64url of the JOSE header, and a dot.
     headers: [(&'static str, String); 2],
     private: Private,
@@ -143,28 +144,45 @@ impl KeyPair {
             }
             SigningAlgorithm::EdDsa => Private::Ed25519(Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(Fault::internal)?),
         };
-        let jwk: Jwk = serde_json::from_str(&record.public_jwk).map_err(Fault::internal)?;
-        let decoding = DecodingKey::from_jwk(&jwk).map_err(Fault::internal)?;
+        let public = match &private {
+            Private::Rsa(pair) => ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()),
+            Private::Ecdsa(pair) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()),
+            Private::Ed25519(pair) => ParsedPublicKey::new(&ED25519, pair.public_key()),
+        }
+        .map_err(Fault::internal)?;
         let headers = [TYP_ACCESS_TOKEN, TYP_ID_TOKEN].map(|typ| {
             let header = json!({ "typ": typ, "alg": record.algorithm.as_str(), "kid": record.id });
             (typ, format!("{}.", base64url(header.to_string().as_bytes())))
         });
         Ok(Self {
             record,
-            decoding,
+            public,
             headers,
             private,
         })
     }
 
-    /// The algorithm in the library's terms.
+    /// How every token of this `typ` begins that it signs.
+    fn header(&self, typ: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(known, _)| *known == typ);
+        header.map(|(_, header)| header.as_str())
+    }
+
+    /// Whether a token says that this key has signed it, as this `typ`: byte by byte what [`Self::sign`] puts in front, so
+    /// nothing in the token can choose an algorithm or anything else (RFC 8725 §3.1).
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        match self.record.algorithm {
-            SigningAlgorithm::Rs256 => Algorithm::RS256,
-            SigningAlgorithm::Es256 => Algorithm::ES256,
-            SigningAlgorithm::EdDsa => Algorithm::EdDSA,
-        }
+    pub fn has_headed(&self, token: &str, typ: &str) -> bool {
+        self.header(typ).is_some_and(|header| token.starts_with(header))
+    }
+
+    /// The claims of a compact JWT that this key has signed.
+    #[must_use]
+    pub fn claims(&self, token: &str) -> Option<Vec<u8>> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (_, claims) = signed.split_once('.')?;
+        let signature = from_base64url(signature)?;
+        self.public.verify_sig(signed.as_bytes(), &signature).ok()?;
+        from_base64url(claims)
     }
 
     /// Signs claims as a compact JWT (RFC 7515 §7.1) of the given `typ`.
@@ -174,12 +192,8 @@ impl KeyPair {
     #[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
     pub fn sign(&self, typ: &'static str, claims: &[u8]) -> Result<String, Fault> {
         let refused = |_| Fault::internal("signing failed");
-        let header = self
-            .headers
-            .iter()
-            .find(|(known, _)| *known == typ)
-            .ok_or_else(|| Fault::internal("unknown typ"))?;
-        let mut token = header.1.clone();
+        let header = self.header(typ).ok_or_else(|| Fault::internal("unknown typ"))?;
+        let mut token = header.to_owned();
         token.push_str(&base64url(claims));
         let signature = match &self.private {
             Private::Rsa(pair) => {

@@ -355,7 +355,10 @@ mod tests {
                 drop(open);
                 let mut outcome = timeout(PATIENCE, answer).await.unwrap();
                 // Whoever comes before it is known here that the others are gone is told to come again.
-                while outcome.as_ref().is_err_and(|error| error.reason() == Some(Reason::REFUSED_STREAM)) {
+                while outcome
+                    .as_ref()
+                    .is_err_and(|error| error.reason() == Some(h2::Reason::REFUSED_STREAM))
+                {
                     send = timeout(PATIENCE, send.ready()).await.unwrap().unwrap();
                     let (answer, _) = send.send_request(request("/", "GET"), true).unwrap();
                     outcome = timeout(PATIENCE, answer).await.unwrap();

@@ -178,7 +178,7 @@ async fn write(writer: usize, issuer: String, alice: Person, app: Application, l
         };
         ledger.note(|known| known.chains.insert(code.clone(), Chain::default()));
         turn += 1;
-        if turn % 5 == 0 {
+        if turn.is_multiple_of(5) {
             continue;
         }
         let Some((status, tokens)) = acknowledged(app.redeem(&code).await) else {
@@ -205,7 +205,7 @@ async fn write(writer: usize, issuer: String, alice: Person, app: Application, l
             });
             refresh_token = successor;
         }
-        if turn % 3 == 0 {
+        if turn.is_multiple_of(3) {
             let (status, answer) = insist(|| revoke(&app, &refresh_token)).await;
             assert_eq!(status, StatusCode::OK, "{answer}");
             ledger.note(|known| known.chains.get_mut(&code).expect("the chain").is_revoked = true);

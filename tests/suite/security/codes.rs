@@ -219,7 +219,7 @@ async fn there_is_no_implicit_flow_and_no_password_grant() {
     app.user("alice").await;
     let client = app
         .client(AuthMethod::ClientSecretBasic, |new| {
-            new.grant_types.push(GrantType::ClientCredentials)
+            new.grant_types.push(GrantType::ClientCredentials);
         })
         .await;
     for grant_type in [

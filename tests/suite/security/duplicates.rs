@@ -85,7 +85,7 @@ async fn no_field_of_a_program_may_be_there_twice() {
                 );
             }
             // The same name in another spelling is the same name.
-            let spelled: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let spelled = name.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
             let body = format!("{}&{spelled}=another", encode(&all));
             let request = http()
                 .post(app.url(path))

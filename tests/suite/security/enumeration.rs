@@ -97,7 +97,7 @@ async fn a_refused_client_is_not_told_why() {
     let client = app.confidential_client().await;
     let post = app
         .client(AuthMethod::ClientSecretPost, |new| {
-            new.grant_types.push(GrantType::ClientCredentials)
+            new.grant_types.push(GrantType::ClientCredentials);
         })
         .await;
     let signing = app

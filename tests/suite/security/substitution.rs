@@ -88,11 +88,11 @@ impl World {
         set(app, "registration", "token").await;
         let public = app.public_client().await;
         Self {
+            vault,
             program,
             public,
             opaque,
             registration,
-            vault,
         }
     }
 

@@ -117,5 +117,5 @@ pub fn attribute(span: &Span, name: &str) -> Option<String> {
 
 /// An id in hexadecimal.
 pub fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
