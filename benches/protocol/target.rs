@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gatehouse::base::digest::MacKey;
+use gatehouse::base::digest::MacKeys;
 use gatehouse::keys::secrets::Secrets;
 use gatehouse::model::client::AccessTokenFormat;
 use gatehouse::model::signing_key::SigningAlgorithm;
@@ -115,7 +115,7 @@ pub struct Target {
 pub struct Grants {
     large: Large,
     next: AtomicU64,
-    mac: MacKey,
+    mac: MacKeys,
 }
 
 /// Everybody, while the server does not run yet.
