@@ -57,7 +57,8 @@ pub type FirstKeys = Vec<(SigningAlgorithm, GeneratedKey)>;
 /// [`OpenError::Refused`] for a missing or wrong `APP_SECRET`, [`OpenError::Fault`] when the
 /// database fails.
 pub async fn open(config: Config, clock: Clock, random: Random) -> Result<App, OpenError> {
-    open_with(config, clock, random, generate_all).await
+    // In a box: it is large, and whoever opens an installation does it once.
+    Box::pin(open_with(config, clock, random, generate_all)).await
 }
 
 /// As [`open`], with the source of the first keys as an argument.

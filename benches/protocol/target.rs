@@ -181,7 +181,7 @@ impl Unstarted {
             grants: Some(Grants {
                 large: large.clone(),
                 next: AtomicU64::new(0),
-                mac: Secrets::derive(&SecretString::from(APP_SECRET))?.refresh_token.newest().clone(),
+                mac: Secrets::derive(&SecretString::from(APP_SECRET))?.refresh_token,
             }),
         })
     }
