@@ -348,17 +348,18 @@ mod tests {
                     open.push(send.send_request(request("/wait", "GET"), true).unwrap());
                 }
                 // The client is told how many may be open, and one that keeps to it waits.
-                let (answer, _) = send.send_request(request("/", "GET"), true).unwrap();
-                let mut answer = std::pin::pin!(answer);
-                assert!(timeout(Duration::from_millis(200), &mut answer).await.is_err());
+                let (waiting, _) = send.send_request(request("/", "GET"), true).unwrap();
+                assert!(timeout(Duration::from_millis(200), waiting).await.is_err());
                 assert_eq!((crowd.now.get(), crowd.all.get()), (open.len(), open.len()));
                 drop(open);
-                assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
                 let end = tokio::time::Instant::now() + PATIENCE;
                 while crowd.now.get() > 0 {
                     assert!(tokio::time::Instant::now() < end, "nobody goes on with what nobody waits for");
                     tokio::task::yield_now().await;
                 }
+                let mut send = timeout(PATIENCE, send.ready()).await.unwrap().unwrap();
+                let (answer, _) = send.send_request(request("/", "GET"), true).unwrap();
+                assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
             })
             .await;
     }
