@@ -192,12 +192,15 @@ async fn slow_connections(address: SocketAddr, is_over: Arc<AtomicBool>) -> usiz
                     b"GET / HTTP/1.1\r\nX: ",
                 ][number % 3];
                 let _ = stream.write_all(part).await;
-                let mut rest = Vec::new();
-                if tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest))
-                    .await
-                    .is_ok()
-                {
-                    turned_away += 1;
+                let mut part = [0; 1024];
+                while !is_over.load(Ordering::Relaxed) {
+                    match tokio::time::timeout(Duration::from_millis(500), stream.read(&mut part)).await {
+                        Err(_) | Ok(Ok(1..)) => {}
+                        Ok(Ok(0) | Err(_)) => {
+                            turned_away += 1;
+                            break;
+                        }
+                    }
                 }
             }
             turned_away
