@@ -14,6 +14,18 @@ use serde_json::Value;
 use super::machine::Memory;
 use super::{Outcome, environment, say};
 
+/// What is not limited while it is measured: one address asks for everything, as often as it can.
+const UNLIMITED: [&str; 8] = [
+    "TOKEN",
+    "INTROSPECT",
+    "USERINFO",
+    "AUTHORIZE",
+    "SIGN_IN",
+    "METADATA",
+    "RELAY",
+    "VAULT",
+];
+
 /// How long a server may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What every server of a benchmark says it is.
@@ -99,6 +111,10 @@ impl Installation {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = File::options().create(true).append(true).open(&self.log)?;
         let mut command = self.command(&["serve", "--listen", &address.to_string()]);
+        for class in UNLIMITED {
+            command.env(format!("GATEHOUSE_LIMIT_{class}"), "off");
+        }
+        command.env("GATEHOUSE_CONNECTIONS_PER_ADDRESS", "16384");
         let child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
         let mut node = Node {
             child,

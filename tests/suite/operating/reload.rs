@@ -120,9 +120,9 @@ fn the_log_level_changes() {
     assert_eq!(ask("/healthz"), 200);
     assert!(!server.output().contains("served"), "{}", server.output());
 
-    sandbox.write("gatehouse.toml", "log_level = \"gatehouse=debug\"\nworkers = 1\n");
+    sandbox.write("gatehouse.toml", "log_level = \"gatehouse=debug,access=debug\"\nworkers = 1\n");
     server.tell("HUP");
-    let line = server.await_line("log_level is gatehouse=debug");
+    let line = server.await_line("log_level is gatehouse=debug,access=debug");
     assert!(line.contains("need a restart: workers"), "{line}");
     assert_eq!(ask("/readyz"), 200);
     assert!(server.await_line("served").contains("/readyz"));
@@ -136,9 +136,9 @@ fn the_log_level_changes() {
 
     // Without a line in the file it is what operators store for all nodes.
     sandbox.write("gatehouse.toml", "");
-    sandbox.run(&["config", "set", "log_level", "gatehouse=trace"]).done();
+    sandbox.run(&["config", "set", "log_level", "gatehouse=trace,access=trace"]).done();
     server.tell("HUP");
-    server.await_line("settings: log_level is gatehouse=trace");
+    server.await_line("settings: log_level is gatehouse=trace,access=trace");
     assert_eq!(ask("/jwks"), 200);
     assert!(server.await_line("/jwks").contains("served"));
     server.terminate();
