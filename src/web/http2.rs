@@ -314,9 +314,9 @@ mod tests {
         LocalSet::new()
             .run_until(async {
                 let mut send = client(&Rc::default()).await;
-                let sent = Bytes::from(vec![b'a'; 300_000]);
+                let whole = Bytes::from(vec![b'a'; 300_000]);
                 let (answer, mut body) = send.send_request(request("/", "POST"), false).unwrap();
-                body.send_data(sent.clone(), true).unwrap();
+                body.send_data(whole.clone(), true).unwrap();
                 let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
                 assert_eq!(answer.status(), 200);
                 assert_eq!(answer.headers()["content-length"], "300000");
@@ -329,7 +329,7 @@ mod tests {
                     body.flow_control().release_capacity(part.len()).unwrap();
                     all.extend_from_slice(&part);
                 }
-                assert_eq!(all.freeze(), sent);
+                assert_eq!(all.freeze(), whole);
                 let (answer, _) = send.send_request(request("/", "HEAD"), true).unwrap();
                 assert!(answer.await.unwrap().into_body().data().await.is_none());
             })
