@@ -1,5 +1,7 @@
 //! Whoever proves who they are is counted, and their address is not; and nobody uses up what somebody else has.
 
+use gatehouse::model::limit::{By, Class};
+
 use super::limited;
 use crate::support::app::Options;
 use crate::support::browser::http;
@@ -118,6 +120,9 @@ async fn wrong_credentials_are_counted_by_where_they_come_from() {
     }
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
     assert_eq!(token_from(&app, "192.0.2.1", &other, &others).await.status, 429);
+    // Whoever watches sees it.
+    let refused = [By::Client, By::Address].map(|by| app.app.measures.limited(Class::Failure, by).value());
+    assert_eq!(refused, [3, 4]);
     app.advance(61);
     assert_eq!(token_from(&app, "192.0.2.1", &victim, &secret).await.status, 200);
 }

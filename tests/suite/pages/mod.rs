@@ -6,6 +6,7 @@ use crate::support::client::send;
 use crate::support::{Browser, Database, TestApp};
 use gatehouse::identity::admin_token;
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn set_up_wants_the_code_and_shows_the_token_once() {
