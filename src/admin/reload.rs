@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::reload::{ReadAgain, Reread};
 use crate::base::fault::Fault;
 use crate::config::Config;
-use crate::config::registry::SETTINGS;
+use crate::config::registry::{SETTINGS, Setting};
 use crate::model::event::EventKind;
 
 /// The part that every server has.
@@ -87,19 +87,17 @@ async fn take_over(app: &App, config: &Config) -> (Reread, Result<(), Fault>) {
     // A line of the file that has gone may uncover what is stored.
     let refreshed = app.refresh_live().await.map(drop);
     let level = &app.live().log_level;
-    let differs = |before: &Config, key: &str| {
-        let shown = |config: &Config| {
-            SETTINGS
-                .iter()
-                .find(|setting| setting.key == key)
-                .map(|setting| (setting.show)(config))
-        };
-        shown(before) != shown(config)
+    let secrets = config.other_secrets(&base);
+    let differs = |setting: &&Setting| {
+        // What nobody sets is what the server itself has found out.
+        let is_set = base.source(setting.key).is_fixed() || config.source(setting.key).is_fixed();
+        is_set && ((setting.show)(&base) != (setting.show)(config) || secrets.contains(&setting.key))
     };
     let waiting: Vec<&str> = SETTINGS
         .iter()
+        .filter(|setting| setting.key != "log_level")
+        .filter(differs)
         .map(|setting| setting.key)
-        .filter(|key| *key != "log_level" && differs(&base, key))
         .collect();
     let restart = if waiting.is_empty() {
         String::new()

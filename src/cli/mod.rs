@@ -183,7 +183,7 @@ pub fn command() -> clap::Command {
             .global(true);
         command = command.arg(arg);
     }
-    command.after_help("Settings can be given as flags, in the environment, or in gatehouse.toml, in that order of strength.\nSee them all with --help, and the values in force with: gatehouse config")
+    command.after_help("Settings can be given as flags, in the environment, or in gatehouse.toml, in that order of strength.\nThose with a flag are in --help; secrets have none. All of them, with the values in force: gatehouse config")
 }
 
 /// The settings that were given as flags, before or after the command.

@@ -1,5 +1,7 @@
 //! How often strangers, clients and people may ask, and how many connections there may be.
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
@@ -18,6 +20,7 @@ pub struct Limits {
     pub connections_of_address: usize,
     /// Where nodes tell each other what they have counted, when that is not the database
     pub redis: Option<SecretString>,
+    pub(super) redis_file: Option<PathBuf>,
 }
 
 impl Default for Limits {
@@ -28,6 +31,7 @@ impl Default for Limits {
             connections: 16_384,
             connections_of_address: 2048,
             redis: None,
+            redis_file: None,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod live;
 pub mod monitoring;
 pub mod registry;
 pub mod relay;
+mod secrets;
 pub mod sources;
 mod values;
 

@@ -132,7 +132,8 @@ async fn keys(app: &App, issuer: &UserIssuer, token: &UserToken) -> Option<Arc<K
         tracing::warn!(
             event = "issuer_not_read",
             issuer = issuer.issuer,
-            "the keys of an issuer of user tokens could not be read: {problem}"
+            problem = problem.to_string(),
+            "the keys of an issuer of user tokens could not be read"
         );
     };
     let found = app.issuers.jwks_uri(fetch, &issuer.issuer, &issuer.metadata_url(), now).await;

@@ -90,13 +90,14 @@ fn by_known(app: &App, by: By, id: &str) -> Result<(), Exceeded> {
     if app.live().limits.of(counted.class).of(by).is_none() || counted.standing(by).is_some() {
         return Ok(());
     }
-    count(app, counted, by, name(app, &[id]))?;
+    let outcome = count(app, counted, by, name(app, &[id]));
+    // Also of whoever is refused: a client that asks too often shuts nobody else out who is at its address.
     if let (Some(network), Some(_)) = (counted.network, counted.standing(By::Address)) {
         let now = app.clock.now_millis();
         app.limiter.give_back(key(counted.class, By::Address, network), now);
         counted.set(By::Address, None);
     }
-    Ok(())
+    outcome
 }
 
 fn count(app: &App, counted: &Counted, by: By, who: [u8; 16]) -> Result<(), Exceeded> {
@@ -106,27 +107,31 @@ fn count(app: &App, counted: &Counted, by: By, who: [u8; 16]) -> Result<(), Exce
     let taken = app.limiter.take(key(counted.class, by, who), rate, app.clock.now_millis());
     let (Ok(standing) | Err(standing)) = taken;
     counted.set(by, Some(standing));
-    taken.map(drop).map_err(|standing| {
-        app.measures.limited(counted.class, by).one_more();
-        tracing::debug!(
-            event = "limited",
-            class = counted.class.as_str(),
-            by = by.as_str(),
-            "somebody asks too often"
-        );
-        standing.into()
-    })
+    taken.map(drop).map_err(|standing| refused(app, counted.class, by, standing))
 }
 
-/// The counters of wrong credentials of a client from where the request comes.
-fn failures(app: &App, client_id: &str) -> Vec<(Key, Rate)> {
+/// Counts and logs that somebody was refused because of a limit.
+fn refused(app: &App, class: Class, by: By, standing: Standing) -> Exceeded {
+    app.measures.limited(class, by).one_more();
+    tracing::debug!(
+        event = "limited",
+        class = class.as_str(),
+        by = by.as_str(),
+        "somebody asks too often"
+    );
+    standing.into()
+}
+
+/// The counters of wrong credentials of a client from where the request comes, and whose they are.
+fn failures(app: &App, client_id: &str) -> Vec<(By, Key, Rate)> {
     let network = app.context().counted.as_ref().and_then(|counted| counted.network);
     let Some(network) = network else { return Vec::new() };
     let rates = app.live().limits.of(Class::Failure);
-    let whole = rates.of(By::Address).map(|rate| (key(Class::Failure, By::Address, network), rate));
+    let whole = rates.of(By::Address);
+    let whole = whole.map(|rate| (By::Address, key(Class::Failure, By::Address, network), rate));
     let pair = rates.of(By::Client).map(|rate| {
         let mac = app.secrets.throttle.mac(&[b"failure", client_id.as_bytes(), &network]);
-        (key(Class::Failure, By::Client, half(&mac)), rate)
+        (By::Client, key(Class::Failure, By::Client, half(&mac)), rate)
     });
     whole.into_iter().chain(pair).collect()
 }
@@ -138,17 +143,19 @@ fn failures(app: &App, client_id: &str) -> Vec<(Key, Rate)> {
 /// When they are not.
 pub fn may_fail(app: &App, client_id: &str) -> Result<(), Exceeded> {
     let now = app.clock.now_millis();
-    let mut counters = failures(app, client_id).into_iter();
-    match counters.find_map(|(key, rate)| Some(app.limiter.look(key, rate, now)).filter(|standing| standing.remaining == 0)) {
-        Some(standing) => Err(standing.into()),
-        None => Ok(()),
+    for (by, key, rate) in failures(app, client_id) {
+        let standing = app.limiter.look(key, rate, now);
+        if standing.remaining == 0 {
+            return Err(refused(app, Class::Failure, by, standing));
+        }
     }
+    Ok(())
 }
 
 /// Counts wrong credentials of a client.
 pub fn failed(app: &App, client_id: &str) {
     let now = app.clock.now_millis();
-    for (key, rate) in failures(app, client_id) {
+    for (_, key, rate) in failures(app, client_id) {
         // What is beyond the limit is not counted; that it was reached is enough.
         let _ = app.limiter.take(key, rate, now);
     }

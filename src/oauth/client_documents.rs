@@ -109,7 +109,12 @@ async fn find_document(app: &App, id: &str, purpose: Purpose, known: Option<Arc<
         },
         Err(problem) => problem,
     };
-    tracing::warn!(event = "client_document_unreadable", client = id, "{problem}");
+    tracing::warn!(
+        event = "client_document_unreadable",
+        client = id,
+        problem,
+        "the document of a client cannot be used"
+    );
     Ok(match known {
         Some(client) if purpose == Purpose::Authenticate && now < expires_at + STALE => Found::Known(client),
         _ => Found::Unreadable(problem),

@@ -60,12 +60,12 @@ pub fn count(app: &App, grant_type: GrantType) {
 pub fn note_refusal(client_id: &str, grant_type: GrantType, refusal: &Refusal) {
     tracing::info!(
         event = "token_refused",
-        client = %client_id.chars().take(64).collect::<String>(),
+        client = client_id.chars().take(64).collect::<String>(),
         %grant_type,
         error = %refusal.code,
+        problem = &*refusal.description,
         detail = refusal.detail,
-        "{}",
-        refusal.description
+        "a client got no tokens"
     );
 }
 

@@ -112,10 +112,12 @@ impl Discovery {
         // Those who want the same at the same moment share one request: that is the way out's to see to.
         let found = read(fetch, issuer).await;
         if let Err(error) = &found {
+            let problem = error.to_string();
             tracing::warn!(
                 event = "provider_metadata_not_read",
                 issuer,
-                "the metadata of a provider could not be read: {error}"
+                problem,
+                "the metadata of a provider could not be read"
             );
         }
         let mut all = self.lock();

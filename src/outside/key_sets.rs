@@ -109,10 +109,12 @@ impl KeySets {
         }
         let outcome = read(fetch, url).await;
         if let Err(error) = &outcome {
+            let problem = error.to_string();
             tracing::warn!(
                 event = "keys_not_fetched",
                 url,
-                "the keys of a client or an issuer could not be read: {error}"
+                problem,
+                "the keys of a client or an issuer could not be read"
             );
             // Anybody can ask for a key that is not there. What was read and still holds is not lost by that.
             if let Some(usable) = self.usable(url, now) {

@@ -1,7 +1,9 @@
 //! The settings of limits.
 
+use secrecy::ExposeSecret;
+
 use crate::config::limits::redis;
-use crate::config::values::{network, number, shown_networks, shown_secret};
+use crate::config::values::{network, number, secret_file, shown_networks, shown_path, shown_secret};
 use crate::model::limit::{Class, Rates};
 
 use super::Setting;
@@ -119,6 +121,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         |config| config.limits.connections_of_address.to_string()
     ),
     setting!(secret "redis_url", "GATEHOUSE_REDIS_URL", "URL", "redis:// or rediss://USER:PASSWORD@HOST: where nodes tell each other how much of a limit is used; unless set, in the database",
-        |config, text| config.limits.redis = Some(redis(text)?),
-        |config| shown_secret(config.limits.redis.is_some())),
+        |config, text| {
+            config.limits.redis = Some(redis(text)?);
+            config.limits.redis_file = None;
+        },
+        |config| shown_secret(config.limits.redis.is_some() && config.limits.redis_file.is_none())),
+    setting!(
+        "redis_url_file",
+        "GATEHOUSE_REDIS_URL_FILE",
+        "FILE",
+        "Read the URL of Redis from this file",
+        |config, text| {
+            config.limits.redis = Some(redis(secret_file(text, 1)?.expose_secret())?);
+            config.limits.redis_file = Some(text.into());
+        },
+        |config| shown_path(config.limits.redis_file.as_ref())
+    ),
 ];

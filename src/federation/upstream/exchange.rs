@@ -84,7 +84,12 @@ impl Upstream<'_> {
             Err(problem) => {
                 // Nobody keeps them, so nobody else should have them.
                 if let Err(error) = self.revoke(&granted.tokens).await? {
-                    tracing::warn!(event = "tokens_not_revoked", "{error}");
+                    let problem = error.to_string();
+                    tracing::warn!(
+                        event = "tokens_not_revoked",
+                        problem,
+                        "tokens that nobody keeps were not taken back"
+                    );
                 }
                 Ok(Err(problem))
             }

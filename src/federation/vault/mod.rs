@@ -108,7 +108,13 @@ fn unusable(provider: &Provider, problem: &dyn fmt::Display) -> Trouble {
 }
 
 fn note_trouble(provider: &Provider, problem: &dyn fmt::Display) {
-    tracing::warn!(event = "provider_unusable", provider = provider.id, "{problem}");
+    let problem = problem.to_string();
+    tracing::warn!(
+        event = "provider_unusable",
+        provider = provider.id,
+        problem,
+        "a provider cannot be used"
+    );
 }
 
 /// Opens the tokens of a connection. Whoever has them needs to be asked again when they do not open: somebody moved them

@@ -200,14 +200,16 @@ impl Road<'_> {
         let destination = match self.destination().await? {
             Ok(destination) => destination,
             Err(refusal) => {
-                tracing::info!(event = "authorization_rejected", error = %refusal.code, detail = refusal.detail, "{}", refusal.description);
+                let problem = &*refusal.description;
+                tracing::info!(event = "authorization_rejected", error = %refusal.code, problem, detail = refusal.detail, "an authorization request was not looked at");
                 return Ok(Decision::Reject(refusal));
             }
         };
         match self.request(destination).await {
             Ok(Ok(decision)) => Ok(decision),
             Ok(Err((destination, refusal))) => {
-                tracing::info!(event = "authorization_refused", client = destination.client.id, error = %refusal.code, detail = refusal.detail, "{}", refusal.description);
+                let (client, problem) = (destination.client.id.as_str(), &*refusal.description);
+                tracing::info!(event = "authorization_refused", client, error = %refusal.code, problem, detail = refusal.detail, "an authorization request was refused");
                 let response = self.respond_error(&destination, &refusal);
                 let needs_a_question = self.answer.is_none() && leads_astray(&destination);
                 Ok(if needs_a_question {

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use gatehouse::config::registry::{SETTINGS, Setting};
+use serde_json::{Map, Value, json};
 
-use super::{Manifest, entries, in_repository, items, schemas, server, text, text_of};
+use super::{Manifest, entries, environment, in_repository, items, kubernetes, schemas, server, text, text_of};
 use crate::support::process::Sandbox;
 use crate::support::tools;
 
@@ -84,6 +85,9 @@ fn with_little_and_with_everything_it_is_sound() {
         "imagePullSecrets": [{ "name": "pull" }], "shutdownDelaySeconds": 30, "priorityClassName": "high",
         "podAnnotations": { "a/b": "c" }, "podLabels": { "team": "identity" }, "nodeSelector": { "disk": "ssd" },
         "tolerations": [{ "key": "only", "operator": "Exists" }],
+        "networkPolicy": {
+            "extraEgress": [{ "to": [{ "ipBlock": { "cidr": "10.1.2.3/32" } }], "ports": [{ "protocol": "TCP", "port": 6379 }] }],
+        },
     });
     for (values, kinds) in [(little, 3), (everything, 7)] {
         let rendered = rendered(&values).expect("the values are taken");
@@ -97,6 +101,87 @@ fn with_little_and_with_everything_it_is_sound() {
             panic!("{said}");
         }
     }
+}
+
+/// The settings that the chart sets itself, or that are not for pods.
+const NOT_FOR_OPERATORS: [&str; 10] = [
+    "database_url",
+    "listen",
+    "issuer",
+    "trusted_proxies",
+    "database_pool_size",
+    "shutdown_delay",
+    "metrics_listen",
+    "tls_certificate",
+    "tls_key",
+    "enable_dev_endpoints",
+];
+
+/// The variables of the container, by name.
+fn variables(documents: &[Value]) -> Vec<(String, Value)> {
+    let deployment = server::one(documents, "Deployment").expect("a Deployment");
+    let variables = items(&kubernetes::containers(deployment)[0]["env"]).iter();
+    variables
+        .map(|variable| (text(&variable["name"]).to_owned(), variable["value"].clone()))
+        .collect()
+}
+
+/// Every setting is either given once, under its own variable, or refused.
+#[test]
+fn settings_are_given_once_and_as_they_are_written() {
+    let is_refused = |setting: &&Setting| setting.is_secret || setting.key.ends_with("_file") || NOT_FOR_OPERATORS.contains(&setting.key);
+    let (refused, taken): (Vec<&Setting>, Vec<&Setting>) = SETTINGS.iter().partition(is_refused);
+    let mut settings: Map<String, Value> = taken.iter().map(|setting| (setting.key.to_owned(), json!(1_000_000))).collect();
+    settings.insert("trace_ratio".to_owned(), json!(0.25));
+    settings.insert("log_format".to_owned(), json!("text"));
+    let values = json!({ "issuer": "https://id.example.org", "settings": settings });
+    let given = variables(&documents(&rendered(&values).expect("the values are taken")));
+    for setting in taken {
+        let mut found = given.iter().filter(|(name, _)| name == setting.env);
+        let (_, value) = found.next().unwrap_or_else(|| panic!("{} is not given", setting.env));
+        let expected = match setting.key {
+            "trace_ratio" => "0.25",
+            "log_format" => "text",
+            _ => "1000000",
+        };
+        assert_eq!(value, expected, "{}", setting.key);
+        assert!(found.next().is_none(), "{} is given twice", setting.env);
+    }
+    let settings: Map<String, Value> = refused.iter().map(|setting| (setting.key.to_owned(), json!("x"))).collect();
+    let said = rendered(&json!({ "issuer": "https://id.example.org", "settings": settings })).expect_err("none of them is taken");
+    for setting in refused {
+        assert!(said.contains(&format!("'{}'", setting.key)), "{}: {said}", setting.key);
+    }
+}
+
+/// Further keys of the Secret are files, and the settings that read them are set.
+#[test]
+fn further_secrets_are_files() {
+    let keys = [
+        "app_secret_next",
+        "app_secret_previous",
+        "vault_keys",
+        "redis_url",
+        "otlp_headers",
+        "completion_token",
+    ];
+    let values = json!({ "issuer": "https://id.example.org", "secretFiles": keys });
+    let documents = documents(&rendered(&values).expect("the values are taken"));
+    let given = variables(&documents);
+    let deployment = server::one(&documents, "Deployment").expect("a Deployment");
+    let mounted = items(&deployment["spec"]["template"]["spec"]["volumes"][0]["secret"]["items"]);
+    for key in keys {
+        let path = format!("/run/secrets/gatehouse/{key}");
+        let (name, _) = given
+            .iter()
+            .find(|(_, value)| *value == path)
+            .unwrap_or_else(|| panic!("{key} is not read"));
+        let setting = SETTINGS.iter().find(|setting| setting.env == name);
+        let setting = setting.unwrap_or_else(|| panic!("the program does not know {name}"));
+        assert_eq!(setting.key, format!("{key}_file"));
+        assert!(mounted.contains(&json!({ "key": key, "path": key })), "{key} is not mounted");
+    }
+    assert!(environment::assert_known("the chart", &documents) > keys.len());
 }
 
 /// The operator of Prometheus has schemas of its own, which no validator here carries.
@@ -145,6 +230,11 @@ fn wrong_values_are_refused() {
         ),
         (with("settings", json!({ "admin_token_file": "x" })), "'admin_token_file'"),
         (with("metrics", json!({ "enabled": "yes" })), "/metrics/enabled"),
+        (with("secretFiles", json!(["app_secret"])), "/secretFiles/0"),
+        (
+            with("autoscaling", json!({ "maxReplicas": 2 })),
+            "maxReplicas is less than replicas",
+        ),
     ] {
         let refused = rendered(&values).expect_err("it is wrong");
         assert!(refused.contains(named), "{values}: {refused}");

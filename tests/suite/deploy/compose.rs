@@ -48,6 +48,7 @@ fn nodes_run_this_version() {
         assert_is_a_command(&node["command"]);
         let user = user_of_the_image();
         assert_eq!(node["user"], format!("{user}:{user}"));
+        assert!(node["ulimits"]["nofile"].as_u64() > Some(32_768), "each connection is a file");
         assert!(node["deploy"]["replicas"].as_u64() > Some(1), "one node is no cluster");
         let delay = node["environment"]["GATEHOUSE_SHUTDOWN_DELAY"].as_str().map_or(0, number);
         let grace = number(text(&node["stop_grace_period"]));

@@ -182,6 +182,9 @@ fn the_ingress_passes_on_what_the_relay_expects() {
     }
     assert_eq!(annotations["nginx.ingress.kubernetes.io/proxy-buffering"], "off");
     assert_eq!(annotations["nginx.org/proxy-buffering"], "False");
+    for name in ["nginx.ingress.kubernetes.io/proxy-buffer-size", "nginx.org/proxy-buffer-size"] {
+        assert_eq!(annotations[name], "32k", "answers have long heads: {name}");
+    }
 }
 
 #[test]

@@ -125,10 +125,10 @@ impl Front {
     fn assert_passes_on(&self) {
         let metadata: Value = serde_json::from_str(&self.ask(&[&self.at("/.well-known/openid-configuration")])).expect("JSON");
         assert_eq!(metadata["issuer"], self.base);
+        self.assert_long_requests_pass();
         self.assert_people_sign_in();
         self.assert_programs_wait();
         self.assert_events_come_at_once();
-        self.assert_long_requests_pass();
     }
 
     fn assert_people_sign_in(&self) {
@@ -216,6 +216,18 @@ impl Front {
         assert_eq!(self.ask(&[&written[..], &[&url]].concat()), "400", "the server itself refuses it");
         let head = std::fs::read_to_string(self.sandbox.file("head")).expect("the head of the answer");
         assert!(head.to_ascii_lowercase().contains("x-request-id: "), "{head}");
+        // The way to the sign-in is as long again, in the head of the answer.
+        let client = ["client", "add", "Long", "--id", "long", "--kind", "spa", "--json"];
+        let uri = ["--redirect-uri", "https://app.example/cb"];
+        self.sandbox.run(&[&client[..], &uri].concat()).json();
+        let url = self.at(&format!(
+            "/authorize?client_id=long&response_type=code&scope=openid&redirect_uri=https%3A%2F%2Fapp.example%2Fcb\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&state={}",
+            "x".repeat(8000)
+        ));
+        assert_eq!(self.ask(&[&written[..], &[&url]].concat()), "303");
+        let head = std::fs::read_to_string(self.sandbox.file("head")).expect("the head of the answer");
+        assert!(head.len() > 8000, "{head}");
     }
 
     /// No log of the proxy's has what must not be there.

@@ -160,6 +160,8 @@ fn assert_names_lead_to_something(documents: &[Value], deployment: &Value, conta
         assert_eq!(ingress["spec"]["tls"][0]["hosts"], json!([host]));
         let issuer = variable(container, "GATEHOUSE_ISSUER");
         assert_eq!(reqwest::Url::parse(issuer).expect("a URL").host_str(), Some(host), "{issuer}");
+        let size = &ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-buffer-size"];
+        assert_eq!(size, "32k", "answers have long heads");
         let backend = &rule["http"]["paths"][0]["backend"]["service"];
         assert_eq!(backend["name"], service["metadata"]["name"]);
         assert_eq!(backend["port"]["name"], service["spec"]["ports"][0]["name"]);

@@ -1,5 +1,7 @@
 //! Whoever proves who they are is counted, and their address is not; and nobody uses up what somebody else has.
 
+use gatehouse::model::limit::{By, Class};
+
 use super::limited;
 use crate::support::app::Options;
 use crate::support::browser::http;
@@ -40,11 +42,26 @@ async fn many_clients_can_share_an_address() {
     for _ in 0..6 {
         statuses.push(public.refresh("ghr_nothing").await.status);
     }
-    assert_eq!(
-        statuses,
-        [400, 400, 400, 400, 429, 429],
-        "{statuses:?}: the refused one was the first of the five"
-    );
+    assert_eq!(statuses, [400, 400, 400, 400, 400, 429]);
+}
+
+/// A program that runs wild behind a gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_refused_uses_up_nothing_of_its_address() {
+    let app = limited(&[("limit_token", "address=10,client=3")]).await;
+    let (wild, other) = (app.confidential_client().await, app.confidential_client().await);
+    for number in 0..40 {
+        let answer = wild.post("/token", &GRANT).await;
+        assert_eq!(answer.status, if number < 3 { 200 } else { 429 }, "{number}");
+        assert!(
+            answer.header("ratelimit").starts_with("\"token-client\";"),
+            "{number}: {:?}",
+            answer.headers
+        );
+    }
+    for expected in [200, 200, 200, 429] {
+        assert_eq!(other.post("/token", &GRANT).await.status, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +120,9 @@ async fn wrong_credentials_are_counted_by_where_they_come_from() {
     }
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429]);
     assert_eq!(token_from(&app, "192.0.2.1", &other, &others).await.status, 429);
+    // Whoever watches sees it.
+    let refused = [By::Client, By::Address].map(|by| app.app.measures.limited(Class::Failure, by).value());
+    assert_eq!(refused, [3, 4]);
     app.advance(61);
     assert_eq!(token_from(&app, "192.0.2.1", &victim, &secret).await.status, 200);
 }
@@ -136,18 +156,18 @@ async fn people_are_counted_by_who_they_are() {
     }
     assert_eq!(alice.get(&client.authorize_url(&[])).await.status, 429);
     assert!(bob.get(&client.authorize_url(&[])).await.answer("code").is_some());
-    // Whoever is not signed in is counted by the address. (One of its four was taken by the request that was refused.)
+    // Whoever is not signed in is counted by the address.
     let stranger = Browser::new();
     let mut statuses = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         statuses.push(stranger.get(&client.authorize_url(&[])).await.status.as_u16());
     }
-    assert_eq!(statuses, [303, 303, 303, 429]);
+    assert_eq!(statuses, [303, 303, 303, 303, 429]);
     let tokens = client.redeem(&codes[5]).await;
     for expected in [200, 200, 200, 429] {
         assert_eq!(client.userinfo(tokens.text("access_token")).await.status, expected);
     }
-    for expected in [401, 429] {
+    for expected in [401, 401, 429] {
         assert_eq!(client.userinfo("nonsense").await.status, expected);
     }
 }

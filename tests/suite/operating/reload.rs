@@ -110,6 +110,25 @@ fn a_new_certificate_is_for_new_connections() {
     assert_eq!(seen, expected, "{events:?}");
 }
 
+/// What is shown of secrets does not tell that they have changed.
+#[test]
+fn a_secret_that_has_changed_is_named_and_not_shown() {
+    let sandbox = Sandbox::new();
+    sandbox.write("gatehouse.toml", "redis_url_file = \"redis\"\n");
+    sandbox.write("redis", "redis://:hunter2@127.0.0.1:1/0\n");
+    let mut server = sandbox.serve();
+    server.await_line("gatehouse is ready");
+    server.tell("HUP");
+    let line = server.await_line("settings: log_level is as it was");
+    assert!(!line.contains("restart"), "{line}");
+    sandbox.write("redis", "redis://:hunter3@127.0.0.1:1/0\n");
+    server.tell("HUP");
+    server.await_line("need a restart: redis_url_file");
+    server.terminate();
+    assert_eq!(server.await_exit().code(), Some(0));
+    assert!(!server.output().contains("hunter"), "{}", server.output());
+}
+
 #[test]
 fn the_log_level_changes() {
     let sandbox = Sandbox::new();

@@ -40,7 +40,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 {{- range $key, $value := omit .Values.settings "log_format" }}
 - name: GATEHOUSE_{{ upper $key }}
-  value: {{ $value | toString | quote }}
+  value: {{ include "gatehouse.plain" $value | quote }}
 {{- end }}
 - name: DATABASE_URL
   valueFrom:
@@ -53,6 +53,15 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - name: ADMIN_TOKEN_FILE
   value: /run/secrets/gatehouse/admin_token
 {{- end }}
+{{- range .Values.secretFiles }}
+- name: {{ if not (hasPrefix "app_secret" .) }}GATEHOUSE_{{ end }}{{ upper . }}_FILE
+  value: /run/secrets/gatehouse/{{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* A value as people write it: numbers come from YAML as floats, and a million would be 1e+06. */}}
+{{- define "gatehouse.plain" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 
 {{- define "gatehouse.podSecurityContext" -}}
@@ -93,6 +102,10 @@ capabilities:
       {{- if .Values.adminToken }}
       - key: admin_token
         path: admin_token
+      {{- end }}
+      {{- range .Values.secretFiles }}
+      - key: {{ . }}
+        path: {{ . }}
       {{- end }}
 - name: nothing
   emptyDir:

@@ -40,8 +40,9 @@ fn the_example_passes_on_what_it_should() {
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {};\n", file(name)));
     // Its workers must be able to write into the folder of the test.
     let around = format!(
-        "user root root;\ndaemon off;\npid {};\nevents {{}}\nhttp {{\n{}{example}}}\n",
+        "user root root;\ndaemon off;\npid {};\nevents {{}}\nhttp {{\naccess_log {};\n{}{example}}}\n",
         file("pid"),
+        file("usual.log"),
         paths.concat()
     );
     sandbox.write("nginx.conf", &around);
@@ -49,7 +50,6 @@ fn the_example_passes_on_what_it_should() {
     nginx.args(["-e", &errors, "-c", &file("nginx.conf")]);
     let front = Front::start(sandbox, "https", port, nginx);
     front.assert_passes_on();
-    front.assert_logs_are_clean();
 
     let written = [
         "--output",
@@ -60,6 +60,9 @@ fn the_example_passes_on_what_it_should() {
     let elsewhere = format!("http://localhost:{plain}/account?a=b");
     let answer = front.ask(&[&written[..], &[&elsewhere]].concat());
     assert_eq!(answer, "1.1 308 https://localhost/account?a=b");
+    let back = format!("http://localhost:{plain}/callback?code=the-secret-code&state=x");
+    assert!(front.ask(&[&written[..], &[&back]].concat()).starts_with("1.1 308 "));
+    front.assert_logs_are_clean();
     let answer = front.ask(&[&written[..], &["--http2", &front.at("/healthz")]].concat());
     assert_eq!(answer, "2 200 ", "browsers speak HTTP/2 with it");
 }

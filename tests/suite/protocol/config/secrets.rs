@@ -91,3 +91,16 @@ fn a_secret_file_that_is_missing_or_short_is_reported() {
     let short = given.env("ADMIN_TOKEN_FILE", path.to_str().unwrap()).problem();
     assert_eq!(short, "ADMIN_TOKEN_FILE: must have at least 16 characters");
 }
+
+#[test]
+fn the_url_of_redis_can_be_read_from_a_file() {
+    let given = given("");
+    let path = given.file("redis", "redis://:hunter2@redis.example/0\n");
+    let config = given.env("GATEHOUSE_REDIS_URL_FILE", path.to_str().unwrap()).load();
+    let url = config.limits.redis.as_ref().map(secrecy::ExposeSecret::expose_secret);
+    assert_eq!(url, Some("redis://:hunter2@redis.example/0"));
+    assert_eq!(
+        (shown(&config, "redis_url").as_str(), shown(&config, "redis_url_file").as_str()),
+        ("", path.to_str().unwrap())
+    );
+}
