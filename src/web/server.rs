@@ -210,6 +210,7 @@ fn speaks_http2(stream: &Wire) -> bool {
 fn tls(app: &App) -> io::Result<Option<ServerConfig>> {
     let Some(files) = app.config.tls() else { return Ok(None) };
     let certificates = Certificates::read(files)?;
+    certificates.announce_end(Arc::clone(&app.measures.certificate_ends_at));
     tokio::spawn(Certificates::watch(Arc::downgrade(&certificates)));
     let config = certificates.server_config()?;
     app.reload.add(Part {
