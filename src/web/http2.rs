@@ -30,6 +30,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::base::clock::Clock;
 
 use super::doors::{Guest, Large};
+use super::error::HEAD_TOO_LONG;
 use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, STALL_PATIENCE, TooLong, USUAL_HEAD};
 
 /// How many requests of a connection may be open at once.
@@ -147,7 +148,7 @@ fn admit<B>(request: &http::Request<B>, guest: &Guest) -> Result<Option<Large>, 
 /// Says that a head is too long, and hears no more of that request.
 fn refuse(mut respond: SendResponse<Bytes>) {
     let mut head = http::Response::new(());
-    *head.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    *head.status_mut() = HEAD_TOO_LONG;
     // Whoever is gone needs no answer.
     let _ = respond.send_response(head, true);
 }
