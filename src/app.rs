@@ -2,7 +2,7 @@
 
 pub mod reload;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::base::clock::{Clock, Timestamp};
@@ -11,6 +11,7 @@ use crate::base::ending::Ending;
 use crate::base::fault::Fault;
 use crate::base::gauge::Gauge;
 use crate::base::id::new_id;
+use crate::base::latest::Latest;
 use crate::base::limiter::Limiter;
 use crate::base::memo::Memo;
 use crate::base::random::Random;
@@ -115,6 +116,10 @@ pub struct Parts {
     pub left_out: LeftOut,
     /// The metadata document, as it was made last.
     pub discovery_document: Memo<Config, ScopeCatalog, Document>,
+    /// The description of the admin API, made when somebody asks for it first.
+    pub api_document: OnceLock<Document>,
+    /// Whether the database answers, as it was found last.
+    pub readiness: Latest<bool>,
     /// Who asks how often, on this node.
     pub limiter: Limiter,
     /// What nodes tell each other of that.
@@ -174,6 +179,8 @@ impl App {
             measures,
             left_out: LeftOut::default(),
             discovery_document: Memo::default(),
+            api_document: OnceLock::new(),
+            readiness: Latest::default(),
             limiter: Limiter::default(),
             counts,
             waiting: Waiting::default(),

@@ -1,5 +1,6 @@
 //! What a node counts for whoever watches it, besides what store, keys and the way out count for themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::Timestamp;
@@ -97,6 +98,8 @@ pub struct Measures {
     limited: [[Counter; By::ALL.len()]; Class::ALL.len()],
     /// When the process began
     pub started_at: Moment,
+    /// Until when the certificate of the listener is valid
+    pub certificate_ends_at: Arc<Moment>,
 }
 
 impl Measures {

@@ -18,11 +18,14 @@ use crate::protocol::parameters::Parameters;
 use super::address;
 use super::cookies;
 use super::error::Error;
+use super::routes::Route;
 
 /// One request.
 pub struct Call {
     /// The application
     pub app: App,
+    /// The row of the table that it is for
+    pub route: &'static Route,
     /// Method, path, headers
     pub http: HttpRequest,
     /// The body, within the route's limit

@@ -9,8 +9,8 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{
     ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{ConnectionType, Method};
 use actix_web::web::{Bytes, BytesMut, Payload};
@@ -40,22 +40,25 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Serves one request to a path of the table, on behalf of which `app` is; `rows` are its rows, of which the method chooses
-/// one.
-pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
+/// Serves one request to a path of the table, on behalf of which `app` is; `rows` are its rows, of which the method has chosen
+/// one, if any has it.
+pub async fn dispatch(
+    rows: Arc<[&'static Route]>,
+    chosen: Option<&'static Route>,
+    app: App,
+    http: HttpRequest,
+    payload: Payload,
+) -> HttpResponse {
     let busy = http.conn_data::<Activity>().map(Activity::begin);
-    let _under_way = app.ending.enter();
-    let request_id = app.context().request_id.clone().unwrap_or_default();
-    let method = http.method().clone();
-    let chosen = rows.iter().find(|route| route.methods.contains(&method));
+    let request_id = request_id(&app);
     // An error for a method that no row has is for the reader of the first.
-    let Some(route) = chosen.or(rows.first()) else {
+    let Some(route) = chosen.or(rows.first().copied()) else {
         return not_found(app, http).await;
     };
     let reader = Reader::of(route.cors, &app, &http);
     let mut response = if let Err(exceeded) = limit::by_address(&app) {
         error::render(&app, &exceeded.into(), route.audience, &request_id)
-    } else if method == Method::OPTIONS && reader != Reader::Nobody {
+    } else if http.method() == Method::OPTIONS && reader != Reader::Nobody {
         preflight(&rows, route.cors)
     } else {
         // A bug must cost one request, not the worker with everybody else's.
@@ -68,7 +71,6 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
             Err(error) => error::render(&app, &error, route.audience, &request_id),
         }
     };
-    announce(&app, &mut response);
     if route.cors == Cors::Listed {
         response.headers_mut().insert(VARY, HeaderValue::from_static("Origin"));
     }
@@ -78,12 +80,24 @@ pub async fn dispatch(rows: Arc<[&'static Route]>, app: App, http: HttpRequest, 
             .headers_mut()
             .insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
-    finish(&app, &reader, &request_id, response.headers_mut());
+    response = completed(&app, &reader, response);
     if response.body().size() == BodySize::Stream {
         // Until the last part of it was made.
         response = response.map_body(|_, body| BoxBody::new(Held { body, _busy: busy }));
     }
-    close_if_ending(&app, &mut response);
+    response
+}
+
+/// The name of the request on behalf of which `app` is.
+fn request_id(app: &App) -> String {
+    app.context().request_id.clone().unwrap_or_default()
+}
+
+/// An answer with what every one has.
+fn completed(app: &App, reader: &Reader, mut response: HttpResponse) -> HttpResponse {
+    announce(app, &mut response);
+    finish(app, reader, response.headers_mut());
+    close_if_ending(app, &mut response);
     response
 }
 
@@ -98,7 +112,7 @@ fn announce(app: &App, response: &mut HttpResponse) {
 /// Serves a path that is in no table.
 pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     let _busy = http.conn_data::<Activity>().map(Activity::begin);
-    let request_id = app.context().request_id.clone().unwrap_or_default();
+    let request_id = request_id(&app);
     let wants_page = http
         .headers()
         .get(ACCEPT)
@@ -116,7 +130,7 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     } else {
         Reader::Nobody
     };
-    let mut response = if let Err(exceeded) = limit::by_address(&app) {
+    let response = if let Err(exceeded) = limit::by_address(&app) {
         error::render(&app, &exceeded.into(), audience, &request_id)
     } else if http.method() == Method::OPTIONS && reader == Reader::Anybody {
         HttpResponse::NoContent()
@@ -125,10 +139,7 @@ pub async fn not_found(app: App, http: HttpRequest) -> HttpResponse {
     } else {
         error::render(&app, &Error::NotFound, audience, &request_id)
     };
-    announce(&app, &mut response);
-    finish(&app, &reader, &request_id, response.headers_mut());
-    close_if_ending(&app, &mut response);
-    response
+    completed(&app, &reader, response)
 }
 
 /// A body for which its connection is busy.
@@ -183,6 +194,7 @@ impl Reader {
 async fn handle(route: &'static Route, app: &App, http: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Error> {
     let mut call = Call {
         app: app.clone(),
+        route,
         http,
         body: Bytes::new(),
         administrator: None,
@@ -191,8 +203,13 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, mut payload
     // In boxes: what is over takes no room in a request that waits.
     // Before the body: strangers do not get to send one.
     Box::pin(admit(route, &mut call)).await?;
-    let body = tokio::time::timeout(BODY_PATIENCE, read_body(&mut payload, route.body_limit));
-    call.body = Box::pin(body).await.map_err(|_| Error::BrokenBody)??;
+    if route.body_limit == 0 {
+        refuse_body(&call.http, payload)?;
+    } else {
+        let _reading = call.http.conn_data::<Activity>().map(Activity::read);
+        let body = tokio::time::timeout(BODY_PATIENCE, read_body(&mut payload, route.body_limit));
+        call.body = Box::pin(body).await.map_err(|_| Error::BrokenBody)??;
+    }
     // And after it: a body may take its time, in which rights are taken away and sessions end.
     if !call.http.method().is_safe() {
         Box::pin(admit(route, &mut call)).await?;
@@ -230,6 +247,18 @@ async fn admit(route: &Route, call: &mut Call) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a body where there is none, without waiting for it: whoever says how long it is, or has sent some of it, is refused, and
+/// what comes later is for nobody.
+fn refuse_body(http: &HttpRequest, mut payload: Payload) -> Result<(), Error> {
+    let length = http.headers().get(CONTENT_LENGTH);
+    let is_announced = length.is_some_and(|length| length.to_str().ok().and_then(|length| length.trim().parse().ok()) != Some(0_u64));
+    let mut has_come = || matches!(payload.next().now_or_never(), Some(Some(Ok(part))) if !part.is_empty());
+    if is_announced || has_come() {
+        return Err(Error::TooLarge);
+    }
+    Ok(())
+}
+
 /// Reads a body. (The library's own way takes 32 KiB for each request, most of which have none.)
 async fn read_body(payload: &mut Payload, limit: usize) -> Result<Bytes, Error> {
     let mut body = BytesMut::new();
@@ -261,7 +290,7 @@ fn preflight(rows: &[&'static Route], cors: Cors) -> HttpResponse {
 }
 
 /// Headers that every answer carries. What a handler has set stays.
-fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap) {
+fn finish(app: &App, reader: &Reader, headers: &mut HeaderMap) {
     let mut default = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
@@ -294,7 +323,7 @@ fn finish(app: &App, reader: &Reader, request_id: &str, headers: &mut HeaderMap)
         Reader::Origin(origin) => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())),
         Reader::Nobody => {}
     }
-    if let Ok(value) = HeaderValue::from_str(request_id) {
+    if let Ok(value) = HeaderValue::from_str(&request_id(app)) {
         headers.insert(REQUEST_ID, value);
     }
 }

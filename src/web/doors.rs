@@ -4,13 +4,13 @@
 //! everybody, and networks without limits are bounded by what there is in all.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 
+use crate::base::process::max_files;
 use crate::config::Config;
 use crate::model::limit::network;
 
@@ -18,8 +18,12 @@ use super::address::is_in;
 
 /// Files that the process needs besides its connections: the database, logs, what it fetches.
 const OTHER_FILES: usize = 64;
-/// How many connections may send a long head at a time.
+/// How many long heads there may be at a time that are not answered.
 const LARGE_HEADS: usize = 64;
+/// How many of them may come from one network.
+const LARGE_HEADS_OF_ONE: usize = 8;
+/// How many more there may be of those who bring everybody.
+const LARGE_HEADS_IN_RESERVE: usize = 64;
 
 /// Counts connections. Made once and shared by all threads.
 #[derive(Debug)]
@@ -30,26 +34,39 @@ pub struct Doors {
     free: Vec<IpNet>,
     all: AtomicUsize,
     large: AtomicUsize,
-    networks: Mutex<HashMap<[u8; 16], usize>>,
+    networks: Mutex<HashMap<Network, Share>>,
+}
+
+type Network = [u8; 16];
+
+/// What a network has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Share {
+    connections: usize,
+    large: usize,
 }
 
 /// A connection that was let in, until it is dropped.
 #[derive(Debug)]
 pub struct Guest {
     doors: Arc<Doors>,
-    network: Option<[u8; 16]>,
+    network: Option<Network>,
 }
 
 /// The right to send a long head, until it is dropped.
 #[derive(Debug)]
-pub struct Large(Arc<Doors>);
+pub struct Large {
+    doors: Arc<Doors>,
+    network: Option<Network>,
+}
 
 impl Doors {
     /// The doors of a server.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let pool = usize::try_from(config.database_pool_size).unwrap_or(usize::MAX);
-        let room = files().map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES + pool).max(16));
+        let files = max_files().and_then(|files| usize::try_from(files).ok());
+        let room = files.map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES + pool).max(16));
         if room < config.limits.connections {
             tracing::warn!(
                 event = "few_files",
@@ -80,15 +97,30 @@ impl Doors {
         };
         let peer = peer.map(|peer| peer.to_canonical()).filter(|peer| !is_in(&self.free, *peer));
         if let Some(peer) = peer {
-            let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = networks.entry(network(peer)).or_default();
-            if *count >= self.most_of_one {
+            let has_room = self.change(network(peer), |share| {
+                let has_room = share.connections < self.most_of_one;
+                share.connections += usize::from(has_room);
+                has_room
+            });
+            if !has_room {
                 return None;
             }
-            *count += 1;
             guest.network = Some(network(peer));
         }
         Some(guest)
+    }
+
+    /// Changes what a network has. One that has nothing is forgotten.
+    fn change<T>(&self, network: Network, change: impl FnOnce(&mut Share) -> T) -> T {
+        let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut share = networks.get(&network).copied().unwrap_or_default();
+        let changed = change(&mut share);
+        if share == Share::default() {
+            networks.remove(&network);
+        } else {
+            networks.insert(network, share);
+        }
+        changed
     }
 }
 
@@ -102,40 +134,50 @@ impl Guest {
     /// The right to send a long head, if not too many have it.
     #[must_use]
     pub fn large(&self) -> Option<Large> {
-        let large = &self.doors.large;
-        if large.fetch_add(1, Ordering::Relaxed) < LARGE_HEADS {
-            return Some(Large(Arc::clone(&self.doors)));
+        let most = match self.network {
+            Some(_) => LARGE_HEADS,
+            None => LARGE_HEADS + LARGE_HEADS_IN_RESERVE,
+        };
+        if self.doors.large.fetch_add(1, Ordering::Relaxed) >= most {
+            self.doors.large.fetch_sub(1, Ordering::Relaxed);
+            return None;
         }
-        large.fetch_sub(1, Ordering::Relaxed);
-        None
+        let mut large = Large {
+            doors: Arc::clone(&self.doors),
+            network: None,
+        };
+        if let Some(network) = self.network {
+            let has_room = self.doors.change(network, |share| {
+                let has_room = share.large < LARGE_HEADS_OF_ONE;
+                share.large += usize::from(has_room);
+                has_room
+            });
+            if !has_room {
+                return None;
+            }
+            large.network = Some(network);
+        }
+        Some(large)
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
         self.doors.all.fetch_sub(1, Ordering::Relaxed);
-        let Some(network) = self.network else { return };
-        let mut networks = self.doors.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Entry::Occupied(mut count) = networks.entry(network) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
+        if let Some(network) = self.network {
+            self.doors
+                .change(network, |share| share.connections = share.connections.saturating_sub(1));
         }
     }
 }
 
 impl Drop for Large {
     fn drop(&mut self) {
-        self.0.large.fetch_sub(1, Ordering::Relaxed);
+        self.doors.large.fetch_sub(1, Ordering::Relaxed);
+        if let Some(network) = self.network {
+            self.doors.change(network, |share| share.large = share.large.saturating_sub(1));
+        }
     }
-}
-
-/// How many files the process may open, where the system says so.
-fn files() -> Option<usize> {
-    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
-    line.split_whitespace().nth(3)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -143,7 +185,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
-    use super::{Doors, LARGE_HEADS};
+    use super::{Doors, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE};
     use crate::config::Config;
 
     fn address(text: &str) -> IpAddr {
@@ -180,12 +222,27 @@ mod tests {
     }
 
     #[test]
-    fn a_few_may_send_long_heads() {
+    fn a_few_may_send_long_heads_and_no_network_all_of_them() {
         let doors = Arc::new(Doors::new(&Config::default()));
-        let guest = doors.enter(None).unwrap();
-        let mut large: Vec<_> = (0..LARGE_HEADS).map(|_| guest.large().unwrap()).collect();
-        assert!(guest.large().is_none());
-        large.pop();
-        assert!(guest.large().is_some());
+        let all_of = |peer: Option<IpAddr>| {
+            let guest = doors.enter(peer).unwrap();
+            std::iter::from_fn(move || guest.large()).collect::<Vec<_>>()
+        };
+        let mut first = all_of(Some(address("192.0.2.1")));
+        assert_eq!(first.len(), LARGE_HEADS_OF_ONE);
+        assert!(all_of(Some(address("192.0.2.1"))).is_empty(), "another connection has no more");
+        first.pop();
+        first.extend(all_of(Some(address("192.0.2.1"))));
+        assert_eq!(first.len(), LARGE_HEADS_OF_ONE);
+        let others: Vec<_> = (2..20)
+            .flat_map(|number| all_of(Some(address(&format!("192.0.2.{number}")))))
+            .collect();
+        assert_eq!(first.len() + others.len(), LARGE_HEADS);
+        // Who brings everybody finds room when strangers have taken theirs.
+        let free = all_of(None);
+        assert_eq!(free.len(), LARGE_HEADS_IN_RESERVE);
+        drop((first, others, free));
+        assert!(doors.networks.lock().unwrap().is_empty());
+        assert_eq!(all_of(None).len(), LARGE_HEADS + LARGE_HEADS_IN_RESERVE);
     }
 }

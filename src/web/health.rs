@@ -1,5 +1,7 @@
 //! Health: whether the process lives, and whether it can do its work.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use serde_json::json;
@@ -11,6 +13,9 @@ use crate::federation::relay;
 
 use super::call::Call;
 use super::error::Error;
+
+/// How long it holds that the database answers, or does not.
+const READINESS_LIFETIME: Duration = Duration::from_millis(500);
 
 /// `/health`: as [`live`]; where the relay runs alone, with what is expected of callback servers, and the number of
 /// redirects that it waits for or keeps, as of some seconds ago.
@@ -41,13 +46,15 @@ pub async fn ready(call: Call) -> Result<HttpResponse, Error> {
     if call.app.ending.has_begun() {
         return Ok(HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" })));
     }
-    match call.app.store.ping().await {
-        Ok(()) => Ok(HttpResponse::Ok().json(json!({ "status": "ready" }))),
-        Err(fault) => {
-            tracing::warn!(event = "not_ready", "{fault}");
-            Ok(HttpResponse::ServiceUnavailable()
-                .insert_header((RETRY_AFTER, "5"))
-                .json(json!({ "status": "unavailable" })))
-        }
+    let ask = async {
+        let answer = call.app.store.ping().await;
+        answer.inspect_err(|fault| tracing::warn!(event = "not_ready", "{fault}")).is_ok()
+    };
+    // Anybody may ask, as often as they like.
+    if call.app.readiness.of(READINESS_LIFETIME, ask).await {
+        return Ok(HttpResponse::Ok().json(json!({ "status": "ready" })));
     }
+    Ok(HttpResponse::ServiceUnavailable()
+        .insert_header((RETRY_AFTER, "5"))
+        .json(json!({ "status": "unavailable" })))
 }

@@ -11,6 +11,7 @@ mod call;
 mod cookies;
 mod dev;
 mod dispatch;
+mod document;
 mod doors;
 mod error;
 mod federation;

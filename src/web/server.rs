@@ -15,6 +15,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{App as ActixApp, HttpRequest};
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -27,16 +29,16 @@ use crate::identity::limit;
 use super::doors::{Doors, Guest};
 use super::http2::serve;
 use super::paced::Paced;
-use super::patience::{HEAD_PATIENCE, Patience};
+use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, Patience};
 use super::routes::{self, Feature, Route};
 use super::tls::Certificates;
 use super::watch::{self, Rows};
-use super::wire::Wire;
+use super::wire::{Impatient, Wire};
 
 /// How long a client may take to agree on keys.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a client may take to close its connection when it is asked to.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
+/// How many of those who are turned away are told so at a time; the others hear nothing.
+const TOLD_AT_A_TIME: usize = 32;
 /// How long running requests may take after the signal to stop, in seconds.
 const SHUTDOWN_PATIENCE: u64 = 20;
 /// How long connections that were accepted before the signal to stop have to begin their requests: the HTTP library drops
@@ -101,15 +103,19 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
     let server = Server::build()
         .workers(app.config.workers)
         .disable_signals()
+        // The doors turn away who is too many; the library would leave them waiting.
+        .max_concurrent_connections(usize::MAX)
         .shutdown_timeout(SHUTDOWN_PATIENCE);
     let stopping = server.graceful_shutdown_signal();
     let address = listener.local_addr()?;
     let (shared, doors) = (app.clone(), Arc::new(Doors::new(&app.config)));
+    let told = Arc::new(Semaphore::new(TOLD_AT_A_TIME));
     // One for each worker. (`HttpServer` does the same, and leaves no place for what is bounded here.)
     let server = server.listen("http", listener, move || {
-        let (shared, stopping, doors, tls) = (shared.clone(), stopping.clone(), Arc::clone(&doors), tls.clone());
+        let (shared, stopping, doors, told, tls) = (shared.clone(), stopping.clone(), Arc::clone(&doors), Arc::clone(&told), tls.clone());
         fn_factory(move || {
-            let (shared, stopping, doors, tls) = (shared.clone(), stopping.clone(), Arc::clone(&doors), tls.clone());
+            let (shared, stopping, doors, told, tls) =
+                (shared.clone(), stopping.clone(), Arc::clone(&doors), Arc::clone(&told), tls.clone());
             async move {
                 let application = || {
                     let shared = shared.clone();
@@ -138,13 +144,19 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
                 Ok::<_, ()>(fn_service(move |stream: TcpStream| {
                     let (http1, http2, tls) = (Rc::clone(&http1), http2.clone(), tls.clone());
                     let (guest, stopping) = (enter(&doors, &shared, &stream, tls.is_some()), stopping.clone());
-                    let clock = shared.clock.clone();
+                    let (clock, told) = (shared.clock.clone(), Arc::clone(&told));
                     async move {
                         let Some(guest) = guest else {
-                            turn_away(&stream, tls.is_some());
+                            // In the clear it can be said; whoever speaks TLS could not read it.
+                            if tls.is_none()
+                                && let Ok(_turn) = told.try_acquire()
+                            {
+                                let _ = Box::pin(timeout(GOODBYE_PATIENCE, turn_away(stream))).await;
+                            }
                             return Ok::<_, ()>(());
                         };
                         let peer = stream.peer_addr().ok();
+                        let stream = Impatient::new(stream);
                         let stream = match tls {
                             None => Wire::Plain(stream),
                             // In boxes: thousands of connections that wait in the clear need no room for this.
@@ -155,11 +167,10 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
                         };
                         match (http2, speaks_http2(&stream)) {
                             (Some(http2), true) => {
-                                let stream = Paced::unpaced(stream).with(Patience::with(guest));
-                                Box::pin(serve(stream, http2, peer, clock, async move { stopping.notified().await })).await;
+                                Box::pin(serve(stream, guest, http2, peer, clock, async move { stopping.notified().await })).await;
                             }
                             _ => {
-                                let stream = Paced::http1(stream).with(Patience::with(guest));
+                                let stream = Paced::new(stream, Patience::with(guest));
                                 // What a client does wrong is its own business.
                                 let _ = http1.call((stream, Protocol::Http1, peer)).await;
                             }
@@ -191,12 +202,14 @@ fn enter(doors: &Arc<Doors>, app: &App, stream: &TcpStream, is_tls: bool) -> Opt
     }
 }
 
-/// There is no room. In the clear it can be said; whoever speaks TLS could not read it.
-fn turn_away(stream: &TcpStream, is_tls: bool) {
+/// Says that there is no room. Then what was asked is read, or whoever is still sending may not hear it.
+async fn turn_away(mut stream: TcpStream) -> io::Result<()> {
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    if !is_tls {
-        let _ = stream.try_write(FULL);
-    }
+    stream.write_all(FULL).await?;
+    stream.shutdown().await?;
+    let mut part = [0; 1024];
+    while stream.read(&mut part).await? > 0 {}
+    Ok(())
 }
 
 fn speaks_http2(stream: &Wire) -> bool {
@@ -210,6 +223,7 @@ fn speaks_http2(stream: &Wire) -> bool {
 fn tls(app: &App) -> io::Result<Option<ServerConfig>> {
     let Some(files) = app.config.tls() else { return Ok(None) };
     let certificates = Certificates::read(files)?;
+    certificates.announce_end(Arc::clone(&app.measures.certificate_ends_at));
     tokio::spawn(Certificates::watch(Arc::downgrade(&certificates)));
     let config = certificates.server_config()?;
     app.reload.add(Part {

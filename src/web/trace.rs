@@ -8,19 +8,24 @@ use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::base::spans;
+use crate::model::traffic::Method;
 use crate::protocol::trace_context::TraceParent;
 
 /// A span for a request to a row of the table of routes; it is nothing where nothing is traced. Of the address it has the row
 /// only: what stands in place of a placeholder, or in the query, may be a secret.
 pub fn of_request(http: &HttpRequest, path: &str, request_id: &str, parent: Option<TraceParent>) -> Span {
-    let method = http.method();
+    // Not as a stranger wrote it: whoever counts by it would count without end.
+    let method = match Method::of(http.method().as_str()) {
+        Method::Other => "_OTHER",
+        known => known.as_str(),
+    };
     let span = tracing::info_span!(
         target: spans::TARGET,
         "request",
         otel.name = format_args!("{method} {path}"),
         otel.kind = "server",
         otel.status_code = Empty,
-        http.request.method = %method,
+        http.request.method = method,
         http.route = path,
         http.response.status_code = Empty,
         gatehouse.request_id = request_id,

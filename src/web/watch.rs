@@ -53,19 +53,33 @@ impl FromIterator<(usize, &'static Route)> for Rows {
 
 /// Serves one request to a path of the table.
 pub async fn serve(rows: Rows, app: App, http: HttpRequest, payload: Payload) -> HttpResponse {
-    let chosen = rows
-        .rows
-        .iter()
-        .position(|route| route.methods.contains(http.method()))
-        .unwrap_or(0);
-    let route = rows.rows.get(chosen);
+    if is_disguised(&http) {
+        return serve_nothing(app, http).await;
+    }
+    let chosen = rows.rows.iter().position(|route| route.methods.contains(http.method()));
+    let number = chosen.unwrap_or(0);
+    let route = rows.rows.get(number).copied();
     let target = Target {
         path: route.map_or(UNMATCHED, |route| route.path),
-        number: rows.numbers.get(chosen).copied(),
+        number: rows.numbers.get(number).copied(),
         class: route.map_or(Some(Class::Page), |route| route.class(http.method())),
     };
-    let rows = rows.rows;
-    watched(app, http, target, |app, http| dispatch(rows, app, http, payload)).await
+    let (chosen, rows) = (route.filter(|_| chosen.is_some()), rows.rows);
+    watched(app, http, target, |app, http| dispatch(rows, chosen, app, http, payload)).await
+}
+
+/// Whether a path has a word of the table in hexadecimal: the table would read it all the same, but a proxy that keeps people from
+/// `/admin` may not. What stands in place of a placeholder is written as anybody likes.
+fn is_disguised(http: &HttpRequest) -> bool {
+    let path = http.path();
+    path.contains('%') && http.match_pattern().is_some_and(|pattern| !has_words_of(path, &pattern))
+}
+
+fn has_words_of(path: &str, pattern: &str) -> bool {
+    let mut parts = path.split('/');
+    pattern
+        .split('/')
+        .all(|word| parts.next().is_some_and(|part| word.contains('{') || part == word))
 }
 
 /// Serves a path that is in no table.
@@ -212,7 +226,26 @@ fn outcome(status: StatusCode) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::is_request_id;
+    use super::{has_words_of, is_request_id};
+
+    #[test]
+    fn words_of_the_table_are_written_as_they_are() {
+        for (path, pattern) in [
+            ("/api/users/a%2Db%2Fc", "/api/users/{id}"),
+            ("/issuer/api/%61", "/issuer/api/{id}"),
+            ("/static/a/%62", "/static/{file}"),
+        ] {
+            assert!(has_words_of(path, pattern), "{path}");
+        }
+        for (path, pattern) in [
+            ("/%61pi/users/a", "/api/users/{id}"),
+            ("/api/user%73/a", "/api/users/{id}"),
+            ("/api/users/a/gr%61nts", "/api/users/{id}/grants"),
+            ("/admi%6E", "/admin"),
+        ] {
+            assert!(!has_words_of(path, pattern), "{path}");
+        }
+    }
 
     #[test]
     fn names_of_requests_are_plain() {

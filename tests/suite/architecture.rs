@@ -31,7 +31,7 @@ const FLOORS: [&[&str]; 18] = [
 const CRATES: [(&str, &[&str]); 17] = [
     ("sqlx", &["src/store/"]),
     ("redis", &["src/store/shared_counts.rs"]),
-    ("h2", &["src/web/http2.rs"]),
+    ("h2", &["src/web/http2"]),
     ("oxide_auth", &["src/oauth/machine.rs"]),
     ("actix", &["src/web/", "src/cli/"]),
     ("clap", &["src/cli/"]),

@@ -73,6 +73,6 @@ fn is_same_origin(call: &Call) -> bool {
         (None, Some(origin)) => origin == call.app.issuer.origin(),
         // An old browser, or a program that keeps cookies: at the pages the form's token has to do; the API,
         // which has none, refuses.
-        (None, None) => !call.here().starts_with("/api/"),
+        (None, None) => !call.route.path.starts_with("/api/"),
     }
 }

@@ -33,6 +33,7 @@ pub async fn families(app: &App) -> Vec<Family> {
     families.extend(database(app, is_up));
     families.extend(passwords(app));
     families.extend(keys(app));
+    families.push(certificate(app));
     families.extend(jobs(app));
     families.extend(outside(app));
     families.extend(waiting(app).await);
@@ -274,6 +275,14 @@ fn keys(app: &App) -> Vec<Family> {
         count = count.whole(label(), size(published));
     }
     vec![active, age, next, count]
+}
+
+fn certificate(app: &App) -> Family {
+    Family::gauge(
+        "gatehouse_certificate_not_after_timestamp_seconds",
+        "Until when the certificate of the listener is valid that is in force; absent where it speaks no TLS.",
+    )
+    .maybe(none(), app.measures.certificate_ends_at.value().map(at))
 }
 
 /// When the next key of an algorithm begins to sign.

@@ -4,6 +4,7 @@
 use std::fs;
 
 use crate::app::App;
+use crate::base::process::max_files;
 
 use super::family::{Family, float};
 
@@ -29,7 +30,7 @@ pub fn families(app: &App) -> Vec<Family> {
             status("VmSize:"),
         ),
         gauge("process_open_fds", "Open files and connections of this process.", open_files()),
-        gauge("process_max_fds", "The most of these that it may have.", most_files()),
+        gauge("process_max_fds", "The most of these that it may have.", max_files()),
         gauge(
             "process_start_time_seconds",
             "When this process began, in seconds since 1970.",
@@ -58,10 +59,4 @@ fn open_files() -> Option<u64> {
     // One of them is the folder that is being read.
     let count = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
     u64::try_from(count).ok()
-}
-
-fn most_files() -> Option<u64> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }

@@ -36,6 +36,7 @@ pub(super) static ROUTES: &[Route] = &[
     Route {
         path: "/api/openapi.json",
         access: Access::Open,
+        limit: Some(Class::Metadata),
         body_limit: NO_BODY,
         handler: handler!(api::openapi::document),
         ..API

@@ -4,7 +4,7 @@ mod validity;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -20,12 +20,15 @@ use secrecy::zeroize::Zeroizing;
 use crate::app::reload::Reread;
 use crate::base::clock::Timestamp;
 use crate::base::digest::sha256;
+use crate::base::measure::Moment;
 use crate::config::TlsFiles;
 
 pub use validity::Validity;
 
 /// Time between two looks at the files.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// After so many looks at files that cannot be read they are not about to be replaced any more: somebody has to know.
+const LOOKS_IN_VAIN: u32 = 4;
 
 /// Certificate and key, as they are in force, and the files that they come from.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct Certificates {
     files: TlsFiles,
     provider: Arc<CryptoProvider>,
     state: Mutex<State>,
+    /// Where it is told until when the certificate is valid
+    end: OnceLock<Arc<Moment>>,
 }
 
 #[derive(Debug)]
@@ -58,6 +63,7 @@ impl Certificates {
             files,
             provider,
             state: Mutex::new(state),
+            end: OnceLock::new(),
         }))
     }
 
@@ -87,22 +93,38 @@ impl Certificates {
     }
 
     fn reread(&self) -> io::Result<Option<Arc<CertifiedKey>>> {
-        let mut state = self.state();
+        // Handshakes wait for the state: nothing that may take its time is done while it is held.
         let pair = Pair::read(&self.files)?;
-        state.seen = pair.digest();
-        let certified = Arc::new(pair.certified(&self.files, &self.provider)?);
+        let (digest, certified) = (pair.digest(), pair.certified(&self.files, &self.provider));
+        let mut state = self.state();
+        state.seen = digest;
+        let certified = Arc::new(certified?);
         if certified.cert == state.current.cert {
             return Ok(None);
         }
         state.current = Arc::clone(&certified);
+        drop(state);
+        self.tell_end();
         Ok(Some(certified))
     }
 
-    /// What the files hold when it is something else than when they were read last. Files that are not there are about to
-    /// be replaced.
-    fn news(&self) -> Option<[u8; 32]> {
-        let digest = Pair::read(&self.files).ok()?.digest();
-        (digest != self.state().seen).then_some(digest)
+    /// What the files hold when it is something else than when they were read last.
+    fn news(&self) -> io::Result<Option<[u8; 32]>> {
+        let digest = Pair::read(&self.files)?.digest();
+        Ok((digest != self.state().seen).then_some(digest))
+    }
+
+    /// From now on `end` says until when the certificate is valid that is in force.
+    pub fn announce_end(&self, end: Arc<Moment>) {
+        // The first one stays; there is no second.
+        let _ = self.end.set(end);
+        self.tell_end();
+    }
+
+    fn tell_end(&self) {
+        if let (Some(end), Some(validity)) = (self.end.get(), self.validity()) {
+            end.set(validity.ends);
+        }
     }
 
     /// Looks at the files now and then, and reads them again when they have changed, and have stayed as they are for two
@@ -110,17 +132,32 @@ impl Certificates {
     pub async fn watch(certificates: Weak<Self>) {
         let mut ticks = tokio::time::interval(LOOK_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut before = None;
+        let (mut before, mut in_vain) = (None, 0_u32);
         loop {
             ticks.tick().await;
             let Some(certificates) = certificates.upgrade() else { return };
             let look = tokio::task::spawn_blocking(move || {
-                let news = certificates.news();
+                let news = certificates.news()?;
                 let has_settled = news.is_some() && news == before;
-                (news, has_settled.then(|| certificates.reload()))
+                Ok::<_, io::Error>((news, has_settled.then(|| certificates.reload())))
             });
-            let Ok((news, reread)) = look.await else { continue };
-            before = news;
+            let Ok(look) = look.await else { continue };
+            let (news, reread) = match look {
+                Ok(look) => look,
+                Err(problem) => {
+                    // They may be about to be replaced, and then the next look finds them.
+                    (before, in_vain) = (None, in_vain.saturating_add(1));
+                    if in_vain == LOOKS_IN_VAIN {
+                        tracing::error!(
+                            event = "reload_failed",
+                            part = "certificate",
+                            "the certificate cannot be read again, and the one before stays: {problem}"
+                        );
+                    }
+                    continue;
+                }
+            };
+            (before, in_vain) = (news, 0);
             match reread {
                 Some(Reread::Changed(detail)) => {
                     tracing::info!(event = "certificate_renewed", "the certificate was renewed: {detail}");

@@ -1,6 +1,7 @@
 //! How often somebody may ask, and what becomes of those who ask more.
 
 mod answers;
+mod cheap;
 mod connections;
 mod flood;
 mod known;

@@ -1,5 +1,6 @@
 //! What operators do to a server that runs: stop it, let it read again, put it under a service manager, speak TLS with it.
 
+mod certificate;
 mod notify;
 mod reload;
 mod shutdown;

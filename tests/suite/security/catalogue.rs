@@ -161,6 +161,7 @@ pub const CATALOGUE: &[Row] = &[
             "security::parsers::json_is_read_strictly",
             "security::parsers::what_is_no_object_is_no_body",
             "security::parsers::a_path_that_is_written_otherwise_opens_nothing",
+            "security::spelling::words_of_paths_in_hexadecimal_lead_nowhere",
         ],
     ),
     (
@@ -299,6 +300,8 @@ pub const CATALOGUE: &[Row] = &[
             "security::exhaustion::a_check_that_nobody_waits_for_gives_its_place_back",
             "security::exhaustion::a_small_pool_serves_a_crowd",
             "security::pipelining::who_reads_nothing_holds_nobody_up",
+            "security::pipelining::what_a_request_says_is_no_other_request",
+            "security::pipelining::a_body_that_nobody_takes_is_not_waited_for",
         ],
     ),
     (

@@ -23,6 +23,7 @@ mod redirects;
 mod scopes;
 mod sessions;
 mod smuggling;
+mod spelling;
 mod ssrf;
 mod substitution;
 mod tokens;

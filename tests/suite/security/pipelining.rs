@@ -8,6 +8,9 @@ use tokio::net::TcpStream;
 use crate::support::browser::http;
 use crate::support::{Database, TestApp};
 
+/// Far less than the ten seconds after which a connection is closed that waits for a head.
+const SOON: Duration = Duration::from_secs(5);
+
 fn address(app: &TestApp) -> &str {
     app.base.strip_prefix("http://").expect("an address")
 }
@@ -58,5 +61,95 @@ async fn who_reads_nothing_holds_nobody_up() {
     for _ in 0..20 {
         let answer = tokio::time::timeout(Duration::from_secs(5), http().get(app.url("/healthz")).send()).await;
         assert_eq!(answer.expect("an answer").unwrap().status(), 200);
+    }
+}
+
+/// The status of one answer, which comes soon; what it says is read to its end.
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = tokio::time::timeout(SOON, stream.read_u8()).await;
+        let byte = byte.unwrap_or_else(|_| panic!("no answer soon, after {}", String::from_utf8_lossy(&head)));
+        head.push(byte.unwrap_or_else(|error| panic!("{error}, after {}", String::from_utf8_lossy(&head))));
+    }
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+    stream.read_exact(&mut body).await.expect("a body");
+    head[9..12].parse().expect("a status")
+}
+
+async fn ask(stream: &mut TcpStream, request: &[u8]) -> u16 {
+    stream.write_all(request).await.expect("the connection is open");
+    status(stream).await
+}
+
+/// Proxies give a connection to one after the other. What somebody sends is answered, whatever it says, and whoever comes after
+/// them, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_says_is_no_other_request() {
+    let app = TestApp::start(Database::Sqlite).await;
+    let next_get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let next_post =
+        b"POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\ngrant_type=x";
+    for marks in [1, 14, 15, 16, 40, 5000] {
+        let body = format!("x={}", "a HTTP/1.1\n".repeat(marks));
+        let length = body.len();
+        let chunks: String = body
+            .as_bytes()
+            .chunks(1000)
+            .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk)))
+            .collect();
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let cases = [
+            (
+                "a form",
+                format!("POST /token HTTP/1.1\r\nHost: x\r\n{form}Content-Length: {length}\r\n\r\n{body}"),
+            ),
+            (
+                "a GET with a body",
+                format!("GET /login HTTP/1.1\r\nHost: x\r\n{form}Content-Length: {length}\r\n\r\n{body}"),
+            ),
+            (
+                "chunks",
+                format!("POST /token HTTP/1.1\r\nHost: x\r\n{form}Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+            ),
+            (
+                "chunks that are for nobody",
+                format!("GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+            ),
+        ];
+        for (what, request) in cases {
+            let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+            let first = ask(&mut stream, request.as_bytes()).await;
+            assert!(matches!(first, 200 | 303 | 400 | 401), "{what}, {marks}: {first}");
+            for _ in 0..20 {
+                assert_eq!(ask(&mut stream, next_get).await, 200, "{what}, {marks}");
+                let refused = ask(&mut stream, next_post).await;
+                assert!(matches!(refused, 400 | 401), "{what}, {marks}: {refused}");
+            }
+        }
+    }
+    // A proxy may say in each request what was asked of it.
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    for _ in 0..50 {
+        let request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Original-Request: GET /healthz HTTP/1.1\r\nX-Other: a HTTP/1.1\r\n\r\n";
+        assert_eq!(ask(&mut stream, request).await, 200);
+    }
+}
+
+/// Where no body is taken nobody waits for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_takes_is_not_waited_for() {
+    let app = TestApp::start(Database::Sqlite).await;
+    for (header, expected) in [
+        ("Content-Length: 5", 413),
+        ("Content-Length: 0", 200),
+        ("Transfer-Encoding: chunked", 200),
+        ("X: y", 200),
+    ] {
+        let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
+        assert_eq!(ask(&mut stream, request.as_bytes()).await, expected, "{header}");
     }
 }

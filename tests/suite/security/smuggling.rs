@@ -8,13 +8,21 @@ use tokio::net::TcpStream;
 
 use crate::support::{Database, TestApp};
 
-/// Sends bytes and reads until the server closes, or says nothing more for a moment.
+/// How long nothing is said until it counts as all that is said.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Sends bytes and reads until the server closes, or says nothing more for a moment. Whoever hangs up before that is not answered, and
+/// would not see what is carried out nevertheless.
 pub async fn exchange(address: &str, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     // It may be closed before all of it is sent.
     let _ = stream.write_all(bytes).await;
-    let _ = stream.shutdown().await;
     let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(Ok(length @ 1..)) = tokio::time::timeout(QUIET, stream.read(&mut part)).await {
+        answer.extend_from_slice(&part[..length]);
+    }
+    let _ = stream.shutdown().await;
     let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }

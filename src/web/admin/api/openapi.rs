@@ -9,7 +9,9 @@ use super::{
     access_keys, clients, connections, consents, events, grants, initial_access_tokens, providers, reload, resources, scopes, sessions,
     settings, signing_keys, stats, users, workloads,
 };
+use crate::base::document::Document;
 use crate::web::call::Call;
+use crate::web::document::serve;
 use crate::web::error::Error;
 
 #[derive(OpenApi)]
@@ -165,7 +167,11 @@ fn describe_answers(paths: &mut Value) {
 
 /// `GET /api/openapi.json`
 pub async fn document(call: Call) -> Result<HttpResponse, Error> {
-    let mut document = openapi();
-    document["servers"] = json!([{ "url": call.app.issuer.as_str() }]);
-    Ok(HttpResponse::Ok().json(document))
+    // It takes some milliseconds to make, and anybody may ask for it.
+    let document = call.app.api_document.get_or_init(|| {
+        let mut document = openapi();
+        document["servers"] = json!([{ "url": call.app.issuer.as_str() }]);
+        Document::of(document.to_string())
+    });
+    Ok(serve(&call, document))
 }
