@@ -54,6 +54,18 @@ async fn an_admin_token_that_everybody_can_read_is_warned_of() {
     }
 }
 
+/// The key that signs at the moment.
+fn signing(desk: &Desk) -> String {
+    let app = &desk.app.app;
+    app.keys
+        .current()
+        .signer(SigningAlgorithm::Es256, app.now())
+        .unwrap()
+        .record
+        .id
+        .clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_key_is_warned_of_rotated_and_retired() {
     let desk = Desk::new().await;
@@ -61,16 +73,7 @@ async fn an_old_key_is_warned_of_rotated_and_retired() {
     let page = desk.get("/admin/sign-in").await;
     let page = desk.send(&page, "/admin/sign-in", &[("admin_token", &desk.token)]).await;
     assert!(words(&page).contains("A signing key is due for rotation"), "{}", words(&page));
-    let old = desk
-        .app
-        .app
-        .keys
-        .current()
-        .signer(SigningAlgorithm::Es256, desk.app.app.now())
-        .unwrap()
-        .record
-        .id
-        .clone();
+    let old = signing(&desk);
     let page = desk.get(&format!("/admin/signing-keys/{old}/retire")).await;
     let page = desk.send(&page, "/retire", &[]).await;
     assert_eq!(page.status, 409);
@@ -80,16 +83,7 @@ async fn an_old_key_is_warned_of_rotated_and_retired() {
         .send(&page, "/rotate-signing-key", &[("algorithm", "ES256"), ("immediately", "on")])
         .await;
     assert!(words(&page).contains("Rotated"), "{}", words(&page));
-    let new = desk
-        .app
-        .app
-        .keys
-        .current()
-        .signer(SigningAlgorithm::Es256, desk.app.app.now())
-        .unwrap()
-        .record
-        .id
-        .clone();
+    let new = signing(&desk);
     assert_ne!(old, new);
     let page = desk.get(&format!("/admin/signing-keys/{old}/retire")).await;
     let page = desk.send(&page, "/retire", &[("immediately", "on")]).await;

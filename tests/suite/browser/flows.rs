@@ -1,15 +1,21 @@
 //! Ways through the pages from an application and back to it.
 
 use super::{local_client, server};
-use crate::support::Chrome;
 use crate::support::application::Application;
+use crate::support::client::TestClient;
+use crate::support::{Chrome, TestApp};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn signs_in_allows_and_comes_back_with_a_code() {
+/// A server that knows alice, a client of it whose application runs on this machine, and a browser.
+async fn begin() -> (TestApp, Application, TestClient, Chrome) {
     let (app, application) = (server().await, Application::start().await);
     app.user("alice").await;
     let client = local_client(&app, &application).await;
-    let chrome = Chrome::start().await;
+    (app, application, client, Chrome::start().await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signs_in_allows_and_comes_back_with_a_code() {
+    let (_app, _application, client, chrome) = begin().await;
     chrome.open(&client.authorize_url(&[])).await;
     sign_in(&chrome).await;
     chrome.see("to use your account?").await;
@@ -22,10 +28,7 @@ async fn signs_in_allows_and_comes_back_with_a_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn denies_and_comes_back_with_an_error() {
-    let (app, application) = (server().await, Application::start().await);
-    app.user("alice").await;
-    let client = local_client(&app, &application).await;
-    let chrome = Chrome::start().await;
+    let (_app, _application, client, chrome) = begin().await;
     chrome.open(&client.authorize_url(&[])).await;
     sign_in(&chrome).await;
     chrome.press("Deny").await;
@@ -34,10 +37,7 @@ async fn denies_and_comes_back_with_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn needs_no_javascript() {
-    let (app, application) = (server().await, Application::start().await);
-    app.user("alice").await;
-    let client = local_client(&app, &application).await;
-    let chrome = Chrome::start().await;
+    let (app, _application, client, chrome) = begin().await;
     chrome.without_javascript().await;
     chrome
         .open("data:text/html,<p id=it>no script ran<script>it.textContent='a script ran'</script>")
@@ -58,10 +58,7 @@ async fn needs_no_javascript() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_post_sends_itself() {
-    let (app, application) = (server().await, Application::start().await);
-    app.user("alice").await;
-    let client = local_client(&app, &application).await;
-    let chrome = Chrome::start().await;
+    let (_app, _application, client, chrome) = begin().await;
     chrome.open(&client.authorize_url(&[("response_mode", "form_post")])).await;
     sign_in(&chrome).await;
     chrome.press("Allow").await;
@@ -72,10 +69,7 @@ async fn a_form_post_sends_itself() {
 /// From the request to the code and out again, with nothing but the keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn needs_no_mouse() {
-    let (app, application) = (server().await, Application::start().await);
-    app.user("alice").await;
-    let client = local_client(&app, &application).await;
-    let chrome = Chrome::start().await;
+    let (app, _application, client, chrome) = begin().await;
     chrome.open(&client.authorize_url(&[("prompt", "login consent")])).await;
     assert_eq!(chrome.focused().await, "Username", "one can begin to type");
     chrome.type_text("alice").await;

@@ -4,29 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
+use crate::support::certificate::certify;
 use crate::support::process::{Run, Sandbox};
-
-/// Makes a self-signed certificate; its files are `certificate.pem` and `key.pem`.
-pub fn certify(sandbox: &Sandbox, days: &str) {
-    let mut openssl = sandbox.program("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        days,
-    ]);
-    openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
-    let made = openssl
-        .args(["-keyout", "key.pem", "-out", "certificate.pem"])
-        .output()
-        .expect("openssl is needed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
 
 fn findings(run: &Run) -> Vec<(String, String)> {
     let findings: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}{}", run.stdout, run.stderr));
@@ -83,22 +62,22 @@ fn doctor_names_what_is_wrong_and_fails() {
     assert!(has(&findings(&run), "database", "error"));
     assert!(!run.stdout.contains("hunter2"), "{}", run.stdout);
 
-    certify(&sandbox, "15");
+    certify(&sandbox, "certificate", 15);
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")
-        .with("GATEHOUSE_TLS_KEY", "key.pem");
+        .with("GATEHOUSE_TLS_KEY", "certificate.key");
     assert!(has(&findings(&sandbox.run(&["doctor", "--json"])), "tls", "ok"));
-    certify(&sandbox, "13");
+    certify(&sandbox, "certificate", 13);
     let run = sandbox.run(&["doctor", "--json"]);
     assert!(has(&findings(&run), "tls", "warning"), "{}", run.stdout);
     assert!(run.stdout.contains("renew it"), "it says what to do: {}", run.stdout);
-    sandbox.write("key.pem", "not a key");
+    sandbox.write("certificate.key", "not a key");
     let run = sandbox.run(&["doctor", "--json"]);
     assert!(has(&findings(&run), "tls", "error"), "{}", run.stdout);
     assert_eq!(run.status.code(), Some(1));
     let serve = sandbox.run(&["serve", "--listen", &sandbox.address().to_string()]);
     assert_eq!(serve.status.code(), Some(1));
-    assert!(serve.stderr.contains("key.pem"), "{}", serve.stderr);
+    assert!(serve.stderr.contains("certificate.key"), "{}", serve.stderr);
 }
 
 #[test]
@@ -116,11 +95,11 @@ fn healthcheck() {
 #[test]
 fn healthcheck_with_tls() {
     let sandbox = Sandbox::new().without("GATEHOUSE_ISSUER");
-    certify(&sandbox, "2");
+    certify(&sandbox, "certificate", 2);
     let plain = sandbox.node();
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")
-        .with("GATEHOUSE_TLS_KEY", "key.pem");
+        .with("GATEHOUSE_TLS_KEY", "certificate.key");
     let _server = sandbox.serve();
     assert_eq!(sandbox.run(&["healthcheck"]).done(), "healthy\n");
     plain.run(&["healthcheck", "--listen", &sandbox.address().to_string()]).refused();

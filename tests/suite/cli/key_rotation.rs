@@ -28,12 +28,7 @@ on_every_database!(a_rotated_key_needs_no_restart);
 
 async fn a_rotated_key_needs_no_restart(kind: Kind) {
     let (_database, sandbox) = Database::sandbox(kind).await;
-    let client = sandbox
-        .run(&[
-            "client", "add", "Job", "--kind", "service", "--id", "job", "--scope", "openid", "--json",
-        ])
-        .json();
-    let secret = text(&client, "client_secret");
+    let secret = sandbox.service_client("job", "openid", &[]);
     let _first = sandbox.serve();
     let on_first = Application::confidential(&sandbox.issuer(), "job", &secret);
     let before = issue(&on_first).await;

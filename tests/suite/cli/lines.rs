@@ -1,14 +1,14 @@
 //! Standard output that nobody reads: the server goes on, and says afterwards what is missing.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gatehouse::cli::lines::Lines;
 
-use crate::support::process::{BINARY, PATIENCE, Sandbox};
+use crate::support::process::{BINARY, PATIENCE, Sandbox, await_that};
+use crate::support::wire::Wire;
 
 /// A reader of lines that begins to read when it is told to.
 #[derive(Clone, Default)]
@@ -50,11 +50,7 @@ fn what_finds_no_room_is_left_out_and_counted() {
     assert!(!lines.flush(Duration::from_millis(50)), "nobody waits longer than they want to");
     reader.begin();
     assert!(lines.flush(PATIENCE));
-    let deadline = Instant::now() + PATIENCE;
-    while !reader.text().contains("lines_left_out") {
-        assert!(Instant::now() < deadline, "{}", reader.text());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    await_that(|| reader.text(), || reader.text().contains("lines_left_out"));
     lines.line("number 200");
     assert!(lines.flush(PATIENCE));
     let text = reader.text();
@@ -66,7 +62,7 @@ fn what_finds_no_room_is_left_out_and_counted() {
 }
 
 /// A server whose standard output is not read, and a connection to it.
-fn unread(sandbox: &Sandbox) -> (Child, TcpStream) {
+fn unread(sandbox: &Sandbox) -> (Child, Wire) {
     let mut command = sandbox.program(BINARY);
     let child = command
         .stdin(Stdio::null())
@@ -74,14 +70,15 @@ fn unread(sandbox: &Sandbox) -> (Child, TcpStream) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match TcpStream::connect(sandbox.address()) {
-            Ok(stream) => return (child, stream),
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut wire = None;
+    await_that(
+        || "the server does not come up".to_owned(),
+        || {
+            wire = Wire::to(sandbox.address()).ok();
+            wire.is_some()
+        },
+    );
+    (child, wire.unwrap())
 }
 
 #[test]
@@ -89,28 +86,13 @@ fn a_collector_that_stops_reading_stops_nobody_else() {
     let sandbox = Sandbox::new()
         .with("GATEHOUSE_LOG_LEVEL", "debug")
         .with("GATEHOUSE_LOG_FORMAT", "json");
-    let (mut child, mut stream) = unread(&sandbox);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let (mut child, mut wire) = unread(&sandbox);
     // Each leaves a line, and all of them are more than a pipe holds. One is an event as well.
     let address = sandbox.address();
     for number in 0..2000 {
         let token = if number == 1990 { "X-Admin-Token: wrong\r\n" } else { "" };
-        // At once: in pieces, each of them would wait for the other side.
         let request = format!("GET /api/admin/v1/scopes HTTP/1.1\r\nHost: {address}\r\n{token}\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let (mut line, mut length) = (String::new(), 0);
-        loop {
-            line.clear();
-            assert!(reader.read_line(&mut line).unwrap() > 0, "no answer to request {number}");
-            if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
-                length = text.trim().parse().unwrap();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        reader.read_exact(&mut vec![0; length]).unwrap();
+        wire.ask(&request).unwrap_or_else(|error| panic!("request {number}: {error}"));
     }
     // Whoever begins to read again finds what there was room for.
     let out = BufReader::new(child.stdout.take().unwrap());
@@ -123,22 +105,20 @@ fn a_collector_that_stops_reading_stops_nobody_else() {
 #[test]
 fn a_server_whose_output_nobody_reads_stops_all_the_same() {
     let sandbox = Sandbox::new().with("GATEHOUSE_LOG_LEVEL", "trace");
-    let (mut child, mut stream) = unread(&sandbox);
+    let (mut child, mut wire) = unread(&sandbox);
     for _ in 0..1000 {
-        write!(stream, "GET /health HTTP/1.1\r\nHost: {}\r\n\r\n", sandbox.address()).unwrap();
+        wire.get("/health").unwrap();
     }
-    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let _ = stream.read_to_end(&mut Vec::new());
-    drop(stream);
+    drop(wire);
     let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     assert!(told.unwrap().success());
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            assert_eq!(status.code(), Some(0));
-            return;
-        }
-        assert!(Instant::now() < deadline, "it does not stop");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut status = None;
+    await_that(
+        || "it does not stop".to_owned(),
+        || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        },
+    );
+    assert_eq!(status.unwrap().code(), Some(0));
 }

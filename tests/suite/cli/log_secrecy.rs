@@ -6,8 +6,9 @@ use gatehouse::protocol::pkce::CodeChallenge;
 use reqwest::header::SET_COOKIE;
 use serde_json::{Value, json};
 
-use super::health::certify;
 use super::person::{Application, CALLBACK, PASSWORD, Person, VERIFIER, authorization_url, browser, hidden, parameter, text};
+use crate::support::certificate::certify;
+use crate::support::curl::{curl, printed_with};
 use crate::support::elsewhere::{Elsewhere, Served};
 use crate::support::process::{APP_SECRET, Sandbox, Server};
 
@@ -48,6 +49,7 @@ pub fn log_of(mut server: Server) -> String {
     output.lines().filter(|line| !is_link(line)).collect::<Vec<_>>().join("\n")
 }
 
+/// Adds alice, and a client that may do everything; its secret.
 pub fn register(sandbox: &Sandbox) -> String {
     sandbox
         .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
@@ -327,36 +329,32 @@ async fn not_even_by_the_libraries_below_http_2() {
         .without("GATEHOUSE_ISSUER")
         .without("ENABLE_DEV_ENDPOINTS")
         .with("ADMIN_TOKEN", ADMIN_TOKEN);
-    certify(&sandbox, "2");
+    certify(&sandbox, "certificate", 2);
     let secret = register(&sandbox);
     let sandbox = sandbox
         .with("GATEHOUSE_TLS_CERTIFICATE", "certificate.pem")
-        .with("GATEHOUSE_TLS_KEY", "key.pem");
+        .with("GATEHOUSE_TLS_KEY", "certificate.key");
     let server = sandbox.serve();
     let base = format!("https://{}", sandbox.address());
-    let curl = |arguments: &[&str]| {
-        let output = sandbox
-            .program("curl")
-            .args(["-sk", "--http2", "-w", "\n%{http_version}"])
-            .args(arguments)
-            .output();
-        let output = String::from_utf8(output.expect("curl is needed").stdout).expect("text");
-        let (body, version) = output.rsplit_once('\n').expect("a version");
-        assert_eq!(version, "2", "{output}");
-        body.to_owned()
+    let ask = |arguments: &[&str]| {
+        let mut curl = curl(&sandbox);
+        curl.arg("--http2").args(arguments);
+        let (body, version) = printed_with(curl, "http_version");
+        assert_eq!(version, "2", "{body}");
+        body
     };
     let mut secrets = Secrets::default();
     let credentials = format!("app:{secret}");
-    let answer = curl(&["-u", &credentials, "-d", "grant_type=client_credentials", &format!("{base}/token")]);
+    let answer = ask(&["-u", &credentials, "-d", "grant_type=client_credentials", &format!("{base}/token")]);
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     let token = text(&answer, "access_token");
-    curl(&["-H", &format!("Authorization: Bearer {token}"), &format!("{base}/userinfo")]);
-    curl(&[
+    ask(&["-H", &format!("Authorization: Bearer {token}"), &format!("{base}/userinfo")]);
+    ask(&[
         "-H",
         "Cookie: __Host-gatehouse_session=a-session-cookie-of-somebody",
         &format!("{base}/login"),
     ]);
-    curl(&[&format!("{base}/authorize?login_hint=a-hint-that-is-private")]);
+    ask(&[&format!("{base}/authorize?login_hint=a-hint-that-is-private")]);
     secrets.add("client secret", &*secret);
     secrets.add(
         "client secret in Basic",

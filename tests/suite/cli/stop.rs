@@ -1,65 +1,49 @@
 //! Stopping: what is under way is answered, nothing new is taken, the exit code is 0.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection, Executor};
 
-use super::person::text;
-use crate::support::process::{PATIENCE, Sandbox};
+use crate::support::process::{Sandbox, await_that};
+use crate::support::wire::{Wire, post_head};
+
+/// Whether a new connection is refused. One that the server had accepted before may be answered, and one that it did not is closed.
+fn is_closed_to_newcomers(sandbox: &Sandbox) -> bool {
+    match Wire::to(sandbox.address()) {
+        Err(error) => error.kind() == ErrorKind::ConnectionRefused,
+        Ok(mut late) => {
+            let _ = late.get("/healthz");
+            false
+        }
+    }
+}
 
 #[test]
 fn a_request_under_way_is_answered_before_it_stops() {
     let sandbox = Sandbox::new();
-    let client = sandbox
-        .run(&[
-            "client",
-            "add",
-            "Job",
-            "--kind",
-            "service",
-            "--id",
-            "job",
-            "--scope",
-            "openid",
-            "--secret-post",
-            "--json",
-        ])
-        .json();
+    let secret = sandbox.service_client("job", "openid", &["--secret-post"]);
     let mut server = sandbox.serve();
-    let body = format!(
-        "grant_type=client_credentials&client_id=job&client_secret={}",
-        text(&client, "client_secret")
-    );
-    let mut stream = TcpStream::connect(sandbox.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let head = format!(
-        "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    assert!(line.starts_with("HTTP/1.1 100"), "the request is under way: {line}");
+    let body = format!("grant_type=client_credentials&client_id=job&client_secret={secret}");
+    let mut wire = Wire::to(sandbox.address()).unwrap();
+    wire.send(post_head("/token", &body, "Expect: 100-continue\r\n")).unwrap();
+    assert_eq!(wire.answer().unwrap().status(), 100, "the request is under way");
 
-    stream.write_all(&body.as_bytes()[..10]).unwrap();
+    wire.send(&body[..10]).unwrap();
     server.terminate();
-    // A connection that is refused, or never answered, shows that nothing new is taken.
-    while let Ok(late) = TcpStream::connect(sandbox.address()) {
-        late.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        let mut late = late;
-        let _ = late.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        if !matches!(late.read(&mut [0; 12]), Ok(12)) {
-            break;
-        }
+    server.await_line("the server was told to stop");
+    await_that(
+        || format!("it takes somebody new: {}", server.output()),
+        || is_closed_to_newcomers(&sandbox),
+    );
+    for _ in 0..5 {
+        assert!(is_closed_to_newcomers(&sandbox), "it stays so while a request is under way");
     }
-    stream.write_all(&body.as_bytes()[10..]).unwrap();
-    let mut answer = String::new();
-    reader.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains("HTTP/1.1 200 OK") && answer.contains("access_token"), "{answer}");
+    wire.send(&body[10..]).unwrap();
+    let answer = wire.answer().unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.body);
+    assert!(answer.body.contains("access_token"), "{}", answer.body);
     let status = server.await_exit();
     assert_eq!(status.code(), Some(0), "{}", server.output());
     assert!(server.output().contains("the server has stopped"));

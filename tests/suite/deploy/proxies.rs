@@ -7,13 +7,13 @@ mod nginx;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::cli::person::{PASSWORD, hidden};
-use crate::operating::tls::certify;
-use crate::support::process::{PATIENCE, Sandbox, Server, free_port};
+use crate::support::certificate::certify;
+use crate::support::curl::{curl, printed};
+use crate::support::process::{Sandbox, Server, await_that, free_port};
 
 /// Where the browser of these tests comes from. The proxy is at 127.0.0.1.
 const BROWSER: &str = "127.0.0.2";
@@ -43,7 +43,7 @@ fn behind(scheme: &str) -> (Sandbox, u16) {
     let sandbox = Sandbox::new()
         .with("GATEHOUSE_ISSUER", &format!("{scheme}://localhost:{port}"))
         .with("GATEHOUSE_TRUSTED_PROXIES", "127.0.0.1,::1");
-    certify(&sandbox, "certificate");
+    certify(&sandbox, "certificate", 60);
     (sandbox, port)
 }
 
@@ -62,13 +62,11 @@ impl Front {
             .spawn()
             .expect("the proxy starts");
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).is_err() {
-            let said = || std::fs::read_to_string(sandbox.file("proxy.out")).unwrap_or_default();
+        let said = || std::fs::read_to_string(sandbox.file("proxy.out")).unwrap_or_default();
+        await_that(said, || {
             assert!(proxy.try_wait().expect("a child").is_none(), "the proxy ended: {}", said());
-            assert!(Instant::now() < deadline, "the proxy does not come up: {}", said());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            TcpStream::connect(address).is_ok()
+        });
         Self {
             base: format!("{scheme}://localhost:{port}"),
             sandbox,
@@ -79,18 +77,8 @@ impl Front {
 
     /// curl from the browser's address, which says that it is somebody else's.
     fn curl(&self, arguments: &[&str]) -> Command {
-        let mut curl = self.sandbox.program("curl");
-        curl.args([
-            "--silent",
-            "--show-error",
-            "--ipv4",
-            "--cacert",
-            "certificate.pem",
-            "--noproxy",
-            "*",
-            "--interface",
-            BROWSER,
-        ]);
+        let mut curl = curl(&self.sandbox);
+        curl.args(["--ipv4", "--interface", BROWSER]);
         for name in ["X-Forwarded-For: ", "X-Real-IP: ", "Forwarded: for="] {
             curl.args(["--header", &format!("{name}{SPOOFED}")]);
         }
@@ -101,13 +89,7 @@ impl Front {
 
     /// What it prints.
     fn ask(&self, arguments: &[&str]) -> String {
-        let output = self.curl(arguments).output().expect("curl is needed");
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).expect("text")
+        printed(self.curl(arguments))
     }
 
     fn at(&self, path: &str) -> String {
@@ -154,14 +136,8 @@ impl Front {
     /// A client of the relay, as curl takes it.
     fn program(&self) -> [String; 2] {
         let name = format!("program{}", free_port());
-        let add = [
-            "client", "add", &name, "--id", &name, "--kind", "service", "--scope", "relay", "--json",
-        ];
-        let client = self.sandbox.run(&add).json();
-        [
-            "--user".to_owned(),
-            format!("{name}:{}", client["client_secret"].as_str().expect("a secret")),
-        ]
+        let secret = self.sandbox.service_client(&name, "relay", &[]);
+        ["--user".to_owned(), format!("{name}:{secret}")]
     }
 
     fn announce(&self, program: &[String; 2]) -> String {

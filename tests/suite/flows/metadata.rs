@@ -1,10 +1,13 @@
 //! Metadata and keys (RFC 8414, OpenID Connect Discovery, RFC 7517).
 
+use std::net::Ipv4Addr;
+
 use serde_json::Value;
 
 use crate::support::app::Options;
 use crate::support::browser::http;
 use crate::support::client::send;
+use crate::support::wire::exchange;
 use crate::support::{Database, TestApp, on_every_database};
 
 on_every_database! {
@@ -120,13 +123,12 @@ async fn cors_is_open_where_browsers_need_it_and_nowhere_else() {
 
 /// What follows the headers of a 304 on the wire.
 async fn raw_not_modified(app: &TestApp, path: &str, etag: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let address = app.base.strip_prefix("http://").unwrap();
-    let mut wire = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nIf-None-Match: {etag}\r\nConnection: close\r\n\r\n");
-    wire.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    wire.read_to_string(&mut answer).await.unwrap();
+    let answer = exchange(address.parse().unwrap(), Ipv4Addr::LOCALHOST.into(), request.as_bytes())
+        .await
+        .unwrap();
+    let answer = String::from_utf8(answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 304"), "{answer}");
     answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }

@@ -18,7 +18,6 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::support::app::Options;
 use crate::support::browser::http;
 use crate::support::client::{Answer, TestClient, send};
 use crate::support::{Browser, Database, TestApp, on_every_database};
@@ -378,15 +377,7 @@ on_every_database! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn registrations_of_one_network_and_of_all_are_limited() {
-    let settings = vec![("trusted_proxies", "127.0.0.1".to_owned())];
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings,
-            ..Options::default()
-        },
-    )
-    .await;
+    let app = TestApp::with_settings(Database::Sqlite, &[("trusted_proxies", "127.0.0.1")]).await;
     let from = async |address: &str| {
         let request = http().post(app.url("/register")).header("x-forwarded-for", address);
         send(request.json(&agent())).await
@@ -422,33 +413,15 @@ async fn registrations_of_one_network_and_of_all_are_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_follows_the_issuer_unless_it_is_set() {
-    let settings = vec![("issuer", "https://login.example.com".to_owned())];
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings,
-            ..Options::default()
-        },
-    )
-    .await;
+    let app = TestApp::with_settings(Database::Sqlite, &[("issuer", "https://login.example.com")]).await;
     assert_eq!(
         send(http().post(format!("http://127.0.0.1:{}/register", port(&app))).json(&agent()))
             .await
             .status,
         401
     );
-    let pairs = [
-        ("issuer", "https://login.example.com".to_owned()),
-        ("registration", "open".to_owned()),
-    ];
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings: pairs.into(),
-            ..Options::default()
-        },
-    )
-    .await;
+    let pairs = [("issuer", "https://login.example.com"), ("registration", "open")];
+    let app = TestApp::with_settings(Database::Sqlite, &pairs).await;
     let answer = send(http().post(format!("http://127.0.0.1:{}/register", port(&app))).json(&agent())).await;
     assert_eq!(answer.status, 201);
     assert!(

@@ -10,17 +10,11 @@ mod spraying;
 
 use std::net::IpAddr;
 
-use crate::support::app::Options;
 use crate::support::{Database, TestApp};
 
 /// A server with these settings, and room for everything else.
 async fn limited(settings: &[(&'static str, &str)]) -> TestApp {
-    let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
-    let options = Options {
-        settings,
-        ..Options::default()
-    };
-    TestApp::start_with(Database::Sqlite, options).await
+    TestApp::with_settings(Database::Sqlite, settings).await
 }
 
 /// A program at another address of this machine.

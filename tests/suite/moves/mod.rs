@@ -33,22 +33,8 @@ async fn open(url: &str, secret: &str) -> Result<App, OpenError> {
 
 /// A client whose tokens for itself are opaque.
 fn opaque_client(sandbox: &Sandbox, issuer: &str) -> Application {
-    let add = [
-        "client",
-        "add",
-        "Job",
-        "--kind",
-        "service",
-        "--id",
-        "job",
-        "--scope",
-        "openid",
-        "--access-token",
-        "opaque",
-        "--json",
-    ];
-    let added = sandbox.run(&add).json();
-    Application::confidential(issuer, "job", &text(&added, "client_secret"))
+    let secret = sandbox.service_client("job", "openid", &["--access-token", "opaque"]);
+    Application::confidential(issuer, "job", &secret)
 }
 
 /// A token that a client gets for itself.

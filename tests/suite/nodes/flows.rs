@@ -182,19 +182,7 @@ async fn vault(cluster: &Cluster, http: &Client, secret: &str) {
 
 /// A provider, and an agent that may ask for something there; the secret of the agent's client.
 fn add_agent(cluster: &Cluster) -> String {
-    let client = [
-        "client",
-        "add",
-        "Agents",
-        "--id",
-        "agents",
-        "--kind",
-        "service",
-        "--scope",
-        "relay vault",
-        "--json",
-    ];
-    let secret = text(&cluster.sandbox.run(&client).json(), "client_secret");
+    let secret = cluster.sandbox.service_client("agents", "relay vault", &[]);
     let provider = [
         "provider",
         "add",

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, Connection};
 use tempfile::TempDir;
 
 use crate::support::database::execute;
-use crate::support::process::{PATIENCE, free_port};
+use crate::support::process::{PATIENCE, await_that, free_port};
 use crate::support::tools::variable;
 
 /// A server that runs; gone when it is dropped. What it says was written survives that it is killed, but not that the
@@ -101,11 +101,8 @@ impl DatabaseServer {
     }
 
     fn await_connection(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < deadline, "the database server does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let said = || "the database server does not come up".to_owned();
+        await_that(said, || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 }
 

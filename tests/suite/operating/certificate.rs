@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
-use super::Wire;
-use super::tls::{certify, sandbox, seen};
+use super::tls::{sandbox, seen};
+use crate::support::certificate::certify;
 use crate::support::process::free_port;
+use crate::support::wire::Wire;
 
 const END: &str = "gatehouse_certificate_not_after_timestamp_seconds ";
 
@@ -28,7 +29,7 @@ fn a_certificate_that_cannot_be_read_is_told_of_and_its_end_is_shown() {
     assert!((59.0..61.0).contains(&days), "{days}");
 
     let before = seen(&sandbox);
-    certify(&sandbox, "second");
+    certify(&sandbox, "second", 60);
     std::fs::copy(sandbox.file("second.pem"), sandbox.file("certificate.pem")).unwrap();
     std::fs::remove_file(sandbox.file("certificate.key")).unwrap();
     let line = server.await_line("reload_failed");

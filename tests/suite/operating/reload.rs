@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::Wire;
-use super::tls::{TlsWire, certify, curl, first_certificate, sandbox, seen};
+use super::tls::{TlsWire, first_certificate, sandbox, seen};
+use crate::support::certificate::certify;
+use crate::support::curl::{curl, printed_with};
 use crate::support::process::Sandbox;
+use crate::support::wire::Wire;
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-these-tests";
 
@@ -27,28 +29,17 @@ fn in_file(sandbox: &Sandbox, name: &str) -> String {
 fn by_api(sandbox: &Sandbox) -> (u16, Value) {
     let url = format!("https://127.0.0.1:{}/api/admin/v1/reload", sandbox.address().port());
     let token = format!("X-Admin-Token: {ADMIN_TOKEN}");
-    let said = curl(
-        sandbox,
-        &[
-            "--insecure",
-            "--request",
-            "POST",
-            "--header",
-            &token,
-            "--write-out",
-            "\n%{response_code}",
-            &url,
-        ],
-    );
-    let (document, status) = said.rsplit_once('\n').expect("two lines");
-    (status.parse().expect("a status"), serde_json::from_str(document).expect("JSON"))
+    let mut ask = curl(sandbox);
+    ask.args(["--insecure", "--request", "POST", "--header", &token, &url]);
+    let (document, status) = printed_with(ask, "response_code");
+    (status.parse().expect("a status"), serde_json::from_str(&document).expect("JSON"))
 }
 
 #[test]
 fn a_new_certificate_is_for_new_connections() {
     let sandbox = sandbox().with("ADMIN_TOKEN", ADMIN_TOKEN);
     for name in ["second", "third", "fourth"] {
-        certify(&sandbox, name);
+        certify(&sandbox, name, 60);
     }
     let server = sandbox.serve();
     server.await_line("gatehouse is ready");

@@ -2,43 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::Wire;
-use crate::support::process::{Sandbox, Server};
-
-/// Waits until something is so.
-fn await_that(server: &Server, mut is_so: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + crate::support::process::PATIENCE;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{}", server.output());
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}
+use crate::support::process::{Sandbox, await_that};
+use crate::support::wire::{Wire, post_head};
 
 /// Every request on a connection that the server has accepted is answered, until the answer says that it is the last one.
 #[test]
 fn under_load_no_request_is_lost() {
     let sandbox = Sandbox::new().with("GATEHOUSE_SHUTDOWN_DELAY", "3s");
-    let secret = "a-secret-of-a-program-that-is-long-enough";
-    let client = [
-        "client",
-        "add",
-        "Job",
-        "--kind",
-        "service",
-        "--id",
-        "job",
-        "--scope",
-        "openid",
-        "--secret-post",
-        "--json",
-    ];
-    let made = sandbox.run(&client).json();
-    let secret = made["client_secret"].as_str().unwrap_or(secret);
+    let secret = sandbox.service_client("job", "openid", &["--secret-post"]);
     let body = format!("grant_type=client_credentials&client_id=job&client_secret={secret}");
-    let request = format!(
-        "POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request = post_head("/token", &body, "") + &body;
     let mut server = sandbox.serve();
     server.await_line("gatehouse is ready");
     let (answered, is_told) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -60,7 +33,7 @@ fn under_load_no_request_is_lost() {
                 })
             })
             .collect();
-        await_that(&server, || answered.load(Ordering::Relaxed) > 100);
+        await_that(|| server.output(), || answered.load(Ordering::Relaxed) > 100);
         is_told.store(true, Ordering::SeqCst);
         server.terminate();
         for program in programs {

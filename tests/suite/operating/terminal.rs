@@ -2,9 +2,8 @@
 
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::support::process::{BINARY, PATIENCE, Sandbox};
+use crate::support::process::{BINARY, Sandbox, await_that};
 
 /// A server in a terminal of its own, which `script` (util-linux) makes.
 struct InTerminal {
@@ -46,11 +45,7 @@ impl InTerminal {
     }
 
     fn await_that(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so(self) {
-            assert!(Instant::now() < deadline, "{what}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        await_that(|| format!("{what}: {}", self.log()), || is_so(self));
     }
 }
 

@@ -1,44 +1,16 @@
-//! TLS of the server itself, as OpenSSL and curl meet it.
+//! TLS of the server itself, as OpenSSL meets it.
 
 use std::io::{BufReader, Read, Write};
-use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::time::{Duration, Instant};
 
-use super::{Answer, answer};
+use crate::support::certificate::certify;
 use crate::support::process::Sandbox;
-
-/// Makes a certificate and its key, of this name.
-pub fn certify(sandbox: &Sandbox, name: &str) {
-    let mut openssl = sandbox.program("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "60",
-    ]);
-    openssl.args([
-        "-subj",
-        &format!("/CN={name}"),
-        "-addext",
-        "subjectAltName=IP:127.0.0.1,DNS:localhost",
-    ]);
-    let made = openssl
-        .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
-        .output();
-    let made = made.expect("openssl is needed");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
+use crate::support::wire::{Answer, answer};
 
 /// A sandbox whose server speaks TLS, with `certificate.pem` and `certificate.key`.
 pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
-    certify(&sandbox, "certificate");
+    certify(&sandbox, "certificate", 60);
     let issuer = sandbox.issuer().replace("http:", "https:");
     sandbox
         .with("GATEHOUSE_ISSUER", &issuer)
@@ -103,6 +75,13 @@ impl TlsWire {
         self.stdin.flush().expect("the connection is open");
     }
 
+    /// So many bytes; an error when the connection ends before.
+    pub fn receive(&mut self, length: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.stdout.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
     pub fn get(&mut self, path: &str) -> Answer {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
         answer(&mut self.stdout).expect("an answer")
@@ -114,23 +93,6 @@ impl Drop for TlsWire {
         let _ = self.openssl.kill();
         let _ = self.openssl.wait();
     }
-}
-
-/// What curl prints; it must succeed. The certificate is trusted, so curl checks it and its name.
-pub fn curl(sandbox: &Sandbox, arguments: &[&str]) -> String {
-    let mut curl = sandbox.program("curl");
-    curl.args(["--silent", "--show-error", "--cacert", "certificate.pem", "--noproxy", "*"]);
-    let output = curl.args(arguments).output().expect("curl is needed");
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("text")
-}
-
-fn url(address: SocketAddr, path: &str) -> String {
-    format!("https://127.0.0.1:{}{path}", address.port())
 }
 
 #[test]
@@ -156,64 +118,4 @@ fn only_what_is_safe_is_spoken() {
         let (is_understood, said) = handshake(&sandbox, limits);
         assert!(!is_understood, "{limits:?}: {said}");
     }
-}
-
-#[test]
-fn http2_over_tls() {
-    let sandbox = sandbox().with("GATEHOUSE_HSTS", "730d includeSubDomains preload");
-    let client = [
-        "client",
-        "add",
-        "Job",
-        "--kind",
-        "service",
-        "--id",
-        "job",
-        "--scope",
-        "openid",
-        "--secret-post",
-        "--json",
-    ];
-    let secret = sandbox.run(&client).json()["client_secret"].as_str().expect("a secret").to_owned();
-    let mut server = sandbox.serve();
-    server.await_line("gatehouse is ready");
-
-    let discovery = url(sandbox.address(), "/.well-known/openid-configuration");
-    let head = curl(&sandbox, &["--http2", "--dump-header", "-", "--output", "/dev/null", &discovery]);
-    assert!(head.starts_with("HTTP/2 200"), "{head}");
-    assert!(
-        head.contains("strict-transport-security: max-age=63072000; includeSubDomains; preload\r\n"),
-        "{head}"
-    );
-    let plain = curl(&sandbox, &["--http1.1", "--dump-header", "-", "--output", "/dev/null", &discovery]);
-    assert!(plain.starts_with("HTTP/1.1 200"), "{plain}");
-
-    // Many at once on one connection.
-    let token = url(sandbox.address(), "/token#[1-50]");
-    let body = format!("grant_type=client_credentials&client_id=job&client_secret={secret}");
-    let arguments = ["--http2", "--parallel", "--parallel-max", "50", "--data", &body];
-    let written = [
-        "--output",
-        "/dev/null",
-        "--write-out",
-        "%{http_version} %{response_code} %{num_connects}\n",
-    ];
-    let answers = curl(&sandbox, &[&arguments[..], &written, &[&token]].concat());
-    assert_eq!(answers.lines().filter(|line| line.starts_with("2 200")).count(), 50, "{answers}");
-    let connections: u32 = answers.lines().map(|line| line[6..].parse::<u32>().expect("a number")).sum();
-    assert!(connections < 50, "they share connections: {answers}");
-
-    // A connection that has nothing to say does not hold the server up for the time that requests would get.
-    let mut idle = TlsWire::to(&sandbox, "h2");
-    idle.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00");
-    let mut settings = [0; 9];
-    idle.stdout.read_exact(&mut settings).expect("a frame");
-    assert_eq!(settings[3], 4, "it has begun: {settings:?}");
-    let told = Instant::now();
-    server.terminate();
-    assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
-    assert!(
-        told.elapsed() < Duration::from_secs(20),
-        "it waited for a connection on which nobody asked"
-    );
 }

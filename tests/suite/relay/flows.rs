@@ -235,11 +235,8 @@ async fn a_browser_that_goes_away_stops_nothing() {
     let request = http().get(agents.callback(SESSION)).header("cookie", cookies.join("; "));
     let impatient = request.timeout(std::time::Duration::from_millis(700)).send().await;
     assert!(impatient.is_err(), "the browser goes away first");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while agents.events(EventKind::FlowCompleted).await.is_empty() {
-        assert!(std::time::Instant::now() < deadline, "it was not completed");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let is_completed = async || !agents.events(EventKind::FlowCompleted).await.is_empty();
+    crate::support::process::wait_for("it is completed", is_completed).await;
     assert_eq!(agents.told().len(), 1);
 }
 

@@ -29,10 +29,7 @@ struct Cluster {
 impl Cluster {
     async fn of(kind: Kind, size: usize) -> Self {
         let (database, sandbox) = Database::sandbox(kind).await;
-        let add = [
-            "client", "add", "Agent", "--id", "agent", "--kind", "service", "--scope", "relay", "--json",
-        ];
-        let client = sandbox.run(&add).json();
+        let secret = sandbox.service_client("agent", "relay", &[]);
         let nodes: Vec<Sandbox> = (0..size).map(|_| sandbox.node()).collect();
         let servers: Vec<Server> = nodes.iter().map(Sandbox::serve).collect();
         let proxy = RoundRobin::to(nodes.iter().map(Sandbox::address).collect()).await;
@@ -42,7 +39,7 @@ impl Cluster {
             nodes,
             servers,
             proxy,
-            secret: client["client_secret"].as_str().expect("a secret").to_owned(),
+            secret,
             // Each request is a connection of its own, so that the proxy sends it to the next node.
             http: Client::builder().pool_max_idle_per_host(0).build().expect("a client"),
         }

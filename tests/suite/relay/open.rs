@@ -1,7 +1,6 @@
 //! The relay alone, as a process: with the paths, the answers and the variables of the callback servers that it
 //! replaces, announced and open.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::{place, success};
 use crate::support::browser::http;
 use crate::support::client::{Answer, send};
+use crate::support::curl::{curl, printed_with};
 use crate::support::process::{APP_SECRET, BINARY, Sandbox, Server};
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-the-operator";
@@ -27,19 +27,10 @@ fn relay(arguments: &[&str]) -> (Sandbox, Server) {
 }
 
 /// What curl prints for a path, and the status.
-fn curl(sandbox: &Sandbox, arguments: &[&str]) -> (String, String) {
-    let output = Command::new("curl")
-        .args(["-s", "-w", "\n%{http_code}"])
-        .args(
-            arguments
-                .iter()
-                .map(|argument| argument.replace("http://localhost:8000", &sandbox.issuer())),
-        )
-        .output()
-        .expect("curl is needed");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let (body, status) = text.rsplit_once('\n').expect("a status");
-    (body.to_owned(), status.to_owned())
+fn ask(sandbox: &Sandbox, url: &str) -> (String, String) {
+    let mut curl = curl(sandbox);
+    curl.arg(url.replace("http://localhost:8000", &sandbox.issuer()));
+    printed_with(curl, "http_code")
 }
 
 fn json_of(text: &str) -> Value {
@@ -56,7 +47,7 @@ fn an_open_relay_passes_the_quick_test_of_a_callback_server() {
             .contains("gives its code to anybody who knows its state")
     );
 
-    let (body, status) = curl(&sandbox, &["http://localhost:8000/health"]);
+    let (body, status) = ask(&sandbox, "http://localhost:8000/health");
     let health = json_of(&body);
     assert_eq!((status.as_str(), &health["status"]), ("200", &json!("healthy")), "{body}");
     assert!(
@@ -66,34 +57,34 @@ fn an_open_relay_passes_the_quick_test_of_a_callback_server() {
     assert_eq!(health["active_callbacks"], 0);
     assert_eq!(health.as_object().unwrap().len(), 4);
 
-    let (page, status) = curl(&sandbox, &["http://localhost:8000/callback?code=test_code&state=test_state"]);
+    let (page, status) = ask(&sandbox, "http://localhost:8000/callback?code=test_code&state=test_state");
     assert_eq!(status, "200");
     assert!(page.contains("You can close this page"), "{page}");
-    let (body, status) = curl(&sandbox, &["http://localhost:8000/api/callback/test_state"]);
+    let (body, status) = ask(&sandbox, "http://localhost:8000/api/callback/test_state");
     assert_eq!((status.as_str(), json_of(&body)), ("200", success("test_state", "test_code")));
-    let (_, status) = curl(&sandbox, &["http://localhost:8000/api/callback/test_state"]);
+    let (_, status) = ask(&sandbox, "http://localhost:8000/api/callback/test_state");
     assert_eq!(status, "404", "it is given once");
-    let (_, status) = curl(&sandbox, &["http://localhost:8000/api/callback/another_state"]);
+    let (_, status) = ask(&sandbox, "http://localhost:8000/api/callback/another_state");
     assert_eq!(status, "404");
 
-    let (page, status) = curl(
+    let (page, status) = ask(
         &sandbox,
-        &["http://localhost:8000/callback?error=access_denied&error_description=User%20denied&state=denied"],
+        "http://localhost:8000/callback?error=access_denied&error_description=User%20denied&state=denied",
     );
     assert_eq!(status, "200");
     assert!(page.contains("Access was not given"), "{page}");
-    let (body, _) = curl(&sandbox, &["http://localhost:8000/api/callback/denied"]);
+    let (body, _) = ask(&sandbox, "http://localhost:8000/api/callback/denied");
     let expected =
         json!({ "status": "error", "auth_code": null, "state": "denied", "error": "access_denied", "error_description": "User denied" });
     assert_eq!(json_of(&body), expected);
 
     // The first wins here, too, and what was collected does not come back.
-    curl(&sandbox, &["http://localhost:8000/callback?code=first&state=twice"]);
-    let (_, status) = curl(&sandbox, &["http://localhost:8000/callback?code=second&state=twice"]);
+    ask(&sandbox, "http://localhost:8000/callback?code=first&state=twice");
+    let (_, status) = ask(&sandbox, "http://localhost:8000/callback?code=second&state=twice");
     assert_eq!(status, "410");
-    let (body, _) = curl(&sandbox, &["http://localhost:8000/api/callback/twice"]);
+    let (body, _) = ask(&sandbox, "http://localhost:8000/api/callback/twice");
     assert_eq!(json_of(&body)["auth_code"], "first");
-    let (_, status) = curl(&sandbox, &["http://localhost:8000/callback?code=third&state=twice"]);
+    let (_, status) = ask(&sandbox, "http://localhost:8000/callback?code=third&state=twice");
     assert_eq!(status, "410");
 }
 
@@ -235,14 +226,11 @@ async fn people_cannot_be_bound_where_nobody_signs_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_those_of_the_database() {
     let sandbox = Sandbox::new().with("GATEHOUSE_RELAY_URL", "https://relay.example");
-    let add = [
-        "client", "add", "Agent", "--id", "agent", "--kind", "service", "--scope", "relay", "--json",
-    ];
-    let client = sandbox.run(&add).json();
+    let secret = sandbox.service_client("agent", "relay", &[]);
     let port = sandbox.address().port().to_string();
     let _server = sandbox.serve_with(&["relay", "--host", "localhost", "--port", &port]);
     let request = http().post(format!("{}/api/callbacks", sandbox.issuer()));
-    let answer = send(request.basic_auth("agent", client["client_secret"].as_str()).json(&json!({}))).await;
+    let answer = send(request.basic_auth("agent", Some(&secret)).json(&json!({}))).await;
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert_eq!(answer.text("redirect_uri"), "https://relay.example/callback");
 }

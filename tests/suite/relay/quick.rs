@@ -1,19 +1,21 @@
 //! The quick test of an agent's callback server, line by line, with curl.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use super::flows::{Agents, SESSION};
 use crate::support::Database;
+use crate::support::curl::{curl, printed_with};
+use crate::support::process::Sandbox;
 
 /// What curl prints, and the status.
-async fn curl(arguments: Vec<String>) -> (String, String) {
-    let run = move || Command::new("curl").args(["-s", "-w", "\n%{http_code}"]).args(arguments).output();
-    let output = tokio::task::spawn_blocking(run).await.expect("no panic").expect("curl is needed");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let (body, status) = text.rsplit_once('\n').expect("a status");
-    (body.to_owned(), status.to_owned())
+async fn ask(arguments: Vec<String>) -> (String, String) {
+    let run = move || {
+        let sandbox = Sandbox::bare();
+        let mut curl = curl(&sandbox);
+        curl.args(arguments);
+        printed_with(curl, "http_code")
+    };
+    tokio::task::spawn_blocking(run).await.expect("curl ends")
 }
 
 fn words(line: &str, changes: &[(&str, &str)]) -> Vec<String> {
@@ -38,7 +40,7 @@ async fn an_agent_finds_the_callback_server_that_it_knows() {
         ("COOKIES", cookies.as_str()),
         ("SESSION", SESSION),
     ];
-    let run = |line: &'static str| curl(words(line, &changes));
+    let run = |line: &'static str| ask(words(line, &changes));
 
     assert_eq!(run("http://localhost:9090/ping").await.1, "200");
 

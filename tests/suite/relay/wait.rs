@@ -10,6 +10,7 @@ use super::{Program, come_back, place};
 use crate::support::app::Options;
 use crate::support::browser::http;
 use crate::support::client::{Answer, send};
+use crate::support::process::wait_for;
 use crate::support::{Browser, Database, TestApp};
 
 pub async fn collect(program: &Program, state: &str, seconds: u32) -> Answer {
@@ -188,11 +189,7 @@ async fn events_end_when_the_callback_is_forgotten_or_the_node_stops() {
 
 /// Waits until something is so.
 async fn until(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "it does not come to that");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for("it does not come to that", async || is_so()).await;
 }
 
 /// Somebody who hangs up makes room.

@@ -61,19 +61,21 @@ impl Seen {
     }
 }
 
-/// Everything that every row answers: each method of it and one that it does not have, by nobody and by whoever has every
-/// cookie and the admin token. Those that wait for somebody are not waited for.
-async fn answers(desk: &Desk) -> Vec<Seen> {
+/// Every cookie that a browser has in which an administrator signs in.
+async fn cookies_of_an_administrator(desk: &Desk) -> Vec<String> {
     let app = &desk.app;
     app.user_with("admin", |new| new.roles = vec!["admin".to_owned()]).await;
     let page = desk.browser.visit(&app.url("/login")).await;
     desk.browser.submit(&page, &[("username", "admin"), ("password", "admin")]).await;
-    let cookies: Vec<String> = desk
-        .browser
-        .cookies()
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let cookies = desk.browser.cookies();
+    cookies.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// Everything that every row answers: each method of it and one that it does not have, by nobody and by whoever has every
+/// cookie and the admin token. Those that wait for somebody are not waited for.
+async fn answers(desk: &Desk) -> Vec<Seen> {
+    let app = &desk.app;
+    let cookies = cookies_of_an_administrator(desk).await;
     assert!(cookies.len() >= 4, "{cookies:?}");
     let mut seen = Vec::new();
     for route in routes::all() {
@@ -322,15 +324,7 @@ async fn methods_that_are_not_in_the_table_are_refused() {
 async fn cookies_open_nothing_that_is_for_programs() {
     let desk = desk().await;
     let app = &desk.app;
-    app.user_with("admin", |new| new.roles = vec!["admin".to_owned()]).await;
-    let page = desk.browser.visit(&app.url("/login")).await;
-    desk.browser.submit(&page, &[("username", "admin"), ("password", "admin")]).await;
-    let cookies: Vec<String> = desk
-        .browser
-        .cookies()
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
+    let cookies = cookies_of_an_administrator(&desk).await;
     let mut compared = 0;
     for route in routes::all().filter(|route| matches!(route.audience, Audience::Program | Audience::AgentCore)) {
         for method in route.methods {

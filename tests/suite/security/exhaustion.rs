@@ -5,7 +5,6 @@ use gatehouse::base::fault::Fault;
 use gatehouse::base::random::Random;
 use gatehouse::keys::passwords::{PasswordCost, Passwords, Verdict};
 
-use crate::support::app::Options;
 use crate::support::browser::http;
 use crate::support::client::send;
 use crate::support::{Browser, Database, TestApp};
@@ -55,15 +54,7 @@ async fn a_check_that_nobody_waits_for_gives_its_place_back() {
 async fn a_thousand_sign_ins_at_once_are_answered_and_do_not_grow_memory() {
     // 16 MiB each: a thousand at once would be 16 GiB.
     let settings = [("password_memory", "16384"), ("password_threads", "2"), ("password_queue", "50")];
-    let settings = settings.map(|(key, value)| (key, value.to_owned())).to_vec();
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings,
-            ..Options::default()
-        },
-    )
-    .await;
+    let app = TestApp::with_settings(Database::Sqlite, &settings).await;
     app.user("alice").await;
     let browser = Browser::new();
     let page = browser.visit(&app.url("/login")).await;
@@ -97,15 +88,8 @@ fn resident_kib() -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_pool_serves_a_crowd() {
     for kind in [Database::Sqlite, Database::Postgres, Database::MySql] {
-        let settings = vec![("database_pool_size", "2".to_owned()), ("database_timeout", "60".to_owned())];
-        let app = TestApp::start_with(
-            kind,
-            Options {
-                settings,
-                ..Options::default()
-            },
-        )
-        .await;
+        let settings = [("database_pool_size", "2"), ("database_timeout", "60")];
+        let app = TestApp::with_settings(kind, &settings).await;
         app.user("alice").await;
         let client = app.trusted_client().await;
         let chains = join_all((0..16).map(|_| client.tokens("alice", &[]))).await;

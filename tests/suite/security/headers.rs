@@ -1,6 +1,5 @@
 //! The headers that protect pages and answers.
 
-use crate::support::app::Options;
 use crate::support::browser::http;
 use crate::support::{Browser, Database, Page, TestApp};
 
@@ -69,15 +68,7 @@ async fn assets_are_cached_and_nothing_else_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn under_https_cookies_are_host_bound_and_secure() {
     // The server itself speaks http here, as behind a proxy that terminates TLS.
-    let settings = vec![("issuer", "https://id.example".to_owned())];
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings,
-            ..Options::default()
-        },
-    )
-    .await;
+    let app = TestApp::with_settings(Database::Sqlite, &[("issuer", "https://id.example")]).await;
     app.user("alice").await;
     let browser = Browser::new();
     let page = browser.get(&app.url("/login")).await;
@@ -120,15 +111,7 @@ async fn only_trusted_proxies_say_where_a_request_comes_from() {
     }
     assert_eq!(failed_from(&app, "1.1.1.6").await, 429);
     // A trusted proxy appends the truth; what stands before it is hearsay.
-    let settings = vec![("trusted_proxies", "127.0.0.1".to_owned())];
-    let app = TestApp::start_with(
-        Database::Sqlite,
-        Options {
-            settings,
-            ..Options::default()
-        },
-    )
-    .await;
+    let app = TestApp::with_settings(Database::Sqlite, &[("trusted_proxies", "127.0.0.1")]).await;
     for forwarded in [
         "9.9.9.1, 2.2.2.2",
         "9.9.9.2, 2.2.2.2",

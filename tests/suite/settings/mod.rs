@@ -1,7 +1,6 @@
 //! Settings that change while the server runs, on every database.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use gatehouse::admin::settings::{self, SettingError, SettingView, SourceKind};
@@ -10,6 +9,7 @@ use gatehouse::jobs;
 use gatehouse::store::Setting;
 
 use crate::support::client::claims;
+use crate::support::process::wait_for;
 use crate::support::{TestApp, on_every_database};
 
 type Changes = BTreeMap<String, Option<String>>;
@@ -81,11 +81,7 @@ on_every_database! {
         assert_eq!(node.lifetimes().session_idle, 86_400);
         // The first round of the jobs is at once.
         let jobs = tokio::spawn(jobs::run(node.clone()));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while node.lifetimes().session_idle != 7200 {
-            assert!(Instant::now() < deadline, "the job does not read settings");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        wait_for("the job reads settings", async || node.lifetimes().session_idle == 7200).await;
         jobs.abort();
         let late = app.second_node().await;
         assert_eq!(late.lifetimes().session_idle, 7200, "a node that starts knows it");

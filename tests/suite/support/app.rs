@@ -68,6 +68,16 @@ impl TestApp {
         Self::start_with(kind, Options::default()).await
     }
 
+    /// Starts a server with these settings.
+    pub async fn with_settings(kind: Database, settings: &[(&'static str, &str)]) -> Self {
+        let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        let options = Options {
+            settings,
+            ..Options::default()
+        };
+        Self::start_with(kind, options).await
+    }
+
     pub async fn start_with(kind: Database, options: Options) -> Self {
         let database = FreshDatabase::create(kind).await;
         Self::on(database, options).await

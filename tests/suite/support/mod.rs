@@ -5,8 +5,10 @@ pub mod app;
 pub mod application;
 pub mod assertion;
 pub mod browser;
+pub mod certificate;
 pub mod chrome;
 pub mod client;
+pub mod curl;
 pub mod database;
 pub mod elsewhere;
 pub mod keys;
@@ -14,6 +16,7 @@ pub mod process;
 pub mod round_robin;
 pub mod suite;
 pub mod tools;
+pub mod wire;
 
 pub use app::TestApp;
 pub use browser::{Browser, Page};

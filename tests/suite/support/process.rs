@@ -2,6 +2,7 @@
 //! that holds nothing but what the test put there.
 
 mod captured;
+mod run;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,16 +13,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::app::roomy;
 use captured::Captured;
+pub use run::Run;
 
 /// The program under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_gatehouse");
 /// How long anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_mins(1);
+/// Time between two looks at what a test waits for.
+const PAUSE: Duration = Duration::from_millis(20);
 /// A secret as operators choose it.
 pub const APP_SECRET: &str = "an-application-secret-of-more-than-32-characters";
 
@@ -143,6 +146,13 @@ impl Sandbox {
         Run::of(&arguments.join(" "), output)
     }
 
+    /// Adds a client of this id that gets tokens for itself, of this scope; its secret.
+    pub fn service_client(&self, id: &str, scope: &str, more: &[&str]) -> String {
+        let add = ["client", "add", id, "--kind", "service", "--id", id, "--scope", scope, "--json"];
+        let added = self.run(&[&add[..], more].concat()).json();
+        added["client_secret"].as_str().expect("a secret").to_owned()
+    }
+
     /// Starts the server and waits until it takes connections.
     pub fn serve(&self) -> Server {
         self.serve_with(&[])
@@ -160,57 +170,6 @@ impl Sandbox {
         let mut command = self.program(BINARY);
         command.args(arguments);
         Server::start(command, self.address())
-    }
-}
-
-/// What a command came to.
-pub struct Run {
-    what: String,
-    /// How it ended
-    pub status: ExitStatus,
-    /// Standard output
-    pub stdout: String,
-    /// Standard error
-    pub stderr: String,
-}
-
-impl Run {
-    /// What a program came to that somebody else has run.
-    pub fn of(what: &str, output: std::process::Output) -> Self {
-        Self {
-            what: what.to_owned(),
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).expect("text on standard output"),
-            stderr: String::from_utf8(output.stderr).expect("text on standard error"),
-        }
-    }
-
-    /// It succeeded, without a word of complaint; what it printed.
-    pub fn done(self) -> String {
-        assert!(self.status.success(), "{} failed: {}{}", self.what, self.stdout, self.stderr);
-        assert_eq!(self.stderr, "", "{} complained", self.what);
-        self.stdout
-    }
-
-    /// It succeeded and printed JSON.
-    pub fn json(self) -> Value {
-        let what = self.what.clone();
-        serde_json::from_str(&self.done()).unwrap_or_else(|error| panic!("{what} did not print JSON: {error}"))
-    }
-
-    /// It failed, printed nothing for programs, and said why in exactly one line; that line.
-    pub fn refused(self) -> String {
-        let Self {
-            what,
-            status,
-            stdout,
-            stderr,
-        } = self;
-        assert_eq!(status.code(), Some(1), "{what} must fail: {stdout}{stderr}");
-        assert_eq!(stdout, "", "{what} printed something although it failed");
-        assert_eq!(stderr.lines().count(), 1, "{what} must say why in one line: {stderr}");
-        assert!(stderr.starts_with("gatehouse: "), "{what}: {stderr}");
-        stderr.trim_end().to_owned()
     }
 }
 
@@ -237,12 +196,12 @@ impl Server {
 
     /// Waits until it takes connections.
     pub fn await_connection(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect_timeout(&self.address, PATIENCE).is_err() {
-            let has_ended = self.stdout.await_end(Duration::from_millis(20));
-            assert!(!has_ended, "the server ended: {}", self.output());
-            assert!(Instant::now() < deadline, "the server does not come up: {}", self.output());
-        }
+        let said = || format!("the server does not come up: {}", self.output());
+        await_that(said, || {
+            let is_up = TcpStream::connect_timeout(&self.address, PATIENCE).is_ok();
+            assert!(is_up || !self.stdout.await_end(PAUSE), "the server ended: {}", self.output());
+            is_up
+        });
     }
 
     /// Waits for a line on standard output that contains `text`, and returns it.
@@ -306,6 +265,25 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Waits until something is so; `said` is what a test shows that waits in vain.
+pub fn await_that(said: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{}", said());
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// As [`await_that`], for what has to be asked for.
+pub async fn wait_for(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !is_so().await {
+            tokio::time::sleep(PAUSE).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}: not in time");
 }
 
 /// A port that nobody uses. It lies below the ports that outgoing connections are given, so that

@@ -9,12 +9,12 @@ mod secrecy;
 mod traces;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use reqwest::Response;
 
-use super::person::{Application, CALLBACK, PASSWORD, Person, browser, text};
-use crate::support::process::{PATIENCE, Sandbox, Server, free_port};
+use super::log_secrecy::register;
+use super::person::{Application, PASSWORD, Person, browser};
+use crate::support::process::{Sandbox, Server, free_port, wait_for};
 
 /// A sandbox whose server shows metrics.
 struct Watched {
@@ -83,36 +83,6 @@ impl Metrics {
         let names = self.0.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         names.map(|line| line.split(' ').next().unwrap()).collect()
     }
-}
-
-/// Waits until something is so.
-async fn wait_for(what: &str, is_so: impl AsyncFn() -> bool) {
-    let waited = tokio::time::timeout(PATIENCE, async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    assert!(waited.await.is_ok(), "{what}: not in time");
-}
-
-/// Adds alice, and a client that may do everything; its secret.
-fn register(sandbox: &Sandbox) -> String {
-    sandbox
-        .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
-        .done();
-    let add = [
-        "client",
-        "add",
-        "App",
-        "--id",
-        "app",
-        "--redirect-uri",
-        CALLBACK,
-        "--client-credentials",
-    ];
-    let scope = ["--scope", "openid offline_access relay", "--json"];
-    let arguments: Vec<&str> = add.into_iter().chain(scope).collect();
-    text(&sandbox.run(&arguments).json(), "client_secret")
 }
 
 /// Signs in, gets a code and redeems it.
