@@ -17,8 +17,13 @@ use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
 use crate::store::Setting;
 
+/// Time between two readings of keys and settings.
+const READING_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+/// Time after which a sweep that goes on says that it is still the turn of this node: less than others wait for.
+const TURN: Duration = Duration::from_secs(30);
 /// Time between two batches of one sweep, so that requests come first.
 const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
@@ -47,6 +52,7 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(5);
 /// Runs the jobs until the task is aborted.
 pub async fn run(app: App) {
     tokio::join!(
+        keep_current(&app),
         keep_clean(&app),
         keep_few(&app),
         keep_sealed(&app),
@@ -199,8 +205,10 @@ pub async fn reap(app: &App, pause: Duration) -> Result<u64, Fault> {
     }
 }
 
-async fn keep_clean(app: &App) {
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+/// Apart from the sweep, which takes as long as there is something to remove: what another node has taken out of force must not be
+/// accepted here meanwhile.
+async fn keep_current(app: &App) {
+    let mut ticks = tokio::time::interval(READING_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -210,6 +218,14 @@ async fn keep_clean(app: &App) {
         if let Err(fault) = counted(app, Job::ReadSettings, app.refresh_live()).await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
+    }
+}
+
+async fn keep_clean(app: &App) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
         match counted(app, Job::Sweep, sweep_in_turn(app, BATCH_PAUSE)).await {
             Ok(None | Some(0)) => {}
             Ok(Some(rows)) => tracing::debug!(event = "swept", rows, "expired rows were removed"),
@@ -238,7 +254,7 @@ pub async fn sweep_in_turn(app: &App, pause: Duration) -> Result<Option<u64>, Fa
 /// # Errors
 /// When the database fails; what was removed before stays removed.
 pub async fn sweep(app: &App, pause: Duration) -> Result<u64, Fault> {
-    let mut rows = 0;
+    let (mut rows, mut turn) = (0, Instant::now());
     loop {
         let mut tx = app.store.begin().await?;
         let swept = tx.sweep(app.now()).await?;
@@ -247,9 +263,11 @@ pub async fn sweep(app: &App, pause: Duration) -> Result<u64, Fault> {
         if !swept.is_more {
             break;
         }
+        hold_turn(app, &mut turn).await?;
         tokio::time::sleep(pause).await;
     }
     loop {
+        hold_turn(app, &mut turn).await?;
         let swept = app.store.sweep_events(app.now() - app.live().audit_retention).await?;
         rows += swept.rows;
         if !swept.is_more {
@@ -257,4 +275,16 @@ pub async fn sweep(app: &App, pause: Duration) -> Result<u64, Fault> {
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// Keeps other nodes from sweeping, too, while this one goes on.
+async fn hold_turn(app: &App, since: &mut Instant) -> Result<(), Fault> {
+    if since.elapsed() < TURN {
+        return Ok(());
+    }
+    *since = Instant::now();
+    let now = app.now();
+    let mut tx = app.store.begin().await?;
+    tx.put_setting(Setting::SweptAt, &now.to_string(), now).await?;
+    tx.commit().await
 }

@@ -8,7 +8,7 @@
 //! what is sealed with the old secret meanwhile is found in another round. What clients and browsers hold cannot be sealed
 //! anew: it is accepted as long as `APP_SECRET_PREVIOUS` is set, and replaced when it is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use crate::federation::relay::receive;
 use crate::federation::vault::question;
 use crate::federation::{access_keys, providers};
 use crate::identity::admin_token;
+use crate::keys::envelope::KeyEncryptionKey;
 use crate::keys::retired;
 use crate::keys::secrets::{Resealed, Secrets};
 use crate::model::event::EventKind;
@@ -55,6 +56,8 @@ pub struct Rotated {
     pub resealed: BTreeMap<&'static str, u64>,
     /// What no secret opens, or is not intact, by what it is; it was not sealed anew
     pub unopened: BTreeMap<&'static str, u64>,
+    /// The connections among these, by id
+    pub damaged_connections: BTreeSet<String>,
     /// What there is of the previous secret
     pub remains: Remains,
 }
@@ -143,12 +146,21 @@ pub async fn rotate(app: &App, is_offline: bool) -> Result<Rotated, RotationErro
             break;
         }
     }
-    total.remains.sealed = sealed(app).await?;
-    total.done = total.remains.sealed.is_empty();
+    let left = sealed(app).await?;
+    total.done = left.counts.is_empty();
+    total.remains.sealed = left.counts;
+    add(&mut total.unopened, CONNECTIONS, left.damaged.len() as u64);
+    total.damaged_connections = left.damaged;
     if total.done {
         retire(app, previous).await?;
     }
-    total.remains = remains(app).await?;
+    // It is done, whether or not that can be counted now.
+    if let Err(fault) = count_rest(app, &mut total.remains).await {
+        tracing::warn!(
+            event = "remains_not_counted",
+            "what clients still have of the previous secret could not be counted; gatehouse doctor tells: {fault}"
+        );
+    }
     Ok(total)
 }
 
@@ -158,23 +170,23 @@ pub async fn rotate(app: &App, is_offline: bool) -> Result<Rotated, RotationErro
 /// # Errors
 /// When the database fails.
 pub async fn remains(app: &App) -> Result<Remains, Fault> {
-    let sealed = match app.config.previous_secret() {
-        Some(_) => sealed(app).await?,
-        None => BTreeMap::new(),
-    };
+    let mut remains = Remains::default();
+    if app.config.previous_secret().is_some() {
+        remains.sealed = sealed(app).await?.counts;
+    }
+    count_rest(app, &mut remains).await?;
+    Ok(remains)
+}
+
+/// Everything but what is sealed in the database.
+async fn count_rest(app: &App, remains: &mut Remains) -> Result<(), Fault> {
+    remains.admin_token = app.config.previous_secret().is_some() && !admin_token::is_of_this_secret(app).await?;
     let mut connection = app.store.read().await?;
     let rotated_at = connection.setting(Setting::SecretRotatedAt).await?;
-    let (refresh_tokens, refresh_tokens_until) = match rotated_at.and_then(|text| text.parse().ok()) {
-        Some(rotated_at) => connection.refresh_tokens_from_before(rotated_at, app.now()).await?,
-        None => (0, None),
-    };
-    drop(connection);
-    Ok(Remains {
-        sealed,
-        refresh_tokens,
-        refresh_tokens_until,
-        admin_token: app.config.previous_secret().is_some() && !admin_token::is_of_this_secret(app).await?,
-    })
+    if let Some(rotated_at) = rotated_at.and_then(|text| text.parse().ok()) {
+        (remains.refresh_tokens, remains.refresh_tokens_until) = connection.refresh_tokens_from_before(rotated_at, app.now()).await?;
+    }
+    Ok(())
 }
 
 /// From the first row of the first table to the last of the last; how much there was to do.
@@ -183,7 +195,7 @@ async fn round(app: &App, total: &mut Rotated) -> Result<u64, Fault> {
     for column in SealedColumn::ALL {
         resealed += reseal_column(app, column, total).await?;
     }
-    if wrapped_by_others(app).await? > 0 {
+    if is_wrapped_by_others(app).await? {
         let rewrapped = vault_keys::rewrap(app).await?.rewrapped;
         add(&mut total.resealed, CONNECTIONS, rewrapped);
         resealed += rewrapped;
@@ -256,16 +268,27 @@ async fn resealed_text(app: &App, column: SealedColumn, text: &SealedText) -> Re
     sealer.reseal(&app.random, &context, sealed)
 }
 
-/// How many connections are wrapped by a key of another secret.
-async fn wrapped_by_others(app: &App) -> Result<u64, Fault> {
-    let is_of_other = |id: &str| app.secrets.other_vaults.iter().any(|key| key.id() == id);
-    let uses = vault_keys::list(app).await?;
-    let count: i64 = uses.iter().filter(|key| is_of_other(&key.key_id)).map(|key| key.connections).sum();
-    Ok(count.unsigned_abs())
+/// The keys of the other secrets that wrap connections.
+fn other_vaults(app: &App) -> Vec<&str> {
+    app.secrets.other_vaults.iter().map(KeyEncryptionKey::id).collect()
 }
 
-/// How much is sealed with another secret than the one in force, by what it is. What no secret opens is not of the previous one.
-async fn sealed(app: &App) -> Result<BTreeMap<&'static str, u64>, Fault> {
+/// Whether a connection is wrapped by a key of another secret.
+async fn is_wrapped_by_others(app: &App) -> Result<bool, Fault> {
+    let (others, uses) = (other_vaults(app), vault_keys::list(app).await?);
+    Ok(uses.iter().any(|key| key.connections > 0 && others.contains(&key.key_id.as_str())))
+}
+
+/// What is sealed with another secret than the one in force.
+struct Sealed {
+    /// By what it is
+    counts: BTreeMap<&'static str, u64>,
+    /// The connections that were, and that no secret opens
+    damaged: BTreeSet<String>,
+}
+
+/// Looks for everything that is sealed with another secret. What no secret opens is not of the previous one.
+async fn sealed(app: &App) -> Result<Sealed, Fault> {
     let mut counts = BTreeMap::new();
     for column in SealedColumn::ALL {
         let mut after = String::new();
@@ -279,9 +302,14 @@ async fn sealed(app: &App) -> Result<BTreeMap<&'static str, u64>, Fault> {
             }
         }
     }
-    add(&mut counts, CONNECTIONS, wrapped_by_others(app).await?);
+    let mut damaged = BTreeSet::new();
+    if is_wrapped_by_others(app).await? {
+        let wrapped = vault_keys::wrapped_by(app, &other_vaults(app)).await?;
+        add(&mut counts, CONNECTIONS, wrapped.opening);
+        damaged = wrapped.damaged;
+    }
     add(&mut counts, AUDIT, audit::sealed_before(app).await?);
-    Ok(counts)
+    Ok(Sealed { counts, damaged })
 }
 
 /// From now on the previous secret opens nothing, and nobody needs it to open the installation.

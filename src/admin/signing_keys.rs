@@ -11,6 +11,7 @@ use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::keys::rotation::{self, PUBLISH_LEAD, Rotated};
 use crate::model::event::EventKind;
 use crate::model::signing_key::{KeyState, SigningAlgorithm, SigningKey, is_always_signed};
+use crate::store::{Tx, detached};
 
 use super::AdminError;
 use super::page::{Listed, Page};
@@ -103,8 +104,7 @@ pub async fn rotate(app: &App, algorithm: SigningAlgorithm, immediately: bool) -
             .detail("replaced", json!(rotated.replaced)),
     )
     .await?;
-    tx.commit().await?;
-    app.keys.reload(&app.store, now).await?;
+    put_in_force(app, tx).await?;
     Ok(rotated)
 }
 
@@ -150,6 +150,15 @@ pub async fn retire(app: &App, kid: &str, immediately: bool) -> Result<(), Admin
             .detail("expires_at", expires_at),
     )
     .await?;
-    tx.commit().await?;
-    Ok(app.keys.reload(&app.store, now).await?)
+    Ok(put_in_force(app, tx).await?)
+}
+
+/// Commits a change of keys, and lets this node know of it, even when whoever asked for it goes away in between.
+async fn put_in_force(app: &App, tx: Tx) -> Result<(), Fault> {
+    let app = app.clone();
+    detached(async move {
+        tx.commit().await?;
+        app.keys.reload(&app.store, app.now()).await
+    })
+    .await
 }

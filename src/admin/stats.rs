@@ -162,26 +162,45 @@ pub async fn dashboard(app: &App, range: Range) -> Result<Dashboard, Fault> {
 /// Adds what this node has counted to the database.
 ///
 /// # Errors
-/// When the database fails; nothing is lost then.
+/// When the database fails; nothing is lost then, nor when this is given up before it commits.
 pub async fn flush(app: &App) -> Result<(), Fault> {
-    let counts = app.counters.take();
-    if counts.is_empty() {
+    let taken = Taken {
+        app,
+        counts: app.counters.take(),
+    };
+    if taken.counts.is_empty() {
         return Ok(());
     }
-    let outcome = add(app, &counts).await;
-    if outcome.is_err() {
-        app.counters.put_back(&counts);
-    }
-    outcome
-}
-
-async fn add(app: &App, counts: &[(Statistic, i64)]) -> Result<(), Fault> {
     let hour = app.now() / HOUR * HOUR;
     let mut tx = app.store.begin().await?;
-    for (statistic, count) in counts {
+    for (statistic, count) in &taken.counts {
         tx.add_to_stat(hour, *statistic, *count).await?;
     }
-    tx.commit().await
+    // Given up from here on, it may be done all the same, and must not be counted twice.
+    let counts = taken.keep();
+    let committed = tx.commit().await;
+    if committed.is_err() {
+        app.counters.put_back(&counts);
+    }
+    committed
+}
+
+/// Counts on their way to the database; put back when this is dropped.
+struct Taken<'a> {
+    app: &'a App,
+    counts: Vec<(Statistic, i64)>,
+}
+
+impl Taken<'_> {
+    fn keep(mut self) -> Vec<(Statistic, i64)> {
+        std::mem::take(&mut self.counts)
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.app.counters.put_back(&self.counts);
+    }
 }
 
 /// Counts how many there are, unless a node did so in the last [`SAMPLE_INTERVAL`].

@@ -1,13 +1,13 @@
 //! The key-encryption keys of the vault: which there are, what they still wrap, and a new one for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::keys::envelope::Unopened;
-use crate::model::connection::Connection;
+use crate::model::connection::{Binding, Connection, SealedTokens};
 use crate::model::event::EventKind;
 use crate::store::Tx;
 
@@ -165,6 +165,52 @@ async fn record(app: &App, tx: &mut Tx, rewrapped: u64) -> Result<(), Fault> {
     }
     let event = app.event(EventKind::VaultRewrapped).target(app.envelope.newest());
     tx.record(event.detail("connections", rewrapped)).await
+}
+
+/// What is wrapped by some keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wrapped {
+    /// How many connections can be opened
+    pub opening: u64,
+    /// Those that are damaged, by id
+    pub damaged: BTreeSet<String>,
+}
+
+/// What is wrapped by the keys of these ids, none of which seals; connections among them that are to be taken back at their
+/// providers. Every one is looked at.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wrapped_by(app: &App, key_ids: &[&str]) -> Result<Wrapped, Fault> {
+    let (newest, mut wrapped) = (app.envelope.newest(), Wrapped::default());
+    let mut see = |id: &str, binding: &Binding, tokens: &SealedTokens| {
+        if key_ids.contains(&tokens.key_id.as_str()) {
+            match app.envelope.rewrap(&app.random, binding, tokens)? {
+                Ok(_) => wrapped.opening += 1,
+                Err(_) => drop(wrapped.damaged.insert(id.to_owned())),
+            }
+        }
+        Ok::<(), Fault>(())
+    };
+    let mut after = String::new();
+    loop {
+        let batch = app.store.read().await?.connections_not_of_key(newest, &after, BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        after.clone_from(&last.id);
+        for connection in &batch {
+            see(&connection.id, &connection.binding(), &connection.tokens)?;
+        }
+    }
+    after.clear();
+    loop {
+        let batch = app.store.read().await?.revocations_not_of_key(newest, &after, BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        last.id().clone_into(&mut after);
+        for revocation in &batch {
+            see(revocation.id(), &revocation.binding, &revocation.tokens)?;
+        }
+    }
+    Ok(wrapped)
 }
 
 /// How much is still to be taken back at providers.

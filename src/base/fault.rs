@@ -5,7 +5,8 @@ use std::fmt;
 /// A failure of ours. The peer learns nothing of it but an id; the log gets the whole chain.
 #[derive(Debug)]
 pub enum Fault {
-    /// The database does not answer; trying again later may succeed (HTTP 503).
+    /// The database, or something else that this needs, does not answer; trying again later may succeed (HTTP 503). The text
+    /// says what.
     Unavailable(String),
     /// More work arrived than may wait; trying again later will succeed (HTTP 503).
     Busy(&'static str),
@@ -14,6 +15,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The database does not answer, for this reason.
+    pub fn database(cause: impl fmt::Display) -> Self {
+        Self::Unavailable(format!("the database does not answer: {cause}"))
+    }
+
     /// An internal fault with a message for the log.
     pub fn internal(message: impl fmt::Display) -> Self {
         Self::Internal(message.to_string())
@@ -23,7 +29,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(cause) => write!(f, "the database does not answer: {cause}"),
+            Self::Unavailable(cause) => f.write_str(cause),
             Self::Busy(what) => write!(f, "too much waiting work: {what}"),
             Self::Internal(cause) => write!(f, "internal fault: {cause}"),
         }

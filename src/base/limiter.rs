@@ -10,7 +10,7 @@
 //! Nodes count for themselves and tell each other what is near its limit ([`Limiter::near`], [`Limiter::heard`]).
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many keys have the same place.
@@ -69,6 +69,8 @@ pub struct Limiter {
     places: Vec<Mutex<Place>>,
     hasher: RandomState,
     has_news: AtomicBool,
+    /// The place where [`Self::near`] begins the next time
+    next: AtomicUsize,
 }
 
 type Place = [Entry; WAYS];
@@ -96,6 +98,7 @@ impl Default for Limiter {
             places: (0..PLACES).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             has_news: AtomicBool::new(false),
+            next: AtomicUsize::new(0),
         }
     }
 }
@@ -146,29 +149,48 @@ impl Limiter {
         }
     }
 
-    /// What others should hear: of every key that is near its limit, `most` of them at most.
+    /// What others should hear: of every key that is near its limit, `most` of them at most. Those of which more was counted
+    /// since they heard of them come first; of the others they only are to be asked. Where there are more than that, the next
+    /// call goes on where this one has ended.
     #[must_use]
     pub fn near(&self, now: u64, most: usize) -> Vec<News> {
         let mut news = Vec::new();
         if !self.has_news.swap(false, Ordering::Relaxed) {
             return news;
         }
-        for place in &self.places {
-            for entry in lock(place).iter_mut() {
+        // What has been told before, and where it was found.
+        let mut known = Vec::new();
+        let mut left = None;
+        let first = self.next.load(Ordering::Relaxed);
+        'table: for at in (first..PLACES).chain(0..first) {
+            for entry in lock(&self.places[at]).iter() {
                 let is_of_all = entry.length > 0 && entry.key.kind < OWN;
                 if !is_of_all || entry.window != window_at(now, entry.length) || !entry.is_near() {
                     continue;
                 }
-                if news.len() == most {
-                    self.has_news.store(true, Ordering::Relaxed);
-                    return news;
-                }
-                news.push(News {
+                let one = News {
                     key: entry.key,
                     window: (entry.window, entry.length),
                     counted: i64::from(entry.here) - i64::from(entry.told),
-                });
+                };
+                if one.counted == 0 {
+                    if known.len() <= most {
+                        known.push((at, one));
+                    }
+                } else if news.len() < most {
+                    news.push(one);
+                } else {
+                    self.has_news.store(true, Ordering::Relaxed);
+                    left = Some(at);
+                    break 'table;
+                }
             }
+        }
+        let room = most - news.len();
+        let left = left.or_else(|| known.get(room).map(|(at, _)| *at));
+        news.extend(known.into_iter().take(room).map(|(_, one)| one));
+        if let Some(at) = left {
+            self.next.store(at, Ordering::Relaxed);
         }
         news
     }
@@ -337,159 +359,4 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Key, Limiter, PLACES, Rate, WAYS};
-
-    const RATE: Rate = Rate { limit: 10, window: 60 };
-    /// The beginning of a window.
-    const BEGIN: u64 = 1_800_000_000_000;
-
-    fn key(number: u64) -> Key {
-        let mut who = [0; 16];
-        who[..8].copy_from_slice(&number.to_be_bytes());
-        Key { kind: 1, who }
-    }
-
-    #[test]
-    fn so_many_in_a_window_and_no_more_however_often_somebody_asks() {
-        let limiter = Limiter::default();
-        for taken in 1..=10 {
-            assert_eq!(limiter.take(key(1), RATE, BEGIN).unwrap().remaining, 10 - taken);
-        }
-        for _ in 0..1000 {
-            let refused = limiter.take(key(1), RATE, BEGIN + 1000).unwrap_err();
-            assert_eq!(
-                (refused.remaining, refused.reset),
-                (0, 60),
-                "a moment into the next window there is room for one"
-            );
-        }
-        assert!(limiter.take(key(2), RATE, BEGIN).is_ok(), "nobody else is concerned");
-        // When the time that was told is over there is room, and not a second before.
-        assert!(limiter.take(key(1), RATE, BEGIN + 60_000).is_err());
-        assert!(limiter.take(key(1), RATE, BEGIN + 61_000).is_ok());
-        assert_eq!(
-            limiter.look(key(1), RATE, BEGIN + 90_000).remaining,
-            4,
-            "half of ten and one are still felt"
-        );
-        assert_eq!(limiter.look(key(1), RATE, BEGIN + 180_000).remaining, 10);
-    }
-
-    #[test]
-    fn the_time_that_is_told_is_the_time_that_it_takes() {
-        for rate in [
-            RATE,
-            Rate { limit: 3, window: 3600 },
-            Rate { limit: 7, window: 1 },
-            Rate { limit: 1, window: 60 },
-        ] {
-            let limiter = Limiter::default();
-            let mut now = BEGIN;
-            let mut refusals = 0;
-            for step in 0..2000_u64 {
-                match limiter.take(key(1), rate, now) {
-                    Ok(_) => now += (step * 7919) % (u64::from(rate.window) * 250),
-                    Err(standing) => {
-                        refusals += 1;
-                        let until = now + u64::from(standing.reset) * 1000;
-                        if standing.reset > 1 {
-                            assert!(limiter.take(key(1), rate, until - 1001).is_err(), "{rate:?} {now}: earlier");
-                        }
-                        assert!(limiter.look(key(1), rate, until).remaining > 0, "{rate:?} {now}: {standing:?}");
-                        now = until;
-                    }
-                }
-            }
-            assert!(refusals > 10, "{rate:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_given_back_was_not_used() {
-        let limiter = Limiter::default();
-        for _ in 0..100 {
-            limiter.take(key(1), RATE, BEGIN).unwrap();
-            limiter.give_back(key(1), BEGIN + 5);
-        }
-        limiter.give_back(key(2), BEGIN);
-        assert_eq!(limiter.look(key(1), RATE, BEGIN).remaining, 10);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_forgets_nothing() {
-        let limiter = Limiter::default();
-        for _ in 0..10 {
-            limiter.take(key(1), RATE, BEGIN).unwrap();
-        }
-        assert!(limiter.take(key(1), RATE, BEGIN - 3_600_000).is_err());
-        assert!(limiter.take(key(1), RATE, BEGIN).is_err());
-    }
-
-    /// Somebody who has used up their limit, and a hundred thousand others who have used a little of theirs.
-    #[test]
-    fn a_crowd_does_not_make_it_forget_who_asked_too_often() {
-        let limiter = Limiter::default();
-        for culprit in 0..100 {
-            while limiter.take(key(culprit), RATE, BEGIN).is_ok() {}
-        }
-        for stranger in 1000..101_000 {
-            let _ = limiter.take(key(stranger), RATE, BEGIN + 1);
-        }
-        let forgotten = (0..100)
-            .filter(|culprit| limiter.take(key(*culprit), RATE, BEGIN + 2).is_ok())
-            .count();
-        assert!(forgotten <= 2, "{forgotten}");
-        // And nobody who comes then is shut out because of them.
-        let innocent = (200_000..201_000)
-            .filter(|number| limiter.take(key(*number), RATE, BEGIN + 3).is_ok())
-            .count();
-        assert_eq!(innocent, 1000);
-        const { assert!(PLACES * WAYS < 100_000) };
-    }
-
-    #[test]
-    fn nodes_that_tell_each_other_count_together() {
-        let (here, there) = (Limiter::default(), Limiter::default());
-        let rate = Rate { limit: 100, window: 60 };
-        for _ in 0..60 {
-            here.take(key(1), rate, BEGIN).unwrap();
-            there.take(key(1), rate, BEGIN).unwrap();
-        }
-        let mut total = 0;
-        for _ in 0..2 {
-            for node in [&here, &there] {
-                for news in node.near(BEGIN, 100) {
-                    total += news.counted;
-                    node.heard(&news, total);
-                }
-                // Whoever was asked lately listens again.
-                let _ = node.take(key(1), rate, BEGIN);
-            }
-        }
-        assert!(here.take(key(1), rate, BEGIN).is_err());
-        assert!(there.take(key(1), rate, BEGIN).is_err());
-        // What was counted elsewhere fades like everything else.
-        assert!(here.take(key(1), rate, BEGIN + 60_000).is_err());
-        assert!(here.take(key(1), rate, BEGIN + 115_000).is_ok());
-    }
-
-    #[test]
-    fn nothing_is_told_of_those_who_ask_seldom() {
-        let limiter = Limiter::default();
-        let rate = Rate { limit: 100, window: 60 };
-        for number in 0..1000 {
-            limiter.take(key(number), rate, BEGIN).unwrap();
-        }
-        assert!(limiter.near(BEGIN, 1000).is_empty());
-        for _ in 0..12 {
-            limiter.take(key(5), rate, BEGIN).unwrap();
-        }
-        let news = limiter.near(BEGIN, 1000);
-        assert_eq!(news.len(), 1);
-        assert_eq!((news[0].key, news[0].counted), (key(5), 13));
-        assert!(limiter.near(BEGIN, 1000).is_empty(), "and once is enough");
-        limiter.unheard();
-        assert_eq!(limiter.near(BEGIN, 1000), news, "unless nobody has heard it");
-    }
-}
+mod tests;

@@ -40,7 +40,9 @@ pub async fn run(app: &App, command: Command) -> Result<ExitCode, Failure> {
         && app.config.app_secret.is_none()
         && let Some(database) = app.config.database_url.file()
     {
-        installation::replace_secret_file(database, &Random::system())?;
+        if !installation::replace_secret_file(database, &Random::system())? {
+            return Err("the secret has been replaced meanwhile: restart the server, so that it has both, and run this again".into());
+        }
         let (new, old) = (installation::secret_file(database), installation::previous_secret_file(database));
         if json {
             output::json(&json!({ "done": false, "restart": true }))?;
@@ -65,6 +67,9 @@ fn show(app: &App, rotated: &Rotated) {
     }
     for (what, count) in &rotated.unopened {
         say!("Somebody has changed them, or no secret opens them: {count} {what}. They still are what they were.");
+    }
+    for id in &rotated.damaged_connections {
+        say!("The tokens of the connection {id} are lost: its person has to connect the account again.");
     }
     if !rotated.done {
         say!(

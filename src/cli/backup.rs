@@ -18,7 +18,15 @@ pub struct Args {
 }
 
 pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
-    let bytes = store::backup(&config.database_url, &args.to, &Random::system()).await?;
+    let random = Random::system();
+    let bytes = tokio::select! {
+        bytes = store::backup(&config.database_url, &args.to, &random) => bytes?,
+        // What is written already is removed then.
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            return Err("interrupted: there is no backup".into());
+        }
+    };
     say!("Wrote {}: {bytes} bytes, checked.", args.to.display());
     let secret = match (&config.app_secret, config.database_url.file()) {
         (None, Some(database)) => installation::secret_file(database).display().to_string(),

@@ -255,6 +255,15 @@ fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
 
 /// Runs a command on the installation. However it ends, what it did is sealed in the audit log.
 async fn with_installation(config: Config, command: Command) -> Result<ExitCode, Failure> {
+    if let Some(file) = config.database_url.file().filter(|file| !file.exists() && !begins(&command)) {
+        let folder = std::env::current_dir().unwrap_or_default();
+        return Err(format!(
+            "there is no database {} in {}: run this where the server runs, or name the database with --database-url; gatehouse migrate makes a new one",
+            file.display(),
+            folder.display()
+        )
+        .into());
+    }
     let app = open(config).await?.acting_as(Actor::Command);
     let done = |()| ExitCode::SUCCESS;
     let outcome = match command {
@@ -290,6 +299,24 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
     };
     app.store.close().await;
     outcome
+}
+
+/// Whether a command may be the first one of an installation. The others would look at an empty one that they have just made.
+fn begins(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Apply(_)
+            | Command::Seed(_)
+            | Command::User(user::Command::Add(_))
+            | Command::Client(client::Command::Add(_))
+            | Command::Scope(scope::Command::Add { .. })
+            | Command::Resource(resource::Command::Add { .. })
+            | Command::Provider(provider::Command::Add(_))
+            | Command::Config(config::Args {
+                command: Some(config::Command::Set { .. }),
+                ..
+            })
+    )
 }
 
 async fn open(config: Config) -> Result<App, Failure> {

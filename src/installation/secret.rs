@@ -74,6 +74,33 @@ fn read(file: &Path) -> Result<Option<SecretString>, OpenError> {
     }
 }
 
+/// Gives a file the owner of the one whose place it takes: whoever replaces it may be root, and the server is not.
+#[cfg(unix)]
+fn keep_owner(file: &Path, draft: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let (before, now) = (std::fs::metadata(file)?, std::fs::metadata(draft)?);
+    if (before.uid(), before.gid()) == (now.uid(), now.gid()) {
+        return Ok(());
+    }
+    let given = chown(draft, Some(before.uid()), Some(before.gid()));
+    // Whoever may not do so is not root. To the one who owns the old file a group of theirs is as good as another.
+    match given {
+        Err(error) if before.uid() != now.uid() => Err(io::Error::new(
+            error.kind(),
+            format!(
+                "it belongs to the user with the number {}, and the new one must, too: run this as that user, with sudo -u ({error})",
+                before.uid()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Writes a new secret into a file beside the one that it is meant for.
 fn draft(file: &Path, random: &Random) -> io::Result<PathBuf> {
     let draft = file.with_extension(format!("secret-{}", base64url(&random.bytes::<9>())));
@@ -104,8 +131,9 @@ fn create(file: &Path, random: &Random) -> Result<SecretString, OpenError> {
     read(file)?.ok_or_else(|| OpenError::Refused(format!("{} vanished", file.display())))
 }
 
-/// Puts a new secret into the place of the one in the file, which is kept beside it; false when one is kept there already.
-/// Whatever happens meanwhile, the file holds one of both, and the old one is in one of the two files.
+/// Puts a new secret into the place of the one in the file, which is kept beside it; false when one is kept there already. The
+/// new file has the owner of the old one. Whatever happens meanwhile, the file holds one of both, and the old one is in one of
+/// the two files.
 ///
 /// # Errors
 /// [`OpenError::Refused`] when a file cannot be read or written.
@@ -113,17 +141,26 @@ pub fn replace_secret_file(database: &Path, random: &Random) -> Result<bool, Ope
     let (file, previous) = (secret_file(database), previous_secret_file(database));
     let failed = |error: io::Error| OpenError::Refused(format!("cannot replace {}: {error}", file.display()));
     let current = read(&file)?.ok_or_else(|| failed(io::Error::from(ErrorKind::NotFound)))?;
-    match read(&previous)? {
+    let draft = draft(&file, random).map_err(failed)?;
+    let replaced = replace(&file, &previous, &current, &draft);
+    // It is there only where it was not put into its place.
+    let _ = std::fs::remove_file(&draft);
+    replaced
+}
+
+fn replace(file: &Path, previous: &Path, current: &SecretString, draft: &Path) -> Result<bool, OpenError> {
+    let failed = |error: io::Error| OpenError::Refused(format!("cannot replace {}: {error}", file.display()));
+    keep_owner(file, draft).map_err(failed)?;
+    match read(previous)? {
         // Somebody was interrupted after the first step.
         Some(kept) if kept.expose_secret() == current.expose_secret() => {}
         Some(_) => return Ok(false),
-        None => std::fs::hard_link(&file, &previous).map_err(failed)?,
+        None => std::fs::hard_link(file, previous).map_err(failed)?,
     }
-    let draft = draft(&file, random).map_err(failed)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
     folder.sync_all().map_err(failed)?;
-    std::fs::rename(&draft, &file).map_err(failed)?;
+    std::fs::rename(draft, file).map_err(failed)?;
     folder.sync_all().map_err(failed)?;
     Ok(true)
 }

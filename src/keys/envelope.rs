@@ -5,6 +5,7 @@
 //! data key ── AES-256-GCM, a key-encryption key ──▶ wrapped key      key id: which one
 //! ```
 //!
+//! A data key seals once; a key-encryption key may seal 2³² data keys before nonces are likely to repeat (NIST SP 800-38D §8.3).
 //! Both are bound to the connection, its person, provider and agent: a row that is copied to another one does not open.
 //! A new key-encryption key needs only the data keys wrapped again ([`Envelope::rewrap`]), not the tokens sealed again.
 
@@ -12,14 +13,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use secrecy::zeroize::{Zeroize, Zeroizing};
+use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use secrecy::zeroize::Zeroizing;
 
 use crate::base::digest::sha256;
-use crate::base::encoding::{base64url, from_base64, from_base64url};
+use crate::base::encoding::{from_base64, from_base64url};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
 use crate::model::connection::{Binding, SealedTokens, Tokens};
+
+use super::aead::{self, seal};
 
 /// What the tokens are sealed for.
 const TOKENS: &str = "gatehouse vault tokens v1";
@@ -28,8 +31,6 @@ const DATA_KEY: &str = "gatehouse vault data key v1";
 /// What the id of a key is a digest for.
 const KEY_ID: &[u8] = b"gatehouse vault key id v1";
 
-/// Bytes of a nonce of AES-GCM.
-const NONCE: usize = 12;
 /// The longest name of a key, in characters.
 const MAX_NAME: usize = 64;
 
@@ -267,28 +268,7 @@ fn aes_256_gcm(key: &[u8; 32]) -> Result<LessSafeKey, Fault> {
     Ok(LessSafeKey::new(key))
 }
 
-/// Nonce, ciphertext and tag in base64url. A data key seals once; a key-encryption key may seal 2³² data keys before
-/// nonces are likely to repeat (NIST SP 800-38D §8.3).
-fn seal(key: &LessSafeKey, random: &Random, context: &[u8], plain: &[u8]) -> Result<String, Fault> {
-    let nonce: [u8; NONCE] = random.bytes();
-    // With room for the tag: a buffer that grows would leave a copy of the plaintext behind.
-    let mut sealed = Zeroizing::new(Vec::with_capacity(plain.len() + AES_256_GCM.tag_len()));
-    sealed.extend_from_slice(plain);
-    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut *sealed)
-        .map_err(|_| Fault::internal("sealing failed"))?;
-    Ok(base64url(&[nonce.as_slice(), &sealed].concat()))
-}
-
 /// What [`seal`] made; `None` for anything else.
 fn open(key: &LessSafeKey, context: &[u8], text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let bytes = from_base64url(text)?;
-    let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
-    let mut plain = Zeroizing::new(sealed.to_vec());
-    let length = key
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context), &mut plain)
-        .ok()?
-        .len();
-    plain[length..].zeroize();
-    plain.truncate(length);
-    Some(plain)
+    aead::open(key, context, &from_base64url(text)?)
 }

@@ -74,7 +74,7 @@ impl Ring {
 pub struct KeyRing {
     sealer: Sealer,
     ring: Arc<RwLock<Arc<Ring>>>,
-    /// Held by whoever reads the ring for an unknown `kid`: one is enough.
+    /// Held by whoever reads the ring, so that what was read earlier never replaces what was read later.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -120,7 +120,8 @@ impl KeyRing {
     pub async fn refresh_for_unknown_kid(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
         let is_due = now - self.current().loaded_at >= UNKNOWN_KID_INTERVAL;
         match self.reading.try_lock() {
-            Ok(_reading) if is_due => self.reload(store, now).await,
+            Ok(_reading) if is_due => self.read(store, now).await,
+            // Somebody reads it now: one is enough.
             _ => Ok(()),
         }
     }
@@ -130,6 +131,11 @@ impl KeyRing {
     /// # Errors
     /// When the database fails or a key does not open.
     pub async fn reload(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
+        let _turn = self.reading.lock().await;
+        self.read(store, now).await
+    }
+
+    async fn read(&self, store: &Store, now: Timestamp) -> Result<(), Fault> {
         let records = store.read().await?.signing_keys().await?;
         let known = self.current();
         let mut pairs = Vec::with_capacity(records.len());

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, LessSafeKey, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +18,7 @@ use crate::base::fault::Fault;
 use crate::base::random::Random;
 use crate::model::chain::ChainKeys;
 
+use super::aead;
 use super::envelope::KeyEncryptionKey;
 
 /// The fewest characters of an `APP_SECRET`.
@@ -227,22 +228,20 @@ impl Sealer {
     /// When the library refuses, which it has no reason to.
     pub fn seal(&self, random: &Random, context: &[u8], plain: &[u8]) -> Result<String, Fault> {
         let newest = self.0.first().ok_or_else(|| Fault::internal("a sealer without a key"))?;
-        let nonce: [u8; 12] = random.bytes();
-        let mut sealed = plain.to_vec();
-        newest
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
-            .map_err(|_| Fault::internal("sealing failed"))?;
-        let mut bytes = Vec::with_capacity(12 + sealed.len());
-        bytes.extend_from_slice(&nonce);
-        bytes.append(&mut sealed);
-        Ok(base64url(&bytes))
+        aead::seal(newest, random, context, plain)
     }
 
     /// Opens what [`Self::seal`] made; `None` for anything else.
     #[must_use]
     pub fn open(&self, context: &[u8], text: &str) -> Option<Vec<u8>> {
+        self.open_secret(context, text).map(|mut plain| std::mem::take(&mut *plain))
+    }
+
+    /// As [`Self::open`]; what was sealed is wiped from memory when it is dropped.
+    #[must_use]
+    pub fn open_secret(&self, context: &[u8], text: &str) -> Option<Zeroizing<Vec<u8>>> {
         let bytes = from_base64url(text)?;
-        self.0.iter().find_map(|key| open_with(key, context, &bytes))
+        self.0.iter().find_map(|key| aead::open(key, context, &bytes))
     }
 
     /// Seals what another key has sealed with the one that seals now.
@@ -253,7 +252,7 @@ impl Sealer {
         let Some(bytes) = from_base64url(text) else {
             return Ok(Resealed::Unopened);
         };
-        let mut opened = self.0.iter().map(|key| open_with(key, context, &bytes).map(Zeroizing::new));
+        let mut opened = self.0.iter().map(|key| aead::open(key, context, &bytes));
         if opened.next().flatten().is_some() {
             return Ok(Resealed::Newest);
         }
@@ -262,17 +261,6 @@ impl Sealer {
             None => Ok(Resealed::Unopened),
         }
     }
-}
-
-fn open_with(key: &LessSafeKey, context: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, sealed) = bytes.split_first_chunk::<12>()?;
-    let mut plain = sealed.to_vec();
-    let length = key
-        .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context), &mut plain)
-        .ok()?
-        .len();
-    plain.truncate(length);
-    Some(plain)
 }
 
 impl fmt::Debug for Sealer {

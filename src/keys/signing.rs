@@ -135,7 +135,7 @@ impl KeyPair {
     /// When it does not open with this secret or does not parse.
     pub fn open(record: SigningKey, sealer: &Sealer) -> Result<Self, Fault> {
         let pkcs8 = sealer
-            .open(record.id.as_bytes(), &record.sealed_private_key)
+            .open_secret(record.id.as_bytes(), &record.sealed_private_key)
             .ok_or_else(|| Fault::internal(format!("signing key {} does not open with this APP_SECRET", record.id)))?;
         let private = match record.algorithm {
             SigningAlgorithm::Rs256 => Private::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).map_err(Fault::internal)?),

@@ -18,7 +18,7 @@ use crate::protocol::redirect_uri;
 use crate::protocol::resource;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
-use crate::store::Tx;
+use crate::store::{Owner, Tx};
 
 use super::{client_assertions, client_keys};
 
@@ -318,6 +318,7 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
+    app.store.thin_out(Owner::Client(&client.id)).await?;
     let mut tx = app.store.begin().await?;
     delete_in(app, &mut tx, client).await?;
     tx.commit().await?;

@@ -4,19 +4,22 @@
 //! all: it is written under another name, checked, made durable, and only then linked. PostgreSQL and MySQL bring programs of
 //! their own for this; here it is only said how they are called.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use sqlx::{AnyConnection, Connection as _, Executor, Row as _};
+use rusqlite::types::Value as Cell;
 
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::base::random::Random;
 
-use super::error::fault;
+use super::error::{Error, fault};
+use super::file::{File, Table};
 use super::options::{DatabaseUrl, Dialect};
+use super::value::Value;
 
 /// Why there is no backup.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ impl From<Fault> for BackupError {
 }
 
 /// Writes a copy of the database to a new file, readable by its owner only; its size in bytes. Everything is in it that was
-/// committed before this was called.
+/// committed before this was called. Whoever stops waiting for it gets no file.
 ///
 /// # Errors
 /// [`BackupError::Refused`] when it is not SQLite, the database is not there, the file is there already or cannot be written,
@@ -66,7 +69,7 @@ pub async fn backup(url: &DatabaseUrl, to: &Path, random: &Random) -> Result<u64
         return Err(failed(io::Error::from(ErrorKind::AlreadyExists)));
     }
     let draft = Draft::create(to, random).map_err(failed)?;
-    copy(url, &draft.0).await?;
+    copy(database, &draft.0).await?;
     let size = draft.publish(to).map_err(failed)?;
     Ok(size)
 }
@@ -91,7 +94,7 @@ impl Draft {
 
     /// Gives it its name, unless somebody else has that now.
     fn publish(self, to: &Path) -> io::Result<u64> {
-        let file = File::open(&self.0)?;
+        let file = std::fs::File::open(&self.0)?;
         file.sync_all()?;
         match std::fs::hard_link(&self.0, to) {
             Ok(()) => {}
@@ -103,8 +106,15 @@ impl Draft {
             }
         }
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-        Ok(file.metadata()?.len())
+        let size = file.metadata()?.len();
+        let synced = std::fs::File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        match synced {
+            Ok(()) => Ok(size),
+            Err(error) => {
+                let _ = std::fs::remove_file(to);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -114,32 +124,48 @@ impl Drop for Draft {
     }
 }
 
-async fn copy(url: &DatabaseUrl, draft: &Path) -> Result<(), BackupError> {
-    sqlx::any::install_default_drivers();
+/// Copies the database into the draft, and looks whether that is sound.
+async fn copy(database: &Path, draft: &Path) -> Result<(), BackupError> {
     let path = draft
         .to_str()
         .ok_or_else(|| BackupError::Refused(format!("{} is not UTF-8", draft.display())))?;
-    let mut connection = AnyConnection::connect_with(&url.connect_options()?).await.map_err(fault)?;
-    connection.execute("PRAGMA busy_timeout = 10000").await.map_err(fault)?;
-    let copied = connection.execute(sqlx::query("VACUUM INTO $1").bind(path.to_owned())).await;
-    let _ = connection.close().await;
-    copied.map_err(|error| BackupError::Refused(format!("{url} was not copied: {error}")))?;
-    let copy = DatabaseUrl::parse(&format!("sqlite://{path}")).map_err(BackupError::Refused)?;
-    let mut connection = AnyConnection::connect_with(&copy.connect_options()?).await.map_err(fault)?;
-    let checked = connection.fetch_all("PRAGMA integrity_check").await;
-    let _ = connection.close().await;
-    let said: Vec<String> = checked
-        .map_err(fault)?
-        .iter()
-        .map(|row| row.try_get(0).map_err(fault))
-        .collect::<Result<_, _>>()?;
+    let values = vec![Value::from(path.to_owned())];
+    aside(database, move |file| file.execute("VACUUM INTO $1", &values))
+        .await?
+        .map_err(|error| BackupError::Refused(format!("{} was not copied: {}", database.display(), Error::from(error))))?;
+    let checked = aside(draft, |file| file.table("PRAGMA integrity_check", &[])).await?;
+    let said = lines(checked.map_err(fault)?);
     if said == ["ok"] {
         return Ok(());
     }
     Err(BackupError::Refused(format!(
-        "{url} is damaged, and so would the copy be: {}",
+        "{} is damaged, and so would the copy be: {}",
+        database.display(),
         said.join("; ")
     )))
+}
+
+/// Runs something on a file, however long it takes, unless nobody waits for it any more.
+async fn aside<T: Send + 'static>(
+    path: &Path,
+    run: impl FnOnce(&File) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<rusqlite::Result<T>, Fault> {
+    let path = path.to_owned();
+    let open = move || File::open(&path, &["PRAGMA busy_timeout = 10000"], Duration::MAX);
+    let file = tokio::task::spawn_blocking(open).await.map_err(Fault::internal)?.map_err(fault)?;
+    let leash = file.leash();
+    let outcome = tokio::task::spawn_blocking(move || run(&file)).await.map_err(Fault::internal)?;
+    leash.release();
+    Ok(outcome)
+}
+
+/// The first column.
+fn lines(table: Table) -> Vec<String> {
+    let line = |row: Vec<Cell>| match row.into_iter().next() {
+        Some(Cell::Text(text)) => text,
+        other => format!("{other:?}"),
+    };
+    table.into_iter().map(line).collect()
 }
 
 /// The command that makes a backup of a server's database. It asks for the password, which is not in it.

@@ -11,7 +11,7 @@ use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, escape_like, json};
 use super::sql::{insert_if_absent, sql};
-use super::{Connection, Tx, WHOLE_PAGE};
+use super::{Connection, Owner, Tx, WHOLE_PAGE};
 
 // `tokens_valid_from` holds the generation of the client's own tokens, which was a time at first.
 macro_rules! columns {
@@ -290,16 +290,7 @@ impl Tx {
     /// When the database fails.
     pub async fn delete_client(&mut self, id: &str, now: Timestamp) -> Result<bool, Fault> {
         self.changes.client(id);
-        self.query(sql!("DELETE FROM grants WHERE client_id = $1"))
-            .text(id)
-            .aside()
-            .execute()
-            .await?;
-        self.query(sql!("DELETE FROM consents WHERE client_id = $1"))
-            .text(id)
-            .aside()
-            .execute()
-            .await?;
+        self.remove_belongings(Owner::Client(id)).await?;
         let deleted = self.query(sql!("DELETE FROM clients WHERE id = $1")).text(id).execute().await?;
         // Whoever adds one holds the client's row until it is written.
         self.delete_workloads_of(id, now).await?;

@@ -148,8 +148,8 @@ impl Statement<'_> {
         self
     }
 
-    /// Says that it may look at many rows, or change them: with SQLite it runs where that keeps nobody waiting. (Lists of
-    /// rows always do.)
+    /// Says that it may look at many rows, or change them: with SQLite it runs where that keeps nobody waiting. Outside of
+    /// transactions lists of rows always do; in one, where the next writer waits anyway, short ones run in place.
     pub(super) fn aside(mut self) -> Self {
         self.is_aside = true;
         self
@@ -223,6 +223,10 @@ impl Statement<'_> {
                     let table = reader.table_aside(text, values).await;
                     table.map(|table| table.first().map(|row| read(Row::of_table(row))))
                 }
+                Source::Lane(lane) if is_aside => {
+                    let table = lane.table_aside(text, values).await;
+                    table.map(|table| table.first().map(|row| read(Row::of_table(row))))
+                }
                 Source::Reader(reader) => reader.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
                 Source::Lane(lane) => lane.file().and_then(|file| Ok(file.optional(text, &values, read)?)),
                 Source::Pooled(pooled) => optional(pooled, text, values, is_planned_anew, read).await,
@@ -242,12 +246,13 @@ impl Statement<'_> {
             text,
             values,
             is_planned_anew,
-            ..
+            is_aside,
         } = self;
         let find = async {
             let of_table = |table: Table| table.iter().map(|row| read(Row::of_table(row))).collect();
             match &mut connection.source {
                 Source::Reader(reader) => reader.table_aside(text, values).await.map(of_table),
+                Source::Lane(lane) if is_aside => lane.table_aside(text, values).await.map(of_table),
                 Source::Lane(lane) => lane.file().and_then(|file| Ok(file.table(text, &values)?)).map(of_table),
                 Source::Pooled(pooled) => all(pooled, text, values, is_planned_anew, read).await,
                 Source::Transaction(transaction) => all(transaction, text, values, is_planned_anew, read).await,
@@ -341,7 +346,7 @@ impl Tx {
 }
 
 /// Runs work to its end even when whoever waits for it goes away.
-pub(super) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
+pub(crate) async fn detached<T: Send + 'static>(work: impl Future<Output = Result<T, Fault>> + Send + 'static) -> Result<T, Fault> {
     let work = request::carried(work).in_current_span();
     tokio::spawn(work).await.unwrap_or_else(|error| Err(Fault::internal(error)))
 }

@@ -85,6 +85,7 @@ impl Error {
                         | ErrorCode::SystemIoFailure
                         | ErrorCode::DiskFull
                         | ErrorCode::CannotOpen
+                        | ErrorCode::OperationInterrupted
                 )
             ),
         }
@@ -95,7 +96,7 @@ impl Error {
 pub(super) fn fault(error: impl Into<Error>) -> Fault {
     let error = error.into();
     if error.is_passing() {
-        Fault::Unavailable(error.to_string())
+        Fault::database(error)
     } else {
         Fault::internal(error)
     }

@@ -365,6 +365,7 @@ impl Tx {
         static MANY: Many = Many::of(INSERT);
         self.insert_many(&MANY, grants, bind_all).await
     }
+
     /// The gate of the code: consumes it, once. False when it is consumed, revoked or expired.
     ///
     /// # Errors

@@ -12,10 +12,12 @@
 //!
 //! The lock is fair. The first to finish queues the committer behind everybody who already waits,
 //! so a group is as large as the load; when nobody waits, it commits itself. Nobody is answered before
-//! the common commit; when it fails, everybody in the group is told so.
+//! the common commit; when it fails, everybody in the group is told so, and why.
 //!
 //! Statements run where they are asked for ([`super::file`]), and the commit where it may wait for the disk. The first of a
-//! group has no savepoint: when it is abandoned, nobody else has written anything.
+//! group has no savepoint: when it is abandoned, nobody else has written anything. A statement that runs aside goes on when
+//! whoever waits for it goes away: SQLite undoes the whole group with a statement that is given up. So that happens only when
+//! it takes too long ([`super::file::LIMIT`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,7 +29,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 use crate::base::fault::Fault;
 
 use super::error::{Error, fault};
-use super::file::{File, is_busy};
+use super::file::{File, LIMIT, Table, is_busy};
 use super::measures::Measures;
 use super::value::Value;
 
@@ -56,6 +58,8 @@ struct Writer {
     has_savepoint: bool,
     /// The newest transaction of it was left in the middle of a statement and must be rolled back before anything else.
     is_abandoned: bool,
+    /// The failure with which SQLite has undone the whole group.
+    undone_by: Option<String>,
     /// Finished transactions that wait for the common commit.
     waiting: Vec<oneshot::Sender<Result<(), String>>>,
     measures: Arc<Measures>,
@@ -98,16 +102,17 @@ impl Drop for Arrival<'_> {
 
 impl Lane {
     pub(super) fn open(path: PathBuf, patience: Duration, measures: Arc<Measures>) -> Result<Self, Fault> {
-        let mut writer = Writer {
+        let file = File::open(&path, &WRITER_SETTINGS, LIMIT).map_err(fault)?;
+        let writer = Writer {
             path,
-            file: None,
+            file: Some(file),
             is_open: false,
             has_savepoint: false,
             is_abandoned: false,
+            undone_by: None,
             waiting: Vec::new(),
             measures,
         };
-        writer.connect()?;
         let queue = Queue {
             writer: Arc::new(Mutex::new(writer)),
             arrivals: AtomicUsize::new(0),
@@ -148,8 +153,15 @@ impl Lane {
 }
 
 impl Writer {
-    fn connect(&mut self) -> Result<(), Fault> {
-        self.file = Some(File::open(&self.path, &WRITER_SETTINGS).map_err(fault)?);
+    /// Connects if there is no connection any more.
+    async fn connect(&mut self) -> Result<(), Fault> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        let path = self.path.clone();
+        let open = move || File::open(&path, &WRITER_SETTINGS, LIMIT);
+        let opened = tokio::task::spawn_blocking(open).await.map_err(Fault::internal)?;
+        self.file = Some(opened.map_err(fault)?);
         Ok(())
     }
 
@@ -163,21 +175,23 @@ impl Writer {
 
     /// Begins one more transaction of the group, or the group.
     async fn enter(&mut self) -> Result<(), Fault> {
-        self.tidy()?;
+        self.tidy();
         if self.is_open {
             let statements = if self.has_savepoint {
                 "RELEASE work; SAVEPOINT work"
             } else {
                 "SAVEPOINT work"
             };
-            if self.batch(statements).is_ok() {
-                self.has_savepoint = true;
-                return Ok(());
+            match self.batch(statements) {
+                Ok(()) => {
+                    self.has_savepoint = true;
+                    return Ok(());
+                }
+                // What the group breaks of is not the fault of who only joins it: they begin another one.
+                Err(error) => self.discard_group(&error.to_string()),
             }
-            // What the group breaks of is not the fault of who only joins it: they begin another one.
-            self.discard_group();
-            self.tidy()?;
         }
+        self.connect().await?;
         let began = Instant::now();
         loop {
             match self.batch("BEGIN IMMEDIATE") {
@@ -190,31 +204,38 @@ impl Writer {
         Ok(())
     }
 
-    /// Undoes the newest transaction of the group.
-    fn roll_back(&mut self) {
-        // Without a savepoint it was the only one of its group. Otherwise the savepoint stays, with nothing in it.
-        if !self.has_savepoint || self.batch("ROLLBACK TO work").is_err() {
-            self.discard_group();
+    /// Keeps the failure of a statement for everybody in the group, if SQLite has undone all of it.
+    fn note(&mut self, error: Option<&Error>) {
+        if let Some(error) = error
+            && self.file().is_ok_and(File::is_idle)
+        {
+            self.undone_by = Some(error.to_string());
         }
     }
 
-    /// Makes the connection usable again after a transaction that was left in the middle, or a connection that broke.
-    fn tidy(&mut self) -> Result<(), Fault> {
+    /// Undoes the newest transaction of the group.
+    fn roll_back(&mut self) {
+        // Without a savepoint it was the only one of its group. Otherwise the savepoint stays, with nothing in it.
+        if !self.has_savepoint {
+            self.discard_group("its only transaction was undone");
+        } else if let Err(error) = self.batch("ROLLBACK TO work") {
+            self.discard_group(&error.to_string());
+        }
+    }
+
+    /// Ends what was left in the middle.
+    fn tidy(&mut self) {
         if std::mem::take(&mut self.is_abandoned) {
             self.roll_back();
         }
         if self.is_open && self.file().is_ok_and(File::is_idle) {
-            // SQLite has undone the whole group.
-            self.discard_group();
+            self.discard_group("SQLite has undone it");
         }
-        if self.file.is_none() {
-            self.connect()?;
-        }
-        Ok(())
     }
 
-    /// Gives the whole group up: nobody in it is acknowledged.
-    fn discard_group(&mut self) {
+    /// Gives the whole group up, for this reason unless a better one is known: nobody in it is acknowledged.
+    fn discard_group(&mut self, cause: &str) {
+        let cause = self.undone_by.take().unwrap_or_else(|| cause.to_owned());
         let is_usable = self.file().is_ok_and(|file| file.is_idle() || file.batch("ROLLBACK").is_ok());
         if !is_usable {
             // A new one is certain to have nothing open.
@@ -223,18 +244,24 @@ impl Writer {
         self.is_open = false;
         self.has_savepoint = false;
         self.is_abandoned = false;
+        if self.waiting.is_empty() {
+            return;
+        }
+        let transactions = self.waiting.len();
+        tracing::error!(event = "commit_failed", transactions, "a common commit of SQLite failed: {cause}");
         for waiting in self.waiting.drain(..) {
-            let _ = waiting.send(Err("the group it was in failed".to_owned()));
+            let _ = waiting.send(Err(format!("the group it was in failed: {cause}")));
         }
     }
 
     /// The common commit, if there is something to commit.
     fn finish_group(&mut self) {
-        if self.tidy().is_err() || !self.is_open {
+        self.tidy();
+        if !self.is_open {
             return;
         }
-        if self.batch("COMMIT").is_err() {
-            self.discard_group();
+        if let Err(error) = self.batch("COMMIT") {
+            self.discard_group(&error.to_string());
             return;
         }
         self.is_open = false;
@@ -266,16 +293,26 @@ impl LaneTx {
 
     /// Runs a statement on a thread where it may take its time.
     pub(super) async fn execute_aside(&mut self, text: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        self.aside(move |file| file.execute(text, &values)).await
+    }
+
+    /// Runs a question there.
+    pub(super) async fn table_aside(&mut self, text: &'static str, values: Vec<Value>) -> Result<Table, Error> {
+        self.aside(move |file| file.table(text, &values)).await
+    }
+
+    async fn aside<T: Send + 'static>(&mut self, run: impl FnOnce(&File) -> rusqlite::Result<T> + Send + 'static) -> Result<T, Error> {
         self.file()?;
         let mut writer = self.writer.take().ok_or(Error::Closed)?;
         // Whoever goes away meanwhile leaves something to be rolled back.
         writer.is_abandoned = true;
         let queue = Arc::clone(&self.queue);
         let work = move || {
-            let matched = writer.file().and_then(|file| Ok(file.execute(text, &values)?));
-            (writer, matched)
+            let outcome = writer.file().and_then(|file| Ok(run(file)?));
+            writer.note(outcome.as_ref().err());
+            (writer, outcome)
         };
-        let (mut writer, matched) = tokio::spawn(async move {
+        let (mut writer, outcome) = tokio::spawn(async move {
             let done = tokio::task::spawn_blocking(work).await;
             // Those of the group who have finished already must not wait for ever.
             queue_committer(&queue);
@@ -286,12 +323,18 @@ impl LaneTx {
         .map_err(|_| Error::Closed)?;
         writer.is_abandoned = false;
         self.writer = Some(writer);
-        matched
+        outcome
     }
 
     /// Says how a statement ended.
     pub(super) fn settle(&mut self, error: Option<&Error>) {
-        self.is_broken |= error.is_some_and(|error| !error.is_unique_violation());
+        let Some(error) = error.filter(|error| !error.is_unique_violation()) else {
+            return;
+        };
+        if let Some(writer) = self.writer.as_mut().filter(|_| !self.is_broken) {
+            writer.note(Some(error));
+        }
+        self.is_broken = true;
     }
 
     /// Waits for the common commit, or has it done.
@@ -301,7 +344,7 @@ impl LaneTx {
             // Dropping it rolls back.
             writer => {
                 self.writer = writer;
-                return Err(Fault::Unavailable("a statement of the transaction failed".to_owned()));
+                return Err(Fault::database("a statement of the transaction failed"));
             }
         };
         let (tell, told) = oneshot::channel();
@@ -314,8 +357,8 @@ impl LaneTx {
         }
         match told.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(cause)) => Err(Fault::Unavailable(cause)),
-            Err(_) => Err(Fault::Unavailable("the writer went away".to_owned())),
+            Ok(Err(cause)) => Err(Fault::database(cause)),
+            Err(_) => Err(Fault::database("the writer went away")),
         }
     }
 }

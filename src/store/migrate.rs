@@ -110,7 +110,10 @@ pub(super) async fn run(dialect: Dialect, options: &AnyConnectOptions, further: 
         let _ = connection.close().await;
         match outcome {
             Err(error) if is_passing(dialect, &error, attempts) => {
-                tracing::info!(event = "migration_waits", "others use what it changes, it is tried again: {error}");
+                tracing::info!(
+                    event = "migration_waits",
+                    "it is tried again, others may use what it changes: {error}"
+                );
                 tokio::time::sleep(PAUSE).await;
             }
             outcome => break outcome,
@@ -144,6 +147,8 @@ async fn prepared(dialect: Dialect, options: &AnyConnectOptions) -> Result<AnyCo
 /// each statement is for good, so what ended in the middle is for people to look at.
 fn is_passing(dialect: Dialect, error: &MigrateError, attempts: u32) -> bool {
     match (dialect, error) {
+        // The text of a migration is another one than it was, and stays that.
+        (Dialect::Sqlite, MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_)) => false,
         (Dialect::Sqlite, _) => attempts < ATTEMPTS_AT_FILE,
         (Dialect::Postgres, MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
             let code = error.as_database_error().and_then(DatabaseError::code);
@@ -161,7 +166,7 @@ async fn take_turn(dialect: Dialect, options: &AnyConnectOptions) -> Result<Opti
     }
     let mut connection = AnyConnection::connect_with(options).await.map_err(fault)?;
     if dialect == Dialect::Postgres {
-        connection.lock().await.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        connection.lock().await.map_err(Fault::database)?;
         return Ok(Some(connection));
     }
     let taken: Option<i64> = connection
@@ -173,7 +178,7 @@ async fn take_turn(dialect: Dialect, options: &AnyConnectOptions) -> Result<Opti
     if taken == Some(1) {
         return Ok(Some(connection));
     }
-    Err(Fault::Unavailable("another node has been migrating it for a minute".to_owned()))
+    Err(Fault::database("another node has been migrating it for a minute"))
 }
 
 /// How many migrations are still to be applied.

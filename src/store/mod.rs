@@ -1,4 +1,5 @@
-//! The SQL store: the only floor that names sqlx.
+//! The SQL store: the only floor that names the drivers of databases. What nodes count together may be in Redis
+//! (`shared_counts.rs`), which is spoken to from here, too.
 //!
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
@@ -8,6 +9,7 @@
 mod access_keys;
 mod audit;
 mod backup;
+mod belongings;
 mod cache;
 mod callbacks;
 mod client_assertions;
@@ -58,7 +60,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, Connection as _, Executor};
 use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
@@ -66,8 +68,10 @@ use crate::base::spans;
 
 pub use audit::Listener;
 pub use backup::{BackupError, backup};
+pub use belongings::Owner;
 pub use cache::STALE;
 pub use callbacks::CallbackOf;
+pub(crate) use connection::detached;
 pub use connection::{Connection, Tx};
 pub use connection_sessions::SESSIONS_AT_ONCE;
 pub use connections::{ConnectionsWith, NewTokens};
@@ -95,6 +99,8 @@ use connection::Source;
 use lane::Lane;
 use readers::Readers;
 
+/// How long it may take to learn why a database cannot be reached.
+const REASON: Duration = Duration::from_secs(2);
 /// How many rows are read at once where all are wanted.
 const WHOLE_PAGE: u16 = 1000;
 
@@ -151,8 +157,21 @@ impl Store {
             cache: Arc::new(Cache::of(dialect)),
             measures,
         };
-        store.ping().await?;
-        Ok(store)
+        match store.ping().await {
+            Ok(()) => Ok(store),
+            Err(fault) => Err(store.reason(fault).await),
+        }
+    }
+
+    /// Why it cannot be reached. A pool only says how long it has waited, so one connection is tried outside of it.
+    async fn reason(&self, fault: Fault) -> Fault {
+        let (Pool::Server(_), Ok(options)) = (&self.pool, self.options()) else {
+            return fault;
+        };
+        match tokio::time::timeout(REASON, AnyConnection::connect_with(&options)).await {
+            Ok(Err(error)) => self.url.missing(&error).unwrap_or_else(|| error::fault(error)),
+            _ => fault,
+        }
     }
 
     fn pool(options: &StoreOptions, connect: AnyConnectOptions) -> AnyPool {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sqlx::any::AnyConnectOptions;
 use url::Url;
 
@@ -78,7 +79,7 @@ impl DatabaseUrl {
                 if path.is_empty() || path == ":memory:" {
                     return Err("name a file, as in sqlite://gatehouse.db: an in-memory database would forget everything".to_owned());
                 }
-                let url = Url::parse(&format!("sqlite://{}?mode=rwc", encode_path(path))).map_err(|error| error.to_string())?;
+                let url = Url::parse(&format!("sqlite://{}?mode=rw", encode_path(path))).map_err(|error| error.to_string())?;
                 Ok(Self {
                     dialect: Dialect::Sqlite,
                     url,
@@ -125,17 +126,34 @@ impl DatabaseUrl {
         self.file.as_deref()
     }
 
+    /// What to do when a server says with this error that it does not have the database.
+    pub(super) fn missing(&self, error: &sqlx::Error) -> Option<Fault> {
+        let said = error.as_database_error()?;
+        let is_missing = said.code().as_deref() == Some("3D000") || said.message().starts_with("Unknown database");
+        let name = percent_decode_str(self.url.path().trim_start_matches('/')).decode_utf8_lossy();
+        let collation = match self.dialect {
+            Dialect::MySql => " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+            Dialect::Sqlite | Dialect::Postgres => "",
+        };
+        is_missing.then(|| {
+            Fault::Unavailable(format!(
+                "the server has no database {name}: make it first, with CREATE DATABASE {name}{collation}, or correct DATABASE_URL"
+            ))
+        })
+    }
+
     /// As the drivers read it.
     pub(super) fn as_url(&self) -> &Url {
         &self.url
     }
 
-    /// Creates the SQLite file, readable by its owner only, and the folder it is in.
+    /// Creates the SQLite file, readable by its owner only, and the folder it is in. Where it is a link to a file that is not
+    /// there yet, that is made.
     pub(super) fn create_file(&self) -> Result<(), Fault> {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let unusable = |error: std::io::Error| Fault::Unavailable(format!("{}: {error}", file.display()));
+        let unusable = |error: std::io::Error| Fault::database(format_args!("{}: {error}", file.display()));
         if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(unusable)?;
         }
@@ -145,7 +163,12 @@ impl DatabaseUrl {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         match options.open(file) {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            // A link that leads nowhere. What is there is not opened: SQLite's locks of a file are gone when another handle of
+            // it is closed.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && !file.exists() => {
+                options.create_new(false).create(true).open(file).map(drop).map_err(unusable)
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(unusable(error)),
         }
     }

@@ -8,7 +8,7 @@ use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, QueueMode, Re
 use crate::base::fault::Fault;
 
 use super::error::Error;
-use super::file::{File, Table};
+use super::file::{File, LIMIT, Table};
 use super::measures::PoolState;
 use super::options::Dialect;
 use super::value::Value;
@@ -28,14 +28,17 @@ impl Reader {
         self.0.as_ref().ok_or(Error::Closed)
     }
 
-    /// Runs a question on a thread where it may take its time.
+    /// Runs a question on a thread where it may take its time. When whoever waits for it goes away, it is given up: their place
+    /// in the pool is somebody else's then.
     pub(super) async fn table_aside(&mut self, text: &'static str, values: Vec<Value>) -> Result<Table, Error> {
         let file = self.0.take().ok_or(Error::Closed)?;
+        let leash = file.leash();
         let work = move || {
             let table = file.table(text, &values);
             (file, table)
         };
         let (file, table) = tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?;
+        leash.release();
         self.0 = Some(file);
         Ok(table?)
     }
@@ -57,7 +60,7 @@ impl Manager for Opener {
 
     async fn create(&self) -> Result<Reader, Error> {
         let path = self.path.clone();
-        let open = move || File::open(&path, Dialect::Sqlite.reader_settings());
+        let open = move || File::open(&path, Dialect::Sqlite.reader_settings(), LIMIT);
         let opened = tokio::task::spawn_blocking(open).await.map_err(|_| Error::Closed)?;
         Ok(Reader(Some(opened?)))
     }

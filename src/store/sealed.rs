@@ -40,9 +40,13 @@ pub struct SealedText {
     pub sealed: String,
 }
 
-/// The statements that read a page of a column, and that replace one text of it.
+/// The statements that read a page of a column, and that replace one text of it. Where rows have a version it counts as a
+/// change: whoever read one before and writes all of it would put the old text back.
 macro_rules! column {
     ($table:literal, $column:literal, $owner:literal) => {
+        column!($table, $column, $owner, "")
+    };
+    ($table:literal, $column:literal, $owner:literal, $change:literal) => {
         [
             sql!(
                 "SELECT id, ",
@@ -55,7 +59,17 @@ macro_rules! column {
                 $column,
                 " IS NOT NULL AND id > $1 ORDER BY id LIMIT $2"
             ),
-            sql!("UPDATE ", $table, " SET ", $column, " = $1 WHERE id = $2 AND ", $column, " = $3"),
+            sql!(
+                "UPDATE ",
+                $table,
+                " SET ",
+                $column,
+                " = $1",
+                $change,
+                " WHERE id = $2 AND ",
+                $column,
+                " = $3"
+            ),
         ]
     };
 }
@@ -109,9 +123,9 @@ impl SealedColumn {
     fn statements(self) -> [Sql; 2] {
         match self {
             Self::SigningKey => column!("signing_keys", "sealed_private_key", "id"),
-            Self::ClientSecret => column!("clients", "sealed_secret", "id"),
+            Self::ClientSecret => column!("clients", "sealed_secret", "id", ", version = version + 1"),
             Self::AccessKey => column!("access_keys", "sealed_secret", "client_id"),
-            Self::ProviderSecret => column!("providers", "sealed_secret", "id"),
+            Self::ProviderSecret => column!("providers", "sealed_secret", "id", ", version = version + 1"),
             Self::FormerProviderSecret => column!("former_providers", "sealed_secret", "provider_id"),
             Self::CallbackAnswer => column!("callbacks", "sealed_answer", "id"),
             Self::UserToken => column!("user_bindings", "sealed_user_token", "id"),

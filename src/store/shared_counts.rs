@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
+use redis::{AsyncConnectionConfig, Client, RedisError};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
@@ -18,6 +18,8 @@ use super::{Dialect, Store, Tx};
 
 /// How long Redis may take to answer, and to be reached.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How many counts are added to in one transaction: their rows are locked until it ends, and other nodes want the same ones.
+const TOGETHER: usize = 50;
 /// What its keys begin with.
 const PREFIX: &str = "gatehouse:limit:";
 
@@ -83,7 +85,8 @@ impl SharedCounts {
         !matches!(self.0, Place::Nowhere)
     }
 
-    /// Adds to counts, which are in the order of their ids; what they are then.
+    /// Adds to counts, which are in the order of their ids; what they are then. Only the first ones, when the place has stopped
+    /// answering after these.
     ///
     /// # Errors
     /// When the place does not answer in time. Perhaps it was added all the same.
@@ -93,11 +96,14 @@ impl SharedCounts {
             Place::Redis(redis) => redis.add(counts, now).await.map_err(Fault::Unavailable),
             Place::Database => {
                 let mut totals = Vec::with_capacity(counts.len());
-                let mut tx = store.begin().await?;
-                for count in counts {
-                    totals.push(tx.add_to_count(count).await?);
+                for counts in counts.chunks(TOGETHER) {
+                    match add_together(store, counts).await {
+                        Ok(some) => totals.extend(some),
+                        Err(fault) if totals.is_empty() => return Err(fault),
+                        // If all of them were said again, what is there already would be added twice.
+                        Err(_) => break,
+                    }
                 }
-                tx.commit().await?;
                 Ok(totals)
             }
         }
@@ -110,6 +116,28 @@ impl SharedCounts {
             Place::Nowhere | Place::Database => None,
         }
     }
+}
+
+async fn add_together(store: &Store, counts: &[SharedCount]) -> Result<Vec<i64>, Fault> {
+    let mut totals = Vec::with_capacity(counts.len());
+    let mut tx = store.begin().await?;
+    for count in counts {
+        totals.push(tx.add_to_count(count).await?);
+    }
+    tx.commit().await?;
+    Ok(totals)
+}
+
+/// Why Redis failed. The kind says enough; more could show where it is and by which password it is reached.
+fn reason(error: &RedisError) -> String {
+    let cause = if error.is_connection_refusal() {
+        "connection refused"
+    } else if error.is_timeout() {
+        "it does not answer in time"
+    } else {
+        error.category()
+    };
+    format!("Redis: {cause}")
 }
 
 impl Redis {
@@ -136,13 +164,12 @@ impl Redis {
                 pipe.cmd("EXPIRE").arg(&key).arg((count.expires_at - now).max(1)).ignore();
             }
             let totals: Vec<i64> = pipe.query_async(&mut connection).await?;
-            Ok::<_, redis::RedisError>((connection, totals))
+            Ok::<_, RedisError>((connection, totals))
         };
         let outcome = tokio::time::timeout(PATIENCE * 2, work).await;
         let (connection, totals) = outcome
             .map_err(|_| "Redis does not answer in time".to_owned())?
-            // The kind says enough; more could show where it is and by which password it is reached.
-            .map_err(|error| format!("Redis: {}", error.category()))?;
+            .map_err(|error| reason(&error))?;
         *held = Some(connection);
         Ok(totals)
     }
@@ -174,15 +201,6 @@ impl Tx {
     }
 
     async fn raise_count(&mut self, count: &SharedCount) -> Result<bool, Fault> {
-        // Always another value than before, because MySQL counts rows that change.
-        if count.amount == 0 {
-            let found = self
-                .query(sql!("SELECT failures FROM throttles WHERE id = $1"))
-                .text(&count.id)
-                .optional(|row| row.integer(0))
-                .await?;
-            return Ok(found.is_some());
-        }
         let raised = self
             .query(sql!("UPDATE throttles SET failures = failures + $1 WHERE id = $2"))
             .bind(count.amount)

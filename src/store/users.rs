@@ -12,7 +12,7 @@ use super::many::Many;
 use super::row::{Row, json, unreadable};
 use super::sql::{insert_if_absent, sql};
 use super::upstream_revocations::RemovedWith;
-use super::{Connection, Tx, WHOLE_PAGE};
+use super::{Connection, Owner, Tx, WHOLE_PAGE};
 
 /// Which users a list is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,7 +59,6 @@ pub(super) fn user(row: Row<'_>) -> Result<User, Fault> {
     })
 }
 
-/// Binds everything between id and age, in the order of the columns.
 macro_rules! insert {
     () => {
         concat!(
@@ -76,6 +75,7 @@ fn bind_all<'c>(statement: Statement<'c>, user: &User) -> Result<Statement<'c>, 
     Ok(statement.bind(user.created_at).bind(user.updated_at).bind(user.version))
 }
 
+/// Binds everything between id and age, in the order of the columns.
 fn bind_facts<'c>(statement: Statement<'c>, user: &User) -> Result<Statement<'c>, Fault> {
     Ok(statement
         .text(&user.username)
@@ -405,13 +405,9 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn delete_user(&mut self, user_id: &str, now: Timestamp) -> Result<bool, Fault> {
-        for statement in [
-            sql!("DELETE FROM sessions WHERE user_id = $1"),
-            sql!("DELETE FROM grants WHERE user_id = $1"),
-            sql!("DELETE FROM consents WHERE user_id = $1"),
-        ] {
-            self.query(statement).text(user_id).aside().execute().await?;
-        }
+        let sessions = self.query(sql!("DELETE FROM sessions WHERE user_id = $1"));
+        sessions.text(user_id).aside().execute().await?;
+        self.remove_belongings(Owner::User(user_id)).await?;
         let deleted = self.query(sql!("DELETE FROM users WHERE id = $1")).text(user_id).execute().await?;
         // Whoever adds one holds the user's row until it is written.
         self.remove_connections(RemovedWith::User(user_id), now).await?;

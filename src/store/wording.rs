@@ -1,6 +1,9 @@
 //! What is said of an error of the database: never with the values that a statement was about.
 
+use rusqlite::ErrorCode;
 use sqlx::Error;
+
+use super::file::LIMIT;
 
 /// The error in words, for the log.
 pub(super) fn words(error: &Error) -> String {
@@ -17,6 +20,9 @@ pub(super) fn words_of_file(error: &rusqlite::Error) -> String {
         Error::FromSqlConversionFailure(column, kind, _) => format!("column {column} cannot be read: it is of type {kind}"),
         Error::IntegralValueOutOfRange(column, _) => format!("the number in column {column} is out of range"),
         Error::ToSqlConversionFailure(_) => "a parameter cannot be stored".to_owned(),
+        Error::SqliteFailure(error, _) if error.code == ErrorCode::OperationInterrupted => {
+            format!("a statement took longer than {} seconds and was given up", LIMIT.as_secs())
+        }
         Error::SqliteFailure(error, Some(message)) => format!("{message} [{}]", error.extended_code),
         other => other.to_string(),
     }

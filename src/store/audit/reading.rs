@@ -164,6 +164,7 @@ impl Connection {
         .bind(lane)
         .bind(after)
         .bind(i64::from(limit))
+        .aside()
         .all(entry)
         .await
     }

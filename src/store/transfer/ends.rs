@@ -1,10 +1,10 @@
 //! The two ends of a transfer: how a database is kept from changing, and how another takes everything or nothing.
 //!
-//! | | nobody else is there | nobody else can write |
-//! |---|---|---|
-//! | SQLite | an exclusive lock of the file, which no other connection has open then | the same lock |
-//! | PostgreSQL | `pg_stat_activity` has no other session of this user | `LOCK TABLE … IN SHARE MODE`, and a snapshot taken after it |
-//! | MySQL | `processlist` has no other session of this user | `LOCK TABLES … READ` |
+//! | | nobody else is at the source | nobody else can write to it | nobody else can write to the target |
+//! |---|---|---|---|
+//! | SQLite | an exclusive lock of the file, which no other connection has open then | the same lock | `BEGIN IMMEDIATE` |
+//! | PostgreSQL | `pg_stat_activity` has no other session of this user | `LOCK TABLE … IN SHARE MODE`, and a snapshot taken after it | `LOCK TABLE … IN EXCLUSIVE MODE` |
+//! | MySQL | `processlist` has no other session of this user | `LOCK TABLES … READ` | `LOCK TABLES … WRITE` |
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor, Row as _};
 use crate::base::fault::Fault;
 use crate::store::error::fault;
 use crate::store::options::{DatabaseUrl, Dialect};
+use crate::store::wording::words;
 
 use super::TransferError;
 use super::catalog::{self, Table};
@@ -45,6 +46,29 @@ async fn connect(url: &DatabaseUrl, settings: &[&str]) -> Result<AnyConnection, 
         run(&mut connection, (*setting).to_owned()).await.map_err(fault)?;
     }
     Ok(connection)
+}
+
+/// The names of tables, each with something after it.
+fn list(tables: &[Table], after: &str) -> String {
+    let names: Vec<String> = tables.iter().map(|table| format!("{}{after}", table.name)).collect();
+    names.join(", ")
+}
+
+/// Runs the statements after which nobody else can write.
+async fn keep(url: &DatabaseUrl, connection: &mut AnyConnection, statements: Vec<String>) -> Result<(), TransferError> {
+    for statement in statements {
+        match run(connection, statement).await {
+            Ok(()) => {}
+            Err(error) if error.as_database_error().is_some() => {
+                return Err(TransferError::Refused(format!(
+                    "{url} cannot be kept from changing: {}; nothing was transferred",
+                    words(&error)
+                )));
+            }
+            Err(error) => return Err(fault(error).into()),
+        }
+    }
+    Ok(())
 }
 
 impl Source {
@@ -112,34 +136,15 @@ impl Source {
 
     /// From now on nobody can write, until this is closed.
     pub(super) async fn hold(&mut self, tables: &[Table]) -> Result<(), TransferError> {
-        let list = |after: &str| {
-            tables
-                .iter()
-                .map(|table| format!("{}{after}", table.name))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         let statements = match self.url.dialect() {
             Dialect::Sqlite => vec!["BEGIN".to_owned()],
             Dialect::Postgres => vec![
                 "BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned(),
-                format!("LOCK TABLE {} IN SHARE MODE", list("")),
+                format!("LOCK TABLE {} IN SHARE MODE", list(tables, "")),
             ],
-            Dialect::MySql => vec![format!("LOCK TABLES {}", list(" READ"))],
+            Dialect::MySql => vec![format!("LOCK TABLES {}", list(tables, " READ"))],
         };
-        for statement in statements {
-            match run(&mut self.connection, statement).await {
-                Ok(()) => {}
-                Err(error) if error.as_database_error().is_some() => {
-                    return Err(TransferError::Refused(format!(
-                        "{} cannot be kept from changing: {error}; nothing was transferred",
-                        self.url
-                    )));
-                }
-                Err(error) => return Err(fault(error).into()),
-            }
-        }
-        Ok(())
+        keep(&self.url, &mut self.connection, statements).await
     }
 
     pub(super) async fn page(&mut self, table: &Table, after: Option<&Row>) -> Result<Vec<Row>, Fault> {
@@ -162,6 +167,7 @@ impl Target {
             Dialect::Postgres => &["SET lock_timeout = '5s'"],
             // What is too long must be refused, not cut.
             Dialect::MySql => &[
+                "SET SESSION lock_wait_timeout = 5",
                 "SET SESSION innodb_lock_wait_timeout = 5",
                 "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
             ],
@@ -176,13 +182,18 @@ impl Target {
         catalog::tables(self.url.dialect(), &mut self.connection).await
     }
 
-    /// Begins the one transaction, if there is no row anywhere.
+    /// Begins the one transaction, in which nobody else can write, if there is no row anywhere.
     pub(super) async fn begin(&mut self, tables: &[Table]) -> Result<(), TransferError> {
-        let begin = match self.url.dialect() {
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres | Dialect::MySql => "BEGIN",
+        let statements = match self.url.dialect() {
+            Dialect::Sqlite => vec!["BEGIN IMMEDIATE".to_owned()],
+            Dialect::Postgres => vec!["BEGIN".to_owned(), format!("LOCK TABLE {} IN EXCLUSIVE MODE", list(tables, ""))],
+            // There `BEGIN` would give the locks back.
+            Dialect::MySql => vec![
+                "SET SESSION autocommit = 0".to_owned(),
+                format!("LOCK TABLES {}", list(tables, " WRITE")),
+            ],
         };
-        run(&mut self.connection, begin.to_owned()).await.map_err(fault)?;
+        keep(&self.url, &mut self.connection, statements).await?;
         for table in tables {
             if rows::has_any(&mut self.connection, table).await? {
                 return Err(TransferError::Refused(format!(

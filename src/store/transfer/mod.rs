@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source: nobody else is there ── nobody else may write ── pages of each table ──┐
-//! target: migrated, empty ── one transaction ── rows ◀───────────────────────────┘ ── read again, compared ── commit
+//! target: migrated, nobody else may write, empty ── one transaction ── rows ◀─────┘ ── all read again, compared ── commit
 //! ```
 //!
 //! Which tables there are, what is in them and by what their rows are known is read from the target, whose tables this program
@@ -63,7 +63,7 @@ pub struct TableSum {
 pub type Progress<'a> = dyn FnMut(&str, u64, bool) + Send + 'a;
 
 /// Copies all rows of one database into another, empty one, in one transaction, and compares what is there then. Nobody may
-/// have the source open, and nobody can write to it meanwhile. `progress` is told how many rows of a
+/// have the source open, and nobody can write to either meanwhile. `progress` is told how many rows of a
 /// table are done, and whether those are all.
 ///
 /// # Errors
@@ -131,9 +131,12 @@ async fn fill(
     tables: &[Table],
     progress: &mut Progress<'_>,
 ) -> Result<Vec<TableSum>, TransferError> {
-    let mut sums = Vec::with_capacity(tables.len());
+    let mut copied = Vec::with_capacity(tables.len());
     for table in tables {
-        let sum = copy(source, target, table, progress).await?;
+        copied.push((table, copy(source, target, table, progress).await?));
+    }
+    let mut sums = Vec::with_capacity(tables.len());
+    for (table, sum) in copied {
         let found = target.sum(table).await?;
         if found != sum {
             return Err(TransferError::Refused(format!(

@@ -13,6 +13,7 @@ use crate::base::digest::sha256;
 use crate::base::fault::Fault;
 use crate::store::error::fault;
 use crate::store::options::Dialect;
+use crate::store::wording::words;
 
 use super::TransferError;
 use super::catalog::{Column, ColumnKind, Table};
@@ -199,8 +200,9 @@ async fn insert_together(dialect: Dialect, connection: &mut AnyConnection, table
         Ok(_) => Ok(()),
         // What one database takes, another may not: a text may be too long for it, or two that it takes for the same.
         Err(error) if error.as_database_error().is_some() => Err(TransferError::Refused(format!(
-            "the target does not take a row of the table {}: {error}; nothing was transferred",
-            table.name
+            "the target does not take a row of the table {}: {}; nothing was transferred",
+            table.name,
+            words(&error)
         ))),
         Err(error) => Err(fault(error).into()),
     }

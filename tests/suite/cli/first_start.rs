@@ -126,3 +126,49 @@ async fn a_reset_admin_token_is_dead_at_once() {
     );
     assert!(!is_admin(&sandbox, ADMIN_TOKEN).await, "the old one is dead");
 }
+
+#[test]
+fn what_only_looks_makes_no_installation() {
+    let sandbox = Sandbox::new();
+    for command in [
+        &["user", "list"][..],
+        &["audit", "verify"],
+        &["admin-token", "reset"],
+        &["secret", "rotate"],
+        &["export"],
+    ] {
+        let refusal = sandbox.run(command).refused();
+        assert!(refusal.contains("there is no database gatehouse.db in "), "{command:?}: {refusal}");
+        assert!(!sandbox.file("gatehouse.db").exists() && !sandbox.file("gatehouse.secret").exists());
+    }
+    sandbox.run(&["migrate"]).done();
+    sandbox.run(&["user", "list"]).done();
+}
+
+#[test]
+fn a_database_behind_a_link_is_its_owners_alone() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("real.db", sandbox.file("gatehouse.db")).unwrap();
+    sandbox.run(&["migrate"]).done();
+    let mode = std::fs::metadata(sandbox.file("real.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_new_secret_belongs_to_whoever_owned_the_old_one() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let sandbox = Sandbox::new().without("APP_SECRET");
+    sandbox.run(&["migrate"]).done();
+    sandbox
+        .run(&["client", "add", "App", "--kind", "service", "--scope", "openid"])
+        .done();
+    let secret = sandbox.file("gatehouse.secret");
+    if chown(&secret, Some(4711), Some(4712)).is_err() {
+        // Only root may give files away, and only for root it matters.
+        return;
+    }
+    sandbox.run(&["secret", "rotate"]).done();
+    let found = std::fs::metadata(&secret).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (4711, 4712, 0o600));
+    assert_eq!(std::fs::metadata(sandbox.file("gatehouse.secret.previous")).unwrap().uid(), 4711);
+}

@@ -112,3 +112,11 @@ async fn servers_have_programs_of_their_own() {
         assert!(!refusal.contains("hush"), "{refusal}");
     }
 }
+
+#[test]
+fn the_copy_has_the_name_that_was_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["migrate"]).done();
+    sandbox.run(&["backup", "--to", "b?x.db"]).done();
+    assert!(sandbox.file("b?x.db").exists() && !sandbox.file("b").exists());
+}

@@ -7,7 +7,7 @@ use gatehouse::model::event::{EventFilter, EventKind, Outcome};
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
 use gatehouse::protocol::scope::Scope;
-use gatehouse::store::{GrantsWith, Redemption, Rotation, Setting};
+use gatehouse::store::{GrantsWith, Owner, Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 
@@ -194,6 +194,30 @@ on_every_database! {
         assert!(connection.grant(&kept.id).await.unwrap().is_some());
         assert!(connection.session("s2").await.unwrap().is_some());
         assert_eq!(connection.signing_keys().await.unwrap().len(), 3, "keys without an end stay");
+    }
+
+    async fn what_belongs_to_somebody_goes_in_batches_and_nothing_else_does(app: TestApp) {
+        let (store, now) = (&app.app.store, app.app.now());
+        let kept = Grant { client_id: "Other".to_owned(), user_id: "other".to_owned(), ..grant(&app, now + 60) };
+        for owner in [Owner::Client("Client"), Owner::User("user")] {
+            let mut tx = store.begin().await.unwrap();
+            tx.insert_grants(&(0..1203).map(|_| grant(&app, now + 60)).collect::<Vec<_>>()).await.unwrap();
+            if matches!(owner, Owner::Client(_)) {
+                tx.insert_grant(&kept).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            store.thin_out(owner).await.unwrap();
+            let mut tx = store.begin().await.unwrap();
+            let with = GrantsWith { user_id: Some("user"), client_id: Some("Client"), is_active: None };
+            assert_eq!(tx.grants_nearby(with, "z", now, 3000).await.unwrap().grants.len(), 203, "less than a batch");
+            match owner {
+                Owner::Client(id) => drop(tx.delete_client(id, now).await.unwrap()),
+                Owner::User(id) => drop(tx.delete_user(id, now).await.unwrap()),
+            }
+            assert_eq!(tx.grants_nearby(with, "z", now, 3000).await.unwrap().grants, []);
+            assert!(tx.grant(&kept.id).await.unwrap().is_some());
+            tx.commit().await.unwrap();
+        }
     }
 
     async fn writers_at_once_all_commit(app: TestApp) {
