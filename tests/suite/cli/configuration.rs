@@ -187,7 +187,9 @@ on_every_database!(another_secret_is_refused_and_changes_nothing);
 
 async fn another_secret_is_refused_and_changes_nothing(kind: Kind) {
     let (database, sandbox) = Database::sandbox(kind).await;
-    sandbox.run(&["key", "list"]).done();
+    sandbox
+        .run(&["client", "add", "App", "--kind", "service", "--scope", "openid"])
+        .done();
     let before = database.foundations().await;
     assert!(before.len() >= 5, "settings and three keys: {before:?}");
     let sandbox = sandbox.with("APP_SECRET", "another-application-secret-of-more-than-32-characters");
@@ -197,7 +199,9 @@ async fn another_secret_is_refused_and_changes_nothing(kind: Kind) {
     }
     assert_eq!(database.foundations().await, before);
     let sandbox = sandbox.with("APP_SECRET", APP_SECRET);
-    sandbox.run(&["key", "list"]).done();
+    sandbox
+        .run(&["client", "add", "App", "--kind", "service", "--scope", "openid"])
+        .done();
     assert_eq!(database.foundations().await, before);
 }
 

@@ -31,7 +31,9 @@ fn doctor_before_and_after_the_first_start() {
     sandbox.run(&["migrate"]).done();
     sandbox.run(&["doctor"]);
     assert!(!sandbox.file("gatehouse.secret").exists(), "the doctor changes nothing");
-    sandbox.run(&["key", "list"]).done();
+    sandbox
+        .run(&["client", "add", "App", "--kind", "service", "--scope", "openid"])
+        .done();
     let run = sandbox.run(&["doctor", "--json"]);
     assert!(run.status.success());
     let seen = findings(&run);
