@@ -214,6 +214,10 @@ pub async fn tell(app: &App) -> Result<usize, Fault> {
     let (order, counts): (Vec<usize>, Vec<SharedCount>) = counts.into_iter().unzip();
     let told = app.counts.add(&app.store, &counts, app.now()).await;
     let totals = told.inspect_err(|_| app.limiter.unheard())?;
+    if totals.len() < order.len() {
+        // The rest is told the next time.
+        app.limiter.unheard();
+    }
     for (at, total) in order.iter().zip(totals) {
         app.limiter.heard(&news[*at], total);
     }

@@ -56,7 +56,7 @@ impl From<Fault> for BackupError {
 pub async fn backup(url: &DatabaseUrl, to: &Path, random: &Random) -> Result<u64, BackupError> {
     let Some(database) = url.file() else {
         return Err(BackupError::Refused(format!(
-            "{} has a program for this, which asks for the password itself: {}",
+            "{} has a program for this: {}",
             url.dialect(),
             dump_command(url, to)
         )));
@@ -173,7 +173,7 @@ fn dump_command(url: &DatabaseUrl, to: &Path) -> String {
     let address = url.as_url();
     let (program, user) = match url.dialect() {
         Dialect::Postgres => ("pg_dump --format=custom", "username"),
-        Dialect::MySql | Dialect::Sqlite => ("mysqldump --single-transaction --quick", "user"),
+        Dialect::MySql | Dialect::Sqlite => ("mysqldump --single-transaction --quick --password", "user"),
     };
     let file = match url.dialect() {
         Dialect::Postgres => "file",

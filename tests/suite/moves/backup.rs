@@ -103,7 +103,7 @@ async fn servers_have_programs_of_their_own() {
         ),
         (
             "mysql://gate:hush-hush@db.example/gatehouse",
-            "mysqldump --single-transaction --quick --host=db.example --user=gate --result-file=copy.dump gatehouse",
+            "mysqldump --single-transaction --quick --password --host=db.example --user=gate --result-file=copy.dump gatehouse",
         ),
     ] {
         let (_database, sandbox) = Database::sandbox(Kind::Sqlite).await;
