@@ -47,7 +47,7 @@ mod tests {
                 asked.get()
             })
         };
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         assert_eq!(tokio::join!(ask(long), ask(long), ask(long)), (1, 1, 1));
         assert_eq!(ask(Duration::ZERO).await, 2);
         // Who gives up leaves nothing behind.

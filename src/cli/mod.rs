@@ -312,6 +312,7 @@ fn begins(command: &Command) -> bool {
             | Command::Scope(scope::Command::Add { .. })
             | Command::Resource(resource::Command::Add { .. })
             | Command::Provider(provider::Command::Add(_))
+            | Command::RegistrationToken(registration_token::Command::Add { .. })
             | Command::Config(config::Args {
                 command: Some(config::Command::Set { .. }),
                 ..

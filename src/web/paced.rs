@@ -447,7 +447,7 @@ mod tests {
         let taken: Vec<_> = std::iter::from_fn(|| other.large()).collect();
         let (mut client, server) = duplex(1 << 20);
         let mut server = Paced::new(server, Patience::with(doors.enter(peer).unwrap()));
-        let head = [&b"GET /a HTTP/1.1\r\nX: "[..], &[b'a'; 30_000]].concat();
+        let head = [&b"GET /a HTTP/1.1\r\nX: "[..], &vec![b'a'; 30_000]].concat();
         client.write_all(&head).await.unwrap();
         let over = async {
             let mut part = [0; 1000];

@@ -163,7 +163,9 @@ fn everybody_is_told_of_in_turn() {
     }
     let told = || {
         let news = limiter.near(BEGIN, 2);
-        news.iter().for_each(|news| limiter.heard(news, news.counted));
+        for news in &news {
+            limiter.heard(news, news.counted);
+        }
         news
     };
     let fresh: Vec<News> = (0..5).flat_map(|_| told()).collect();

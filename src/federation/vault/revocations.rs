@@ -200,7 +200,7 @@ async fn try_one(app: &App, id: &str, holder: &str) -> Result<bool, Fault> {
             let doubled = task.revocation.failures.clamp(0, 10);
             let back_off = retry_after.unwrap_or_else(|| (FIRST_BACK_OFF << doubled).min(MAX_BACK_OFF));
             tx.put_off_revocation(id, holder, now + back_off).await?;
-            let problem = problem.to_string();
+            let problem = problem.clone();
             tracing::warn!(
                 event = "not_taken_back",
                 connection = id,

@@ -208,7 +208,7 @@ async fn another_secret_is_refused_and_changes_nothing(kind: Kind) {
 #[test]
 fn a_lost_secret_file_is_not_replaced() {
     let sandbox = Sandbox::bare();
-    sandbox.run(&["key", "list"]).done();
+    sandbox.begin();
     let secret = std::fs::read_to_string(sandbox.file("gatehouse.secret")).unwrap();
     std::fs::remove_file(sandbox.file("gatehouse.secret")).unwrap();
     let line = sandbox.run(&["serve"]).refused();

@@ -48,7 +48,7 @@ fn doctor_before_and_after_the_first_start() {
 #[test]
 fn doctor_names_what_is_wrong_and_fails() {
     let sandbox = Sandbox::bare();
-    sandbox.run(&["key", "list"]).done();
+    sandbox.begin();
     let secret = sandbox.file("gatehouse.secret");
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o644)).unwrap();
     let run = sandbox.run(&["doctor", "--json"]);

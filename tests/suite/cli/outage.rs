@@ -11,7 +11,7 @@ use super::crash::populate;
 use super::database::{Database, Kind};
 use super::person::{Application, PASSWORD, Person, browser, header, text};
 use super::proxy::{Proxy, Wire};
-use crate::support::process::{PATIENCE, Sandbox};
+use crate::support::process::{PATIENCE, Sandbox, wait_for};
 
 /// The same database, reached through a wire.
 pub async fn wired(database: &Database, sandbox: Sandbox) -> (Proxy, Sandbox) {
@@ -48,6 +48,11 @@ async fn observe_outage(sandbox: &Sandbox, refresh_token: &str) {
             "{path}: a platform must not kill it"
         );
     }
+    // What it found out a moment ago may be said for half a second.
+    wait_for("/readyz says so", async || {
+        ask(&http, sandbox, "/readyz").await.status() == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
     assert_unavailable(&ask(&http, sandbox, "/readyz").await);
     assert_eq!(sandbox.run(&["healthcheck"]).done(), "healthy\n");
     // One that this node does not know: those that it does are known for a second longer.

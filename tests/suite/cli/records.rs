@@ -240,6 +240,7 @@ fn registration_tokens() {
 #[test]
 fn scopes() {
     let sandbox = Sandbox::new();
+    sandbox.begin();
     let list = sandbox.run(&["scope", "list", "--json"]).json();
     assert!(find(&list, "name", "openid").is_some(), "the standard scopes are there");
     sandbox
@@ -302,6 +303,7 @@ fn demo_data() {
 #[test]
 fn keys_are_listed_alike_for_people_and_programs() {
     let sandbox = Sandbox::new();
+    sandbox.begin();
     let before = sandbox.run(&["key", "list", "--json"]).json();
     let old = find(&before, "algorithm", "ES256").unwrap()["kid"].as_str().unwrap().to_owned();
     sandbox.run(&["key", "rotate", "--now", "--algorithm", "ES256"]).done();

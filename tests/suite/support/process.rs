@@ -146,6 +146,11 @@ impl Sandbox {
         Run::of(&arguments.join(" "), output)
     }
 
+    /// Makes an installation, by the first command that comes to mind.
+    pub fn begin(&self) {
+        self.run(&["scope", "add", "first", "--description", "What comes first"]).done();
+    }
+
     /// Adds a client of this id that gets tokens for itself, of this scope; its secret.
     pub fn service_client(&self, id: &str, scope: &str, more: &[&str]) -> String {
         let add = ["client", "add", id, "--kind", "service", "--id", id, "--scope", scope, "--json"];
