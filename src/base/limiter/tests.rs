@@ -1,3 +1,5 @@
+//! What a limiter counts, forgets and tells.
+
 use super::{Key, Limiter, News, PLACES, Rate, WAYS};
 
 const RATE: Rate = Rate { limit: 10, window: 60 };
