@@ -6,7 +6,8 @@
 mod secret;
 
 use crate::app::App;
-use crate::base::clock::Clock;
+use crate::base::again::again;
+use crate::base::clock::{Clock, Timestamp};
 use crate::base::fault::Fault;
 use crate::base::random::Random;
 use crate::config::Config;
@@ -116,10 +117,14 @@ where
         return Ok(());
     }
     let keys = first_keys(random).await?;
-    let now = clock.now();
+    again(async || begin(store, secrets, random, &keys, clock.now()).await).await
+}
+
+/// Writes what a first start needs, unless somebody else has.
+async fn begin(store: &Store, secrets: &Secrets, random: &Random, keys: &FirstKeys, now: Timestamp) -> Result<(), Fault> {
     let mut tx = store.begin().await?;
     if tx.insert_setting(Setting::Initialized, "1", now).await? {
-        insert_first_keys(&mut tx, &keys, &secrets.signing_key, random, now).await?;
+        insert_first_keys(&mut tx, keys, &secrets.signing_key, random, now).await?;
         let standard = STANDARD_SCOPES.iter().map(|scope| scope.name);
         for name in standard.chain(SERVER_SCOPES.iter().map(|(name, _)| *name)) {
             tx.insert_scope(&ScopeDefinition {

@@ -2,14 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::admin::{reload, secret_rotation, stats};
 use crate::app::App;
 use crate::app::reload::Settings;
-use crate::base::fault::Fault;
+use crate::base::again::again;
 use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::config::{AuditLog, Config, LogFormat};
@@ -22,11 +21,6 @@ use super::lines::Lines;
 use super::logging::LogLevel;
 use super::signals::{self, Signals};
 use super::{Failure, notify};
-
-/// How long is tried what is left to do when the server has ended.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
-/// Time between two tries.
-const LAST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves until it is told to stop. `settings` reads the configuration again, and `log_level` says which log lines are written.
 pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: LogLevel) -> Result<(), Failure> {
@@ -69,10 +63,10 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     }
     // Whoever reaches the server finds it set up.
     let is_token_in_force = match &app.config.admin_token {
-        Some(token) => admin_token::bootstrap(app, token).await?,
+        Some(token) => again(async || admin_token::bootstrap(app, token).await).await?,
         None => true,
     };
-    secret_rotation::serve(app).await?;
+    again(async || secret_rotation::serve(app).await).await?;
     let listen = app.config.listen;
     let listener = bind(listen, "--listen")?;
     let metrics = match app.config.monitoring.metrics_listen {
@@ -94,25 +88,14 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
         handle.stop(true).await;
         let _ = served.await;
     }
-    if let Err(fault) = last(async || stats::flush(app).await).await {
+    // Connections that the workers of the server had opened ended with them, which is noticed when they are used.
+    if let Err(fault) = again(async || stats::flush(app).await).await {
         tracing::warn!(event = "statistics_not_written", "{fault}");
     }
-    if let Err(fault) = last(async || app.store.seal_audit().await).await {
+    if let Err(fault) = again(async || app.store.seal_audit().await).await {
         tracing::warn!(event = "audit_not_sealed", "{fault}");
     }
     Ok(outcome?)
-}
-
-/// Does what is left to do in the database when the server has ended. Connections that its workers had opened ended with them,
-/// which is noticed when they are used, and then they are given up: so it is tried again for a while.
-async fn last(work: impl AsyncFn() -> Result<(), Fault>) -> Result<(), Fault> {
-    let began = Instant::now();
-    loop {
-        match work().await {
-            Err(Fault::Unavailable(_)) if began.elapsed() < LAST_PATIENCE => tokio::time::sleep(LAST_PAUSE).await,
-            outcome => return outcome,
-        }
-    }
 }
 
 /// A socket at an address, which the flag names.

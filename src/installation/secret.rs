@@ -178,10 +178,13 @@ pub(super) async fn check(store: &Store, secrets: &Secrets, now: i64) -> Result<
             return Ok(());
         }
     }
-    let mut tx = store.begin().await?;
     if stored.is_none() {
+        // In a transaction of its own: MySQL lets all who met the row of another share it, and none of them could hold it then.
+        let mut tx = store.begin().await?;
         tx.insert_setting(Setting::SecretCheck, &newest, now).await?;
+        tx.commit().await?;
     }
+    let mut tx = store.begin().await?;
     tx.hold_setting(Setting::SecretCheck).await?;
     let stored = tx.setting(Setting::SecretCheck).await?.unwrap_or_default();
     judge(&stored, &replaced, secrets)?;
