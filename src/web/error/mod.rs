@@ -433,8 +433,11 @@ fn answer(error: &Error) -> Answer {
 /// which is all that the peer learns of them.
 #[must_use]
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
-    if let Error::Fault(fault) = error {
-        tracing::error!(event = "fault", "{fault}");
+    match error {
+        // More than can be done at once is no fault of ours, and a flood must not look like one.
+        Error::Fault(fault @ Fault::Busy(_)) => tracing::warn!(event = "busy", "{fault}"),
+        Error::Fault(fault) => tracing::error!(event = "fault", "{fault}"),
+        _ => {}
     }
     if let Some(location) = elsewhere(app, error, audience) {
         return HttpResponse::SeeOther().insert_header((LOCATION, location)).finish();
