@@ -110,9 +110,10 @@ fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
 async fn stopped(app: App, mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|is_told| *is_told).await;
     let delay = app.config.deployment.shutdown_delay;
+    // From here on /readyz says so: whoever reads it in the log can rely on that.
+    app.ending.begin();
     tracing::info!(event = "stopping", delay = delay.as_secs(), "the server was told to stop");
     notify::stopping();
-    app.ending.begin();
     tokio::time::sleep(delay).await;
     // Whoever waits for a redirect asks again, and another node answers.
     app.waiting.close();
