@@ -14,6 +14,7 @@ fn line(name: &str, byte: u8) -> String {
 #[test]
 fn the_keys_of_a_file_are_shown_without_themselves() {
     let sandbox = Sandbox::new();
+    sandbox.begin();
     let derived = sandbox.run(&["vault", "keys", "--json"]).json();
     assert_eq!(derived.as_array().unwrap().len(), 1);
     assert_eq!(
