@@ -36,11 +36,13 @@ impl ServerMetadata {
     /// # Errors
     /// A sentence: it is no metadata, or that of somebody else (RFC 8414 §3.3).
     pub fn parse(text: &[u8], issuer: &str) -> Result<Self, String> {
-        let metadata: Self = serde_json::from_slice(text).map_err(|error| format!("it is not the metadata of a server ({error})"))?;
+        // Both errors quote what somebody else wrote.
+        let metadata: Self =
+            serde_json::from_slice(text).map_err(|error| format!("it is not the metadata of a server ({})", short(&error.to_string())))?;
         if metadata.issuer != issuer {
-            let theirs: String = metadata.issuer.chars().filter(|c| !c.is_control()).take(200).collect();
             return Err(format!(
-                "it is the metadata of the issuer {theirs}: the issuer that is set must be the same, to the last slash"
+                "it is the metadata of the issuer {}: the issuer that is set must be the same, to the last slash",
+                short(&metadata.issuer)
             ));
         }
         Ok(metadata)
@@ -87,6 +89,11 @@ impl ServerMetadata {
             () => None,
         }
     }
+}
+
+/// As much of a text as fits into a sentence.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 /// Where the metadata of an issuer may be: the place of OpenID Connect Discovery §4, and that of RFC 8414 §3.
