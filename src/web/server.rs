@@ -38,7 +38,7 @@ use super::wire::{Impatient, Wire};
 /// How long a client may take to agree on keys.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(5);
 /// How many of those who are turned away are told so at a time; the others hear nothing.
-const TOLD_AT_A_TIME: usize = 32;
+const TOLD_AT_A_TIME: usize = 8;
 /// How long running requests may take after the signal to stop, in seconds.
 const SHUTDOWN_PATIENCE: u64 = 20;
 /// How long connections that were accepted before the signal to stop have to begin their requests: the HTTP library drops
