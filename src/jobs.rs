@@ -1,17 +1,18 @@
-//! What happens by itself: removing what has expired and registrations that nobody uses, reading keys and settings
+//! What happens by itself: removing what has expired and registrations that nobody uses, replacing signing keys, reading keys and settings
 //! again, sealing the audit log, writing down statistics, waking whoever waits for what another node has received, taking
 //! back at providers what is gone here.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::admin::stats;
+use crate::admin::{signing_keys, stats};
 use crate::app::App;
 use crate::base::clock::{CLOCK_SKEW, Seconds};
 use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
 use crate::identity::limit;
+use crate::keys::rotation::Rotated;
 use crate::model::measures::Job;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
@@ -29,6 +30,9 @@ const BATCH_PAUSE: Duration = Duration::from_millis(50);
 
 /// Time between two looks at clients that registered themselves.
 const REAPING_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Time between two looks at signing keys that have signed long enough.
+const ROTATION_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Time between two sealings of the audit log: what is removed from its end before is not noticed.
 const SEALING_INTERVAL: Duration = Duration::from_secs(10);
@@ -55,6 +59,7 @@ pub async fn run(app: App) {
         keep_current(&app),
         keep_clean(&app),
         keep_few(&app),
+        keep_young(&app),
         keep_sealed(&app),
         keep_statistics(&app),
         keep_told(&app),
@@ -162,6 +167,23 @@ async fn keep_few(app: &App) {
                 "registrations that nobody uses were removed"
             ),
             Err(fault) => tracing::warn!(event = "reaping_failed", "{fault}"),
+        }
+    }
+}
+
+/// Apart from reading keys: making one takes a while.
+async fn keep_young(app: &App) {
+    let mut ticks = tokio::time::interval(ROTATION_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match counted(app, Job::RotateKeys, signing_keys::rotate_aged(app)).await {
+            Ok(rotated) => {
+                for Rotated { new, .. } in rotated {
+                    tracing::info!(event = "key_rotated", key = new.id, algorithm = %new.algorithm, active_at = new.active_at, "a signing key was replaced because of its age");
+                }
+            }
+            Err(fault) => tracing::warn!(event = "keys_not_rotated", "{fault}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::base::clock::{CLOCK_SKEW, Timestamp};
+use crate::base::clock::{CLOCK_SKEW, Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::config::registry::MAX_TOKEN_LIFETIME;
 use crate::keys::rotation::{self, PUBLISH_LEAD, Rotated};
@@ -90,11 +90,43 @@ pub async fn show(app: &App, kid: &str) -> Result<KeyView, AdminError> {
 /// # Errors
 /// When the database or a library fails.
 pub async fn rotate(app: &App, algorithm: SigningAlgorithm, immediately: bool) -> Result<Rotated, Fault> {
-    let lead = if immediately { 0 } else { PUBLISH_LEAD };
+    let new = made(app, algorithm, if immediately { 0 } else { PUBLISH_LEAD }).await?;
+    put_in_place(app, app.store.begin().await?, new).await
+}
+
+/// Replaces every key that has signed for longer than `signing_key_lifetime`, as [`rotate`] does. Of several nodes that see it at the
+/// same moment one does it.
+///
+/// # Errors
+/// As [`rotate`]; what was replaced before stays so.
+pub async fn rotate_aged(app: &App) -> Result<Vec<Rotated>, Fault> {
+    let lifetime = app.lifetimes().signing_key;
+    let mut done = Vec::new();
+    if lifetime == 0 {
+        return Ok(done);
+    }
+    let keys = app.store.read().await?.signing_keys().await?;
+    let aged = |algorithm: &SigningAlgorithm| rotation::is_aged(&keys, *algorithm, app.now(), lifetime);
+    for algorithm in SigningAlgorithm::ALL.into_iter().filter(aged) {
+        let new = made(app, algorithm, PUBLISH_LEAD).await?;
+        let mut tx = app.store.begin().await?;
+        rotation::hold(&mut tx).await?;
+        if rotation::is_aged(&tx.signing_keys().await?, algorithm, app.now(), lifetime) {
+            done.push(put_in_place(app, tx, new).await?);
+        }
+    }
+    Ok(done)
+}
+
+/// A new key, which signs in `lead` seconds.
+async fn made(app: &App, algorithm: SigningAlgorithm, lead: Seconds) -> Result<SigningKey, Fault> {
     let key = rotation::generate_one(algorithm, &app.random).await?;
     let now = app.now();
-    let new = rotation::seal_key(&key, algorithm, &app.secrets.signing_key, &app.random, now, now + lead)?;
-    let mut tx = app.store.begin().await?;
+    rotation::seal_key(&key, algorithm, &app.secrets.signing_key, &app.random, now, now + lead)
+}
+
+async fn put_in_place(app: &App, mut tx: Tx, new: SigningKey) -> Result<Rotated, Fault> {
+    let algorithm = new.algorithm;
     let rotated = rotation::replace(&mut tx, new, MAX_TOKEN_LIFETIME).await?;
     tx.record(
         app.event(EventKind::KeyRotated)

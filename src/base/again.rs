@@ -19,7 +19,35 @@ pub async fn again<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fau
     let began = Instant::now();
     loop {
         match work().await {
-            Err(Fault::Unavailable(_)) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            Err(Fault::Unavailable(_) | Fault::Undone(_)) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// How often a request is begun again.
+const ATTEMPTS: u32 = 4;
+
+/// Does a transaction, and does it again from its beginning when the database has undone it in favour of another one
+/// ([`Fault::Undone`]), three times at most: for requests. Databases do that to end a deadlock, engines that are distributed
+/// whenever two write the same, and both ask to be tried again. What `work` did besides is done again, too.
+///
+/// # Errors
+/// That of the last attempt; every other one at once.
+pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match work().await {
+            Err(Fault::Undone(cause)) if attempts < ATTEMPTS => {
+                tracing::debug!(
+                    event = "begun_again",
+                    attempts,
+                    cause,
+                    "a transaction was undone, and is begun again"
+                );
+                tokio::time::sleep(PAUSE * attempts).await;
+            }
             outcome => return outcome,
         }
     }
@@ -29,7 +57,7 @@ pub async fn again<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fau
 mod tests {
     use std::cell::Cell;
 
-    use super::again;
+    use super::{ATTEMPTS, again, when_undone};
     use crate::base::fault::Fault;
 
     #[tokio::test]
@@ -45,6 +73,25 @@ mod tests {
         };
         assert_eq!(fails(3, || Fault::database("a deadlock")).await.unwrap(), 4);
         assert!(fails(3, || Fault::internal("a fault")).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
+    #[tokio::test]
+    async fn what_was_undone_is_begun_again_a_few_times() {
+        let tries = Cell::new(0);
+        let fails = |times: u32, fault: fn() -> Fault| {
+            tries.set(0);
+            let tries = &tries;
+            when_undone(async move || {
+                tries.set(tries.get() + 1);
+                if tries.get() > times { Ok(tries.get()) } else { Err(fault()) }
+            })
+        };
+        let undone = || Fault::Undone("a deadlock".to_owned());
+        assert_eq!(fails(ATTEMPTS - 1, undone).await.unwrap(), ATTEMPTS);
+        assert!(matches!(fails(ATTEMPTS, undone).await, Err(Fault::Undone(_))));
+        assert_eq!(tries.get(), ATTEMPTS);
+        // It is not known what came of it.
+        assert!(fails(1, || Fault::database("away")).await.is_err());
         assert_eq!(tries.get(), 1);
     }
 }

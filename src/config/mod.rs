@@ -101,6 +101,8 @@ pub struct Lifetimes {
     pub session_idle: Seconds,
     /// Sessions in any case
     pub session: Seconds,
+    /// Keys that sign, until others take their places; 0: they stay
+    pub signing_key: Seconds,
 }
 
 /// The certificate and key files of the TLS listener.
@@ -217,6 +219,7 @@ impl Default for Config {
                 refresh_grace: 10,
                 session_idle: 86_400,
                 session: 14 * 86_400,
+                signing_key: 90 * 86_400,
             },
             registration: Registration {
                 policy: None,

@@ -261,6 +261,17 @@ const SERVER: &[Setting] = &[
         |config| show_seconds(config.audit_retention)
     ),
     setting!(
+        live "signing_key_lifetime",
+        "GATEHOUSE_SIGNING_KEY_LIFETIME",
+        "TIME",
+        "How long a key signs until another one takes its place by itself; with 0 only `gatehouse key rotate` does that",
+        |config, text| config.lifetimes.signing_key = match seconds(text, 0, 3650 * DAY)? {
+            1..DAY => return Err("must be 0 or at least 1d".to_owned()),
+            lifetime => lifetime,
+        },
+        |config| show_seconds(config.lifetimes.signing_key)
+    ),
+    setting!(
         "workers",
         "GATEHOUSE_WORKERS",
         "NUMBER",

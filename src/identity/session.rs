@@ -1,6 +1,7 @@
 //! Sessions: a random cookie in the browser, its digest in a row.
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::Seconds;
 use crate::base::digest::{equal, sha256};
 use crate::base::encoding::{base64url, from_base64url};
@@ -98,9 +99,12 @@ pub(super) async fn touch(app: &App, session: &Session, idle_lifetime: Seconds) 
     if now - session.last_seen_at < TOUCH_INTERVAL {
         return Ok(());
     }
-    let mut tx = app.store.begin().await?;
-    tx.touch_session(&session.id, now, now + idle_lifetime).await?;
-    tx.commit().await
+    when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        tx.touch_session(&session.id, now, now + idle_lifetime).await?;
+        tx.commit().await
+    })
+    .await
 }
 
 /// Who the cookie belongs to, if the session is alive and the user may sign in.
@@ -142,13 +146,17 @@ pub async fn end(tx: &mut Tx, cookie: &str) -> Result<Option<Session>, Fault> {
 /// # Errors
 /// When the database fails.
 pub async fn sign_out(app: &App, cookie: &str) -> Result<(), Fault> {
-    let mut tx = app.store.begin().await?;
-    let ended = end(&mut tx, cookie).await?;
-    if let Some(session) = &ended {
-        tx.revoke_grants_of_session(&session.id, app.now()).await?;
-        tx.record(signed_out(app, session)).await?;
-    }
-    tx.commit().await?;
+    let ended = when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        let ended = end(&mut tx, cookie).await?;
+        if let Some(session) = &ended {
+            tx.revoke_grants_of_session(&session.id, app.now()).await?;
+            tx.record(signed_out(app, session)).await?;
+        }
+        tx.commit().await?;
+        Ok(ended)
+    })
+    .await?;
     if let Some(session) = ended {
         tracing::debug!(event = "signed_out", session = session.id, "a session was ended by its owner");
     }

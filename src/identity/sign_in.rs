@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 use crate::keys::passwords::{MAX_PASSWORD, Verdict};
@@ -55,6 +56,10 @@ pub const AMR_PASSWORD: &str = "pwd";
 /// # Errors
 /// When the database fails or too many passwords are being checked.
 pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
+    when_undone(async || try_to_sign_in(app, attempt).await).await
+}
+
+async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
     let user = find_user(app, attempt.username).await?;
     // Counted under what was typed, whether there is such a user or not: two names of one account
     // must not show by their counters that they belong together.

@@ -100,6 +100,16 @@ pub fn verifies_until(retired_at: Timestamp, longest_token: Seconds) -> Timestam
     retired_at + longest_token + SKEW
 }
 
+/// Whether the youngest key of an algorithm, which nothing replaces yet, has signed for `lifetime` seconds.
+#[must_use]
+pub fn is_aged(keys: &[SigningKey], algorithm: SigningAlgorithm, now: Timestamp, lifetime: Seconds) -> bool {
+    let in_use = keys.iter().filter(|key| key.algorithm == algorithm && key.retired_at.is_none());
+    in_use
+        .map(|key| key.active_at)
+        .max()
+        .is_some_and(|active_at| active_at + lifetime <= now)
+}
+
 /// Makes whoever else replaces or retires keys wait until the transaction ends: of two who see that another
 /// key still signs, one would be wrong.
 ///

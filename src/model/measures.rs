@@ -16,6 +16,8 @@ pub enum Job {
     Sweep,
     /// Removing registrations that nobody uses
     Reap,
+    /// Replacing signing keys that have signed long enough
+    RotateKeys,
     /// Reading signing keys again
     ReadKeys,
     /// Reading settings again
@@ -34,9 +36,10 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sweep,
         Self::Reap,
+        Self::RotateKeys,
         Self::ReadKeys,
         Self::ReadSettings,
         Self::SealAudit,
@@ -52,6 +55,7 @@ impl Job {
         match self {
             Self::Sweep => "sweep",
             Self::Reap => "reap",
+            Self::RotateKeys => "rotate_keys",
             Self::ReadKeys => "read_keys",
             Self::ReadSettings => "read_settings",
             Self::SealAudit => "seal_audit",

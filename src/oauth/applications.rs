@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::client::Client;
@@ -116,6 +117,10 @@ fn application(catalog: &ScopeCatalog, client: Client, traces: &Traces) -> Appli
 /// # Errors
 /// When the database fails.
 pub async fn withdraw(app: &App, user_id: &str, client_id: &str) -> Result<Withdrawn, Fault> {
+    when_undone(async || try_to_withdraw(app, user_id, client_id).await).await
+}
+
+async fn try_to_withdraw(app: &App, user_id: &str, client_id: &str) -> Result<Withdrawn, Fault> {
     let mut tx = app.store.begin().await?;
     let consent = tx.consent(user_id, client_id).await?;
     let withdrawn = tx.withdraw_consent(user_id, client_id, app.now()).await?;

@@ -3,6 +3,7 @@
 use jsonwebtoken::{Algorithm, DecodingKey};
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
@@ -64,12 +65,15 @@ async fn spend(app: &App, client: &Client, assertion: &ClientAssertion) -> Resul
     // The length of the id keeps it apart from the name.
     let name = format!("{} {} {}", client.id.len(), client.id, assertion.claims.jti);
     let kept_until = assertion.claims.exp + LEEWAY + SKEW;
-    let mut tx = app.store.begin().await?;
-    if !tx.spend_assertion(&sha256_text(&name), kept_until).await? {
-        return Ok(Err("the assertion was used before".to_owned()));
-    }
-    tx.commit().await?;
-    Ok(Ok(()))
+    when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        if !tx.spend_assertion(&sha256_text(&name), kept_until).await? {
+            return Ok(Err("the assertion was used before".to_owned()));
+        }
+        tx.commit().await?;
+        Ok(Ok(()))
+    })
+    .await
 }
 
 async fn keys(app: &App, client: &Client, assertion: &ClientAssertion) -> Result<std::sync::Arc<KeySet>, String> {

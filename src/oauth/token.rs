@@ -1,6 +1,7 @@
 //! The token endpoint (RFC 6749 §3.2): what every grant needs is done here, once.
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::fault::Fault;
 use crate::model::statistic::Statistic;
 use crate::protocol::client_authentication::ClientCredentials;
@@ -81,14 +82,18 @@ async fn decide(app: &App, credentials: &ClientCredentials, request: &TokenReque
         )));
     }
     let resource = &request.resource;
+    // The client has shown what may be shown once; from here on everything can be done again.
     let issued = match &request.grant {
         GrantRequest::AuthorizationCode {
             code,
             redirect_uri,
             code_verifier,
-        } => authorization_code::redeem(app, &client, code, redirect_uri.as_deref(), code_verifier.as_deref(), resource).await?,
+        } => {
+            let (redirect_uri, code_verifier) = (redirect_uri.as_deref(), code_verifier.as_deref());
+            when_undone(async || authorization_code::redeem(app, &client, code, redirect_uri, code_verifier, resource).await).await?
+        }
         GrantRequest::RefreshToken { refresh_token, scope } => {
-            refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await?
+            when_undone(async || refresh_token::refresh(app, &client, refresh_token, scope.as_ref(), resource).await).await?
         }
         GrantRequest::ClientCredentials { scope } => client_credentials::issue(app, &client, scope.as_ref(), resource).await?,
         GrantRequest::TokenExchange(exchange) => return Ok(Ok(Decision::Exchange(Box::new(client), exchange.clone()))),

@@ -10,7 +10,7 @@ use crate::protocol::token_request::GrantType;
 use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, escape_like, json};
-use super::sql::{insert_if_absent, sql};
+use super::sql::{hold, insert_if_absent, sql};
 use super::{Connection, Owner, Tx, WHOLE_PAGE};
 
 // `tokens_valid_from` holds the generation of the client's own tokens, which was a time at first.
@@ -280,8 +280,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_client(&mut self, id: &str) -> Result<bool, Fault> {
-        let held = self.query(sql!("UPDATE clients SET updated_at = updated_at WHERE id = $1"));
-        Ok(held.text(id).execute().await? == 1)
+        self.hold(hold!("clients", "updated_at", "id = $1")).text(id).held().await
     }
 
     /// Removes a client with its grants, consents, workloads and access keys; false when there is none.

@@ -25,7 +25,7 @@ use super::measures::Measures;
 use super::options::Dialect;
 use super::readers::PooledReader;
 use super::row::Row;
-use super::sql::Sql;
+use super::sql::{Hold, Sql};
 use super::value::{Value, arguments};
 
 /// How long an answer may take: longer than the databases' own limits, for the case that nothing
@@ -86,11 +86,21 @@ impl Connection {
         }
     }
 
+    /// A statement that holds one row, which [`Statement::held`] runs.
+    pub(super) fn hold(&mut self, hold: Hold) -> Statement<'_> {
+        let sql = if self.dialect == Dialect::Sqlite { hold.look } else { hold.lock };
+        self.query(sql)
+    }
+
     async fn commit(self) -> Result<(), Fault> {
         let begun = Instant::now();
         let span = tracing::info_span!(target: spans::TARGET, "commit", otel.kind = "client", db.system.name = %self.dialect);
         let committed = match self.source {
-            Source::Transaction(transaction) => limited(transaction.commit()).instrument(span).await.map_err(fault),
+            Source::Transaction(transaction) => {
+                let committed = limited(transaction.commit()).instrument(span).await.map_err(Error::from);
+                self.measures.ended(committed.as_ref().err());
+                committed.map_err(fault)
+            }
             Source::Lane(lane) => lane.commit().instrument(span).await,
             Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
         };
@@ -103,7 +113,7 @@ impl Connection {
         match &mut self.source {
             Source::Lane(lane) => lane.settle(error),
             Source::Reader(reader) => reader.settle(error),
-            Source::Pooled(_) | Source::Transaction(_) => {}
+            Source::Pooled(_) | Source::Transaction(_) => self.measures.ended(error),
         }
     }
 }
@@ -236,6 +246,14 @@ impl Statement<'_> {
         let found = find.instrument(span).await;
         connection.settle(found.as_ref().err());
         found.map_err(fault)?.transpose()
+    }
+
+    /// Whether there was a row to be held ([`Connection::hold`]).
+    pub(super) async fn held(self) -> Result<bool, Fault> {
+        match self.connection.dialect {
+            Dialect::Sqlite => Ok(self.optional(|_| Ok(())).await?.is_some()),
+            Dialect::Postgres | Dialect::MySql => Ok(self.execute().await? == 1),
+        }
     }
 
     /// All rows.

@@ -7,7 +7,7 @@ use crate::model::consent::Consent;
 use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, json};
-use super::sql::{sql, upsert};
+use super::sql::{hold, sql, upsert};
 use super::{Connection, Tx};
 
 /// What was withdrawn.
@@ -116,15 +116,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_consent(&mut self, user_id: &str, client_id: &str) -> Result<bool, Fault> {
-        let held = self
-            .query(sql!(
-                "UPDATE consents SET updated_at = updated_at WHERE user_id = $1 AND client_id = $2"
-            ))
+        self.hold(hold!("consents", "updated_at", "user_id = $1 AND client_id = $2"))
             .text(user_id)
             .text(client_id)
-            .execute()
-            .await?;
-        Ok(held == 1)
+            .held()
+            .await
     }
 
     /// Remembers a consent, in place of the one that was there.

@@ -66,6 +66,15 @@ impl Error {
         }
     }
 
+    /// Whether the database has undone the transaction: a deadlock, a serialization failure, or a group of nodes that has
+    /// certified another one first.
+    pub(super) fn is_undone(&self) -> bool {
+        match self {
+            Self::Server(sqlx::Error::Database(error)) => error.code().is_some_and(|code| matches!(&*code, "40001" | "40P01")),
+            Self::Server(_) | Self::File(_) | Self::Closed => false,
+        }
+    }
+
     /// Whether it may be better a moment later.
     fn is_passing(&self) -> bool {
         use sqlx::Error;
@@ -92,10 +101,12 @@ impl Error {
     }
 }
 
-/// Sorts an error: the database is away (try again), or we are wrong.
+/// Sorts an error: the database is away (try again), has preferred another transaction (begin again), or we are wrong.
 pub(super) fn fault(error: impl Into<Error>) -> Fault {
     let error = error.into();
-    if error.is_passing() {
+    if error.is_undone() {
+        Fault::Undone(error.to_string())
+    } else if error.is_passing() {
         Fault::database(error)
     } else {
         Fault::internal(error)

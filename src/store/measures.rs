@@ -3,6 +3,8 @@
 use crate::base::measure::{Counter, DURATIONS, GROUPS, Histogram, Lookups};
 use crate::model::event::{EventKind, Outcome};
 
+use super::error::Error;
+
 /// What is counted here. All nodes have their own.
 #[derive(Debug)]
 pub struct Measures {
@@ -16,6 +18,8 @@ pub struct Measures {
     pub groups: Histogram,
     /// How often there was no connection, or none in time
     pub refused: Counter,
+    /// How often the database has undone a transaction in favour of another one
+    pub undone: Counter,
     /// Statements, besides those that only begin and end transactions
     pub statements: Counter,
     /// Looks into what is kept of clients
@@ -35,6 +39,7 @@ impl Default for Measures {
             committing: Histogram::of(DURATIONS),
             groups: Histogram::of(GROUPS),
             refused: Counter::default(),
+            undone: Counter::default(),
             statements: Counter::default(),
             clients: Lookups::default(),
             scopes: Lookups::default(),
@@ -49,6 +54,13 @@ impl Measures {
     #[must_use]
     pub fn caches(&self) -> [(&'static str, &Lookups); 3] {
         [("clients", &self.clients), ("scopes", &self.scopes), ("resources", &self.resources)]
+    }
+
+    /// How a statement or a transaction has ended at a server.
+    pub(super) fn ended(&self, error: Option<&Error>) {
+        if error.is_some_and(Error::is_undone) {
+            self.undone.one_more();
+        }
     }
 
     /// An event is durable in the audit log.

@@ -5,7 +5,7 @@ use crate::base::fault::Fault;
 use crate::model::provider::Provider;
 
 use super::row::{Row, json};
-use super::sql::{insert_if_absent, sql};
+use super::sql::{hold, insert_if_absent, sql};
 use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx};
 
@@ -110,11 +110,9 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_provider(&mut self, provider: &Provider) -> Result<bool, Fault> {
-        let held = self.query(sql!(
-            "UPDATE providers SET version = version WHERE id = $1 AND version = $2 AND created_at = $3"
-        ));
-        let held = held.text(&provider.id).bind(provider.version).bind(provider.created_at);
-        Ok(held.execute().await? == 1)
+        let statement = self.hold(hold!("providers", "version", "id = $1 AND version = $2 AND created_at = $3"));
+        let statement = statement.text(&provider.id).bind(provider.version).bind(provider.created_at);
+        statement.held().await
     }
 
     /// Removes a provider. False when there is none.

@@ -8,7 +8,7 @@ use crate::model::user::User;
 use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, json};
-use super::sql::{Sql, sql};
+use super::sql::{Sql, hold, sql};
 use super::users::{self, user};
 use super::{Connection, Tx};
 
@@ -159,12 +159,7 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_session(&mut self, id: &str) -> Result<bool, Fault> {
-        let held = self
-            .query(sql!("UPDATE sessions SET last_seen_at = last_seen_at WHERE id = $1"))
-            .text(id)
-            .execute()
-            .await?;
-        Ok(held == 1)
+        self.hold(hold!("sessions", "last_seen_at", "id = $1")).text(id).held().await
     }
 
     /// Ends every session of a user; how many there were.

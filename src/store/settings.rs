@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::fault::Fault;
 
-use super::sql::{insert_if_absent, sql, upsert};
+use super::sql::{hold, insert_if_absent, sql, upsert};
 use super::{Connection, Tx};
 
 /// What the names of stored values of settings begin with. The table holds 64 characters in all.
@@ -115,13 +115,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_setting_value(&mut self, setting: Setting, value: &str) -> Result<bool, Fault> {
-        let held = self
-            .query(sql!("UPDATE settings SET updated_at = updated_at WHERE name = $1 AND value = $2"))
+        self.hold(hold!("settings", "updated_at", "name = $1 AND value = $2"))
             .text(&setting.name())
             .text(value)
-            .execute()
-            .await?;
-        Ok(held == 1)
+            .held()
+            .await
     }
 
     /// Takes the turn of a job that one node does for all: true unless some node took it within the last
@@ -166,9 +164,9 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_setting(&mut self, setting: Setting) -> Result<(), Fault> {
-        self.query(sql!("UPDATE settings SET updated_at = updated_at WHERE name = $1"))
+        self.hold(hold!("settings", "updated_at", "name = $1"))
             .text(&setting.name())
-            .execute()
+            .held()
             .await
             .map(drop)
     }

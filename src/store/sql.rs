@@ -59,6 +59,25 @@ macro_rules! upsert {
     };
 }
 
+/// The named seam "hold these rows until the transaction ends": an UPDATE that changes nothing takes their locks. SQLite has one
+/// writer, who holds everything: there they are only looked for, and no page is written.
+pub(super) struct Hold {
+    /// SQLite
+    pub look: Sql,
+    /// The others
+    pub lock: Sql,
+}
+
+/// Makes a [`Hold`] of a table, a column that is not in any index, and a condition.
+macro_rules! hold {
+    ($table:literal, $column:literal, $condition:literal) => {
+        $crate::store::sql::Hold {
+            look: $crate::store::sql::sql!("SELECT 1 FROM ", $table, " WHERE ", $condition),
+            lock: $crate::store::sql::sql!("UPDATE ", $table, " SET ", $column, " = ", $column, " WHERE ", $condition),
+        }
+    };
+}
+
 /// Names with commas between them.
 macro_rules! list {
     ($first:literal $(, $next:literal)*) => {
@@ -66,7 +85,7 @@ macro_rules! list {
     };
 }
 
-pub(crate) use {insert_if_absent, list, sql, upsert};
+pub(crate) use {hold, insert_if_absent, list, sql, upsert};
 
 /// Length of the text once every `$n` has become `?`.
 pub const fn positional_length(text: &str) -> usize {

@@ -10,7 +10,7 @@ use crate::protocol::scope::Scope;
 use super::connection::Statement;
 use super::many::Many;
 use super::row::{Row, json, unreadable};
-use super::sql::{insert_if_absent, sql};
+use super::sql::{hold, insert_if_absent, sql};
 use super::upstream_revocations::RemovedWith;
 use super::{Connection, Owner, Tx, WHOLE_PAGE};
 
@@ -328,15 +328,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_sign_in(&mut self, user_id: &str, password_hash: &str) -> Result<bool, Fault> {
-        let held = self
-            .query(sql!(
-                "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2 AND is_disabled = 0"
-            ))
+        self.hold(hold!("users", "updated_at", "id = $1 AND password_hash = $2 AND is_disabled = 0"))
             .text(user_id)
             .text(password_hash)
-            .execute()
-            .await?;
-        Ok(held == 1)
+            .held()
+            .await
     }
 
     /// Holds a user's row until the transaction ends, so that what is added for them cannot outlive them unseen. False
@@ -345,8 +341,10 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_user(&mut self, user_id: &str) -> Result<bool, Fault> {
-        let held = self.query(sql!("UPDATE users SET updated_at = updated_at WHERE id = $1 AND is_disabled = 0"));
-        Ok(held.text(user_id).execute().await? == 1)
+        self.hold(hold!("users", "updated_at", "id = $1 AND is_disabled = 0"))
+            .text(user_id)
+            .held()
+            .await
     }
 
     /// Sets a password hash and nothing else; false when there is no such user.

@@ -8,7 +8,7 @@ use crate::protocol::claims::VAULT;
 use crate::protocol::token_request::GrantType;
 
 use super::row::{Row, json};
-use super::sql::{insert_if_absent, sql};
+use super::sql::{hold, insert_if_absent, sql};
 use super::upstream_revocations::RemovedWith;
 use super::{Connection, Tx};
 
@@ -180,13 +180,11 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn hold_workload(&mut self, workload: &Workload) -> Result<bool, Fault> {
-        let held = self
-            .query(sql!("UPDATE workloads SET updated_at = updated_at WHERE name = $1 AND id = $2"))
+        self.hold(hold!("workloads", "updated_at", "name = $1 AND id = $2"))
             .text(&workload.name)
             .text(&workload.id)
-            .execute()
-            .await?;
-        Ok(held == 1)
+            .held()
+            .await
     }
 
     /// Removes a workload with its connections, if it is still of this version; how many connections there were. What they

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::Seconds;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
@@ -154,6 +155,10 @@ pub async fn collect(app: &App, collector: &Collector, state: &State, key: Optio
 
 /// The gate: whoever passes it has the answer. So does whoever comes with the key of somebody who just has.
 async fn take(app: &App, collector: &Collector, callback: &Callback, retrieval_hashes: &[String]) -> Result<bool, Fault> {
+    when_undone(async || try_to_take(app, collector, callback, retrieval_hashes).await).await
+}
+
+async fn try_to_take(app: &App, collector: &Collector, callback: &Callback, retrieval_hashes: &[String]) -> Result<bool, Fault> {
     let now = app.now();
     let event = super::event(app, EventKind::CallbackCollected, callback);
     let event = match collector {

@@ -4,6 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
@@ -88,12 +89,18 @@ pub async fn create(app: &App, program: &Program, new: &NewCallback) -> Result<R
     if !callback.provider.is_empty() {
         event = event.detail("provider", callback.provider.as_str());
     }
-    let mut tx = app.store.begin().await?;
-    if !tx.insert_callback(&callback).await? {
+    let is_written = when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        if !tx.insert_callback(&callback).await? {
+            return Ok(false);
+        }
+        tx.record(event.clone()).await?;
+        tx.commit().await?;
+        Ok(true)
+    });
+    if !is_written.await? {
         return Ok(Err(invalid_request("this state is in use: make a new one for each request")));
     }
-    tx.record(event).await?;
-    tx.commit().await?;
     let place = utf8_percent_encode(state.as_str(), RESERVED);
     Ok(Ok(Created {
         redirect_uri: super::endpoint(app, "/callback"),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::audit;
+use crate::base::again::when_undone;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
@@ -143,13 +144,16 @@ async fn keep(app: &App, callback: &Callback, answer: &ProviderAnswer, visitor: 
     if let Outcome::Error { error, .. } = &answer.outcome {
         event = event.refused().detail("error", error.as_str());
     }
-    let mut tx = app.store.begin().await?;
-    if !tx.receive_callback(&callback.id, &sealed, now, now + COLLECTION_TIME).await? {
-        return Ok(false);
-    }
-    tx.record(event).await?;
-    tx.commit().await?;
-    Ok(true)
+    when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        if !tx.receive_callback(&callback.id, &sealed, now, now + COLLECTION_TIME).await? {
+            return Ok(false);
+        }
+        tx.record(event.clone()).await?;
+        tx.commit().await?;
+        Ok(true)
+    })
+    .await
 }
 
 /// Takes a redirect that nobody has announced, where the relay runs open.

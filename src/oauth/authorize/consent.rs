@@ -1,6 +1,6 @@
 //! The end of the road: the scope that is left, the person's consent, and the grant with its code.
 
-use crate::base::clock::Timestamp;
+use crate::base::again::when_undone;
 use crate::base::digest::sha256_text;
 use crate::base::fault::Fault;
 use crate::base::id::new_id;
@@ -241,9 +241,7 @@ impl Road<'_> {
             .detail("scope", scope.to_string())
     }
 
-    /// Writes the grant, and the consent if one was given, and makes the answer with the code. The
-    /// rows of the session and of a consent that it rests on are held, so that signing out everywhere and
-    /// withdrawing either see this grant or come first.
+    /// Writes the grant, and the consent if one was given, and makes the answer with the code.
     async fn grant(&self, destination: &Destination, granted: Granted, visitor: &SignedIn) -> Result<Outcome, Fault> {
         let Granted {
             request,
@@ -263,26 +261,8 @@ impl Road<'_> {
         requested_claims.userinfo.retain(|name, _| is_releasable(name));
         requested_claims.id_token.retain(|name, _| is_releasable(name));
         let code_expires_at = now + app.lifetimes().code;
-        let mut tx = app.store.begin().await?;
-        if !tx.hold_session(&visitor.session.id).await? {
-            return Ok(Outcome::SignedOut);
-        }
-        if basis == Basis::Consent && !tx.hold_consent(&visitor.user.id, &destination.client.id).await? {
-            return Ok(Outcome::Withdrawn);
-        }
-        if basis == Basis::Answer {
-            let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
-            let event = self.answered(EventKind::ConsentGiven, visitor, &destination.client, &scope);
-            let event = event.target(&id).detail("claims", claims.clone());
-            tx.record(event.detail("resource", resource.clone())).await?;
-            let mut consent = widened(before, visitor, &destination.client, &scope, claims, now);
-            let new = resource.iter().filter(|identifier| !consent.resource.contains(identifier));
-            let new: Vec<String> = new.cloned().collect();
-            consent.resource.extend(new);
-            tx.put_consent(&consent).await?;
-        }
         let ends_with_session = scope.contains("openid") && !scope.contains("offline_access");
-        tx.insert_grant(&Grant {
+        let grant = Grant {
             id,
             client_id: destination.client.id.clone(),
             user_id: visitor.user.id.clone(),
@@ -307,9 +287,10 @@ impl Road<'_> {
             created_at: now,
             revoked_at: None,
             ends_with_session,
-        })
-        .await?;
-        tx.commit().await?;
+        };
+        if let Some(hindrance) = when_undone(async || self.write(destination, &grant, &claims, basis, visitor).await).await? {
+            return Ok(hindrance);
+        }
         tracing::debug!(
             event = "code_issued",
             client = destination.client.id,
@@ -317,6 +298,35 @@ impl Road<'_> {
             "a code was issued"
         );
         Ok(Outcome::Granted(self.respond(destination, vec![("code", code)])))
+    }
+
+    /// The transaction of it, and what keeps the grant from being written. The rows of the session and of a consent that it
+    /// rests on are held, so that signing out everywhere and withdrawing either see this grant or come first.
+    async fn write(
+        &self,
+        destination: &Destination,
+        grant: &Grant,
+        claims: &[String],
+        basis: Basis,
+        visitor: &SignedIn,
+    ) -> Result<Option<Outcome>, Fault> {
+        let mut tx = self.app.store.begin().await?;
+        if !tx.hold_session(&visitor.session.id).await? {
+            return Ok(Some(Outcome::SignedOut));
+        }
+        if basis == Basis::Consent && !tx.hold_consent(&visitor.user.id, &destination.client.id).await? {
+            return Ok(Some(Outcome::Withdrawn));
+        }
+        if basis == Basis::Answer {
+            let before = tx.consent(&visitor.user.id, &destination.client.id).await?;
+            let event = self.answered(EventKind::ConsentGiven, visitor, &destination.client, &grant.scope);
+            let event = event.target(&grant.id).detail("claims", claims.to_vec());
+            tx.record(event.detail("resource", grant.resource.clone())).await?;
+            tx.put_consent(&widened(before, claims, grant)).await?;
+        }
+        tx.insert_grant(grant).await?;
+        tx.commit().await?;
+        Ok(None)
     }
 }
 
@@ -344,23 +354,29 @@ fn needs_consent(client: &Client, is_covered: bool) -> bool {
     }
 }
 
-/// What the person has allowed so far, and what they allow now.
-fn widened(before: Option<Consent>, visitor: &SignedIn, client: &Client, scope: &Scope, claims: Vec<String>, now: Timestamp) -> Consent {
+/// What the person has allowed so far, and what they allow with a new grant.
+fn widened(before: Option<Consent>, claims: &[String], grant: &Grant) -> Consent {
     let mut consent = before.unwrap_or_else(|| Consent {
-        user_id: visitor.user.id.clone(),
-        client_id: client.id.clone(),
+        user_id: grant.user_id.clone(),
+        client_id: grant.client_id.clone(),
         scope: Scope::default(),
         claims: Vec::new(),
         resource: Vec::new(),
-        created_at: now,
-        updated_at: now,
+        created_at: grant.created_at,
+        updated_at: grant.created_at,
     });
-    consent.scope = consent.scope.union(scope);
-    for claim in claims {
-        if !consent.claims.contains(&claim) {
-            consent.claims.push(claim);
+    consent.scope = consent.scope.union(&grant.scope);
+    add(&mut consent.claims, claims);
+    add(&mut consent.resource, &grant.resource);
+    consent.updated_at = grant.created_at;
+    consent
+}
+
+/// Adds what is not there yet.
+fn add(all: &mut Vec<String>, more: &[String]) {
+    for one in more {
+        if !all.contains(one) {
+            all.push(one.clone());
         }
     }
-    consent.updated_at = now;
-    consent
 }

@@ -35,7 +35,7 @@ pub async fn redeem(
         Some(parsed) => recall(app, &parsed.grant_id()).await?,
         None => None,
     };
-    let recalled = recalled.filter(|found| equal(sha256_text(code).as_bytes(), found.grant.code_hash.as_bytes()));
+    let mut recalled = recalled.filter(|found| equal(sha256_text(code).as_bytes(), found.grant.code_hash.as_bytes()));
     let grant = recalled.as_ref().map(|found| &found.grant);
     let now = app.now();
     // The machine compares client, redirect URI and time.
@@ -47,14 +47,16 @@ pub async fn redeem(
         Err(refusal) => return Ok(Err(refusal)),
     };
     // A replay must be seen even when the code has expired meanwhile.
-    if let Some(grant) = grant.filter(|grant| is_replay(grant, client)) {
-        return replayed(app, grant).await;
+    if let Some(Recalled { tx, grant, .. }) = recalled.take_if(|found| is_replay(&found.grant, client)) {
+        drop(tx);
+        return replayed(app, &grant).await;
     }
-    let redeemable = match redemption.recovered(grant, now)? {
+    let redeemable = match redemption.recovered(recalled.as_ref().map(|found| &found.grant), now)? {
         Ok(redeemable) => redeemable,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Some(Recalled {
+        mut tx,
         grant,
         user,
         catalog,
@@ -91,7 +93,6 @@ pub async fn redeem(
             tokens_end
         },
     };
-    let mut tx = app.store.begin().await?;
     if !tx.consume_code(&grant.id, &redemption).await? {
         // Somebody was first: with the same code, or by revoking the grant.
         let current = tx.grant(&grant.id).await?;

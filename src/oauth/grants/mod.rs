@@ -21,9 +21,11 @@ use crate::model::user::User;
 use crate::oauth::resources::{Audience, narrow};
 use crate::protocol::error::Refusal;
 use crate::protocol::scope::Scope;
+use crate::store::Tx;
 
-/// A grant with everything that is needed to issue tokens under it.
+/// A grant with everything that is needed to issue tokens under it, and the transaction in which it was read and may be changed.
 struct Recalled {
+    tx: Tx,
     grant: Grant,
     /// Who gave it, unless the account has ended
     user: Option<User>,
@@ -31,17 +33,21 @@ struct Recalled {
     resources: Arc<ResourceCatalog>,
 }
 
-/// Reads a grant. The connection is given back before anything is written: a request that held one
-/// while it waits for another would, in a crowd, wait for itself.
+/// Reads a grant where it will be changed: on SQLite only the connection that writes still knows what was read a moment ago.
+/// Nothing else of the database may be asked for until the transaction has ended: a request that held one connection while
+/// it waits for another would, in a crowd, wait for itself.
 async fn recall(app: &App, grant_id: &str) -> Result<Option<Recalled>, Fault> {
-    let Some((grant, user)) = app.store.read().await?.grant_and_user(grant_id).await? else {
+    let (catalog, resources) = (app.store.known_scopes().await?, app.store.known_resources().await?);
+    let mut tx = app.store.begin().await?;
+    let Some((grant, user)) = tx.grant_and_user(grant_id).await? else {
         return Ok(None);
     };
     Ok(Some(Recalled {
+        tx,
         grant,
         user: user.filter(|user| !user.is_disabled),
-        catalog: app.store.known_scopes().await?,
-        resources: app.store.known_resources().await?,
+        catalog,
+        resources,
     }))
 }
 

@@ -13,7 +13,7 @@ use crate::oauth::resources::Audience;
 use crate::oauth::{machine, verify};
 use crate::protocol::error::{ErrorCode, Refusal, invalid_grant};
 use crate::protocol::scope::Scope;
-use crate::store::Rotation;
+use crate::store::{Rotation, Tx};
 
 const DEAD: Refusal = machine::USELESS_REFRESH_TOKEN;
 
@@ -32,6 +32,7 @@ pub async fn refresh(
         return Ok(Err(DEAD));
     };
     let Some(Recalled {
+        tx,
         grant,
         user,
         catalog,
@@ -47,6 +48,7 @@ pub async fn refresh(
     let grace = app.lifetimes().refresh_grace;
     let judged = grant.judge(token.generation(), now, grace);
     if judged == Presented::Replay {
+        drop(tx);
         return replayed(app, &grant).await;
     }
     let is_alive = judged != Presented::Dead;
@@ -71,12 +73,16 @@ pub async fn refresh(
     };
 
     let generation = match judged {
-        Presented::Current => match rotate(app, &audience, &grant, now).await? {
+        Presented::Current => match rotate(app, tx, &audience, &grant, now).await? {
             Outcome::To(generation) => generation,
             Outcome::Replay => return replayed(app, &grant).await,
             Outcome::Dead => return Ok(Err(DEAD)),
         },
-        _ => grant.generation,
+        _ => {
+            // What was read may not be durable yet; it is when this has been committed, too.
+            tx.commit().await?;
+            grant.generation
+        }
     };
     let tokens = issue::tokens(
         app,
@@ -109,7 +115,7 @@ enum Outcome {
 }
 
 /// Passes the gate, or finds out who did.
-async fn rotate(app: &App, audience: &Audience, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
+async fn rotate(app: &App, mut tx: Tx, audience: &Audience, grant: &Grant, now: i64) -> Result<Outcome, Fault> {
     let lives = app.lifetimes();
     let idle_expires_at = (now + lives.refresh_token_idle).min(grant.ends_at);
     let tokens_end = now + audience.lifetime;
@@ -118,7 +124,6 @@ async fn rotate(app: &App, audience: &Audience, grant: &Grant, now: i64) -> Resu
         idle_expires_at,
         expires_at: idle_expires_at.max(tokens_end),
     };
-    let mut tx = app.store.begin().await?;
     if tx.rotate_grant(&grant.id, grant.generation, &rotation).await? {
         tx.commit().await?;
         return Ok(Outcome::To(grant.generation + 1));

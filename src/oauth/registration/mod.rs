@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::audit;
+use crate::base::again::when_undone;
 use crate::base::clock::Seconds;
 use crate::base::digest::sha256_text;
 use crate::base::encoding::base64url;
@@ -121,7 +122,7 @@ pub async fn register(app: &App, presented: Option<&str>, body: &[u8]) -> Result
         Ok(settings) => settings,
         Err(refusal) => return Ok(Err(refusal.into())),
     };
-    write(app, token.as_ref(), &quota, &address, settings, &metadata.about).await
+    when_undone(async || write(app, token.as_ref(), &quota, &address, &settings, &metadata.about).await).await
 }
 
 /// Uses the token, makes room, and writes the client: all of it or nothing.
@@ -130,11 +131,11 @@ async fn write(
     token: Option<&InitialAccessToken>,
     quota: &Quota,
     address: &str,
-    settings: ClientSettings,
+    settings: &ClientSettings,
     about: &SelfDescription,
 ) -> Result<Result<Value, Denied>, Fault> {
     let now = app.now();
-    let mark = mark(app, address, &settings, about);
+    let mark = mark(app, address, settings, about);
     let registration_token = format!("{TOKEN_PREFIX}{}", app.random.secret());
     let mut tx = app.store.begin().await?;
     if let Some(token) = token
@@ -152,7 +153,7 @@ async fn write(
     let new = NewClient {
         id: None,
         secret: None,
-        settings,
+        settings: settings.clone(),
     };
     let origin = |client: &mut Client| {
         client.origin = ClientOrigin::Registration;

@@ -8,7 +8,7 @@ use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::model::chain::Lane;
 use crate::store::connection::{Connection, Tx};
-use crate::store::sql::sql;
+use crate::store::sql::{hold, sql};
 use crate::store::sweep::Swept;
 
 use super::Store;
@@ -56,10 +56,10 @@ impl Tx {
     async fn shorten_lane(&mut self, node: i64, number: i64, before: Timestamp) -> Result<u64, Fault> {
         let keys = self.audit.keys()?.clone();
         // Takes the row's lock: another node may be doing the same, or sealing.
-        self.query(sql!("UPDATE audit_lanes SET base_seal = base_seal WHERE node = $1 AND lane = $2"))
+        self.hold(hold!("audit_lanes", "base_seal", "node = $1 AND lane = $2"))
             .bind(node)
             .bind(number)
-            .execute()
+            .held()
             .await?;
         let Some(sealed) = self.audit_lane(node, number).await? else {
             return Ok(0);

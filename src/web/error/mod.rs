@@ -230,7 +230,7 @@ fn answer(error: &Error) -> Answer {
                 Some(ASK_THE_APP),
             )
         }
-        Error::Fault(Fault::Unavailable(_) | Fault::Busy(_)) => Answer {
+        Error::Fault(Fault::Unavailable(_) | Fault::Undone(_) | Fault::Busy(_)) => Answer {
             retry_after: Some(DATABASE_RETRY),
             ..Answer::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -435,7 +435,7 @@ fn answer(error: &Error) -> Answer {
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
     match error {
         // More than can be done at once is no fault of ours, and a flood must not look like one.
-        Error::Fault(fault @ Fault::Busy(_)) => tracing::warn!(event = "busy", "{fault}"),
+        Error::Fault(fault @ (Fault::Busy(_) | Fault::Undone(_))) => tracing::warn!(event = "busy", "{fault}"),
         Error::Fault(fault) => tracing::error!(event = "fault", "{fault}"),
         _ => {}
     }

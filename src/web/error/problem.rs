@@ -85,7 +85,7 @@ fn name(error: &Error) -> &'static str {
         Error::Admin(AdminError::VersionRequired) => "version-required",
         Error::MethodNotAllowed(_) => "method-not-allowed",
         Error::TooLarge => "too-large",
-        Error::Fault(Fault::Unavailable(_) | Fault::Busy(_)) => "unavailable",
+        Error::Fault(Fault::Unavailable(_) | Fault::Undone(_) | Fault::Busy(_)) => "unavailable",
         Error::Fault(Fault::Internal(_)) | Error::Admin(AdminError::Fault(_)) => "server-error",
         _ => "bad-request",
     }

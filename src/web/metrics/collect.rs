@@ -212,6 +212,11 @@ fn database(app: &App, is_up: bool) -> Vec<Family> {
         )
         .count(none(), &measures.refused),
         Family::counter(
+            "gatehouse_database_transactions_undone",
+            "How often the database has undone a transaction in favour of another one, as it ends a deadlock.",
+        )
+        .count(none(), &measures.undone),
+        Family::counter(
             "gatehouse_database_statements",
             "Statements, besides those that only begin and end transactions, and those that read anew what is kept.",
         )

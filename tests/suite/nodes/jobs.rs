@@ -106,6 +106,27 @@ on_every_database! {
         assert_eq!(signed_in.points.iter().map(|point| point.value).sum::<i64>(), 3, "of each node one");
     }
 
+    async fn keys_that_have_signed_long_enough_are_replaced_once(app: TestApp) {
+        let nodes = nodes(&app).await;
+        let rotated = async || {
+            let rotated = join_all(nodes.iter().map(signing_keys::rotate_aged)).await;
+            let mut algorithms: Vec<&str> =
+                rotated.into_iter().flat_map(Result::unwrap).map(|rotated| rotated.new.algorithm.as_str()).collect();
+            algorithms.sort_unstable();
+            algorithms
+        };
+        app.advance(89 * 86_400);
+        signing_keys::rotate(&app.app, SigningAlgorithm::EdDsa, false).await.unwrap();
+        assert_eq!(rotated().await, [""; 0]);
+        app.advance(86_400);
+        assert_eq!(rotated().await, ["ES256", "RS256"], "each by one node, and what is young stays");
+        assert_eq!(rotated().await, [""; 0], "their successors are published");
+        app.advance(88 * 86_400);
+        assert_eq!(rotated().await, [""; 0]);
+        app.advance(2 * 86_400 + PUBLISH_LEAD.unsigned_abs());
+        assert_eq!(rotated().await, ["ES256", "EdDSA", "RS256"]);
+    }
+
     async fn rotations_at_the_same_moment_leave_one_that_signs(app: TestApp) {
         let nodes = nodes(&app).await;
         let before = app.app.keys.current().signer(SigningAlgorithm::Es256, app.app.now()).unwrap().record.id.clone();

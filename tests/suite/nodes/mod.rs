@@ -2,9 +2,11 @@
 //!
 //! `flows` and `races` go through a proxy that gives each request to another node; `kills` and `restarts` take nodes and
 //! database away under load and compare with what was acknowledged (`ledger`); `skew` has nodes whose clocks differ;
+//! in `deadlock` the database sides with somebody else;
 //! `keys`, `jobs` and `upgrade` are about what happens beside the requests; `migrations` reads the schema's files.
 
 mod cluster;
+mod deadlock;
 mod flows;
 mod isolation;
 mod jobs;
