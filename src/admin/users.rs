@@ -10,7 +10,7 @@ use crate::base::fault::Fault;
 use crate::base::id::id_bytes;
 use crate::identity::account;
 use crate::model::user::{User, UserSettings, normalize_username};
-use crate::store::{Owner, UsersWith};
+use crate::store::UsersWith;
 
 use super::page::{Listed, Page};
 use super::{AdminError, Expected};
@@ -141,7 +141,6 @@ pub async fn change(
 pub async fn delete(app: &App, id: &str, expected: &Expected) -> Result<(), AdminError> {
     let user = find(app, id).await?;
     expected.check_if_said(user.version)?;
-    app.store.thin_out(Owner::User(&user.id)).await?;
     Ok(account::delete(app, &user).await?)
 }
 

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::app::App;
 use crate::base::fault::Fault;
 use crate::keys::envelope::Unopened;
-use crate::model::connection::{Binding, Connection, SealedTokens};
+use crate::model::connection::{Connection, SealedTokens};
 use crate::model::event::EventKind;
+use crate::model::upstream_revocation::UpstreamRevocation;
 use crate::store::Tx;
 
 /// How many connections are rewrapped in one transaction.
@@ -82,8 +83,11 @@ pub async fn rewrap(app: &App) -> Result<Rewrapped, Fault> {
         ..Rewrapped::default()
     };
     for _ in 0..ROUNDS {
-        let is_any = rewrap_once(app, &mut total).await?;
-        if !rewrap_what_is_gone(app, &mut total).await? && !is_any {
+        let mut is_any = false;
+        for place in Place::ALL {
+            is_any |= rewrap_once(app, place, &mut total).await?;
+        }
+        if !is_any {
             break;
         }
     }
@@ -92,27 +96,92 @@ pub async fn rewrap(app: &App) -> Result<Rewrapped, Fault> {
     Ok(total)
 }
 
+/// Where tokens are kept.
+#[derive(Clone, Copy)]
+enum Place {
+    /// With a connection
+    There,
+    /// With what is to be taken back at a provider
+    Gone,
+}
+
+impl Place {
+    const ALL: [Self; 2] = [Self::There, Self::Gone];
+
+    /// Some of what is there after the one with this id and not wrapped by the key that seals.
+    async fn batch(self, app: &App, after: &str) -> Result<Vec<Kept>, Fault> {
+        let (mut reader, newest) = (app.store.read().await?, app.envelope.newest());
+        Ok(match self {
+            Self::There => {
+                let batch = reader.connections_not_of_key(newest, after, BATCH).await?;
+                batch.into_iter().map(Kept::There).collect()
+            }
+            Self::Gone => {
+                let batch = reader.revocations_not_of_key(newest, after, BATCH).await?;
+                batch.into_iter().map(Kept::Gone).collect()
+            }
+        })
+    }
+}
+
+/// A row with tokens.
+enum Kept {
+    There(Connection),
+    Gone(UpstreamRevocation),
+}
+
+impl Kept {
+    fn id(&self) -> &str {
+        match self {
+            Self::There(connection) => &connection.id,
+            Self::Gone(revocation) => revocation.id(),
+        }
+    }
+
+    fn tokens(&self) -> &SealedTokens {
+        match self {
+            Self::There(connection) => &connection.tokens,
+            Self::Gone(revocation) => &revocation.tokens,
+        }
+    }
+
+    /// The same tokens, wrapped by the key that seals.
+    fn rewrapped(&self, app: &App) -> Result<Result<SealedTokens, Unopened>, Fault> {
+        let binding = match self {
+            Self::There(connection) => &connection.binding(),
+            Self::Gone(revocation) => &revocation.binding,
+        };
+        app.envelope.rewrap(&app.random, binding, self.tokens())
+    }
+
+    /// Replaces them, if they still are what was read.
+    async fn replace(&self, tx: &mut Tx, tokens: &SealedTokens) -> Result<bool, Fault> {
+        match self {
+            Self::There(connection) => tx.rewrap_connection(connection, tokens).await,
+            Self::Gone(revocation) => tx.rewrap_revocation(revocation, tokens).await,
+        }
+    }
+}
+
 /// From the first id to the last; whether there was anything to do.
-async fn rewrap_once(app: &App, total: &mut Rewrapped) -> Result<bool, Fault> {
-    let (newest, mut after) = (app.envelope.newest(), String::new());
-    let mut is_any = false;
+async fn rewrap_once(app: &App, place: Place, total: &mut Rewrapped) -> Result<bool, Fault> {
+    let (mut after, mut is_any) = (String::new(), false);
     loop {
-        let batch = app.store.read().await?.connections_not_of_key(newest, &after, BATCH).await?;
+        let batch = place.batch(app, &after).await?;
         let Some(last) = batch.last() else { return Ok(is_any) };
-        after.clone_from(&last.id);
+        last.id().clone_into(&mut after);
         is_any |= rewrap_batch(app, &batch, total).await?;
     }
 }
 
-async fn rewrap_batch(app: &App, batch: &[Connection], total: &mut Rewrapped) -> Result<bool, Fault> {
+async fn rewrap_batch(app: &App, batch: &[Kept], total: &mut Rewrapped) -> Result<bool, Fault> {
     // Before the transaction: its rows are locked until it ends.
     let mut sealed = Vec::new();
-    for connection in batch {
-        match app.envelope.rewrap(&app.random, &connection.binding(), &connection.tokens)? {
-            Ok(tokens) => sealed.push((connection, tokens)),
+    for kept in batch {
+        match kept.rewrapped(app)? {
+            Ok(tokens) => sealed.push((kept, tokens)),
             Err(unopened) => {
-                let why = unopened.to_string();
-                total.unopened.insert(connection.id.clone(), why);
+                total.unopened.insert(kept.id().to_owned(), unopened.to_string());
             }
         }
     }
@@ -121,42 +190,13 @@ async fn rewrap_batch(app: &App, batch: &[Connection], total: &mut Rewrapped) ->
     }
     let mut tx = app.store.begin().await?;
     let mut rewrapped: u64 = 0;
-    for (connection, tokens) in &sealed {
-        rewrapped += u64::from(tx.rewrap_connection(connection, tokens).await?);
+    for (kept, tokens) in &sealed {
+        rewrapped += u64::from(kept.replace(&mut tx, tokens).await?);
     }
     record(app, &mut tx, rewrapped).await?;
     tx.commit().await?;
     total.rewrapped += rewrapped;
     Ok(true)
-}
-
-/// The same for what is to be taken back at providers.
-async fn rewrap_what_is_gone(app: &App, total: &mut Rewrapped) -> Result<bool, Fault> {
-    let (newest, mut after) = (app.envelope.newest(), String::new());
-    let mut is_any = false;
-    loop {
-        let batch = app.store.read().await?.revocations_not_of_key(newest, &after, BATCH).await?;
-        let Some(last) = batch.last() else { return Ok(is_any) };
-        last.id().clone_into(&mut after);
-        let mut sealed = Vec::new();
-        for revocation in &batch {
-            match app.envelope.rewrap(&app.random, &revocation.binding, &revocation.tokens)? {
-                Ok(tokens) => sealed.push((revocation, tokens)),
-                Err(unopened) => {
-                    total.unopened.insert(revocation.id().to_owned(), unopened.to_string());
-                }
-            }
-        }
-        let mut tx = app.store.begin().await?;
-        let mut rewrapped: u64 = 0;
-        for (revocation, tokens) in &sealed {
-            rewrapped += u64::from(tx.rewrap_revocation(revocation, tokens).await?);
-        }
-        record(app, &mut tx, rewrapped).await?;
-        tx.commit().await?;
-        total.rewrapped += rewrapped;
-        is_any |= !sealed.is_empty();
-    }
 }
 
 async fn record(app: &App, tx: &mut Tx, rewrapped: u64) -> Result<(), Fault> {
@@ -182,32 +222,19 @@ pub struct Wrapped {
 /// # Errors
 /// When the database fails.
 pub async fn wrapped_by(app: &App, key_ids: &[&str]) -> Result<Wrapped, Fault> {
-    let (newest, mut wrapped) = (app.envelope.newest(), Wrapped::default());
-    let mut see = |id: &str, binding: &Binding, tokens: &SealedTokens| {
-        if key_ids.contains(&tokens.key_id.as_str()) {
-            match app.envelope.rewrap(&app.random, binding, tokens)? {
-                Ok(_) => wrapped.opening += 1,
-                Err(_) => drop(wrapped.damaged.insert(id.to_owned())),
+    let mut wrapped = Wrapped::default();
+    for place in Place::ALL {
+        let mut after = String::new();
+        loop {
+            let batch = place.batch(app, &after).await?;
+            let Some(last) = batch.last() else { break };
+            last.id().clone_into(&mut after);
+            for kept in batch.iter().filter(|kept| key_ids.contains(&kept.tokens().key_id.as_str())) {
+                match kept.rewrapped(app)? {
+                    Ok(_) => wrapped.opening += 1,
+                    Err(_) => drop(wrapped.damaged.insert(kept.id().to_owned())),
+                }
             }
-        }
-        Ok::<(), Fault>(())
-    };
-    let mut after = String::new();
-    loop {
-        let batch = app.store.read().await?.connections_not_of_key(newest, &after, BATCH).await?;
-        let Some(last) = batch.last() else { break };
-        after.clone_from(&last.id);
-        for connection in &batch {
-            see(&connection.id, &connection.binding(), &connection.tokens)?;
-        }
-    }
-    after.clear();
-    loop {
-        let batch = app.store.read().await?.revocations_not_of_key(newest, &after, BATCH).await?;
-        let Some(last) = batch.last() else { break };
-        last.id().clone_into(&mut after);
-        for revocation in &batch {
-            see(revocation.id(), &revocation.binding, &revocation.tokens)?;
         }
     }
     Ok(wrapped)

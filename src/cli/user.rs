@@ -12,7 +12,6 @@ use crate::identity::account;
 use crate::model::user::{User, UserSettings, normalize_username};
 use crate::protocol::claims::PROFILE_CLAIMS;
 use crate::protocol::scope::Scope;
-use crate::store::Owner;
 
 use super::output::say;
 use super::{Failure, output};
@@ -106,7 +105,6 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
         Command::Enable { username } => set_disabled(app, &username, false).await,
         Command::Delete { username } => {
             let user = find(app, &username).await?;
-            app.store.thin_out(Owner::User(&user.id)).await?;
             account::delete(app, &user).await?;
             say!("{} is removed.", user.username);
             Ok(())

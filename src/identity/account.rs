@@ -11,7 +11,7 @@ use crate::keys::passwords::MAX_PASSWORD;
 use crate::model::event::EventKind;
 use crate::model::user::{MAX_ROLE, User, UserSettings, is_role, normalize_email, normalize_username};
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
-use crate::store::Tx;
+use crate::store::{Owner, Tx};
 
 use super::audited;
 
@@ -172,6 +172,9 @@ pub async fn change_in(app: &App, tx: &mut Tx, user: User, settings: UserSetting
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete(app: &App, user: &User) -> Result<(), AccountError> {
+    if !app.store.thin_out(Owner::User(&user.id), user.version).await? {
+        return Err(AccountError::Changed);
+    }
     let mut tx = app.store.begin().await?;
     delete_in(app, &mut tx, user).await?;
     tx.commit().await?;

@@ -318,7 +318,9 @@ pub async fn set_secret_in(app: &App, tx: &mut Tx, client: Client, secret: &str,
 /// # Errors
 /// When it changed meanwhile, or the database fails.
 pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
-    app.store.thin_out(Owner::Client(&client.id)).await?;
+    if !app.store.thin_out(Owner::Client(&client.id), client.version).await? {
+        return Err(ClientError::Changed);
+    }
     let mut tx = app.store.begin().await?;
     delete_in(app, &mut tx, client).await?;
     tx.commit().await?;

@@ -2,7 +2,8 @@
 //!
 //! A popular client has millions of them. One statement that removes them all would keep every other writer of SQLite waiting,
 //! and be given up before its end, on every database. So they go in batches; and where everything need not happen in one
-//! transaction ([`Store::thin_out`]) others write in between.
+//! transaction ([`Store::thin_out`]) others write in between. What a batch has removed is gone for good, so each looks first
+//! whether its owner is still the one that was to be removed.
 
 use crate::base::fault::Fault;
 
@@ -46,6 +47,14 @@ impl<'a> Owner<'a> {
         id
     }
 
+    /// The statement that reads the version of the row.
+    fn version(self) -> Sql {
+        match self {
+            Self::Client(_) => sql!("SELECT version FROM clients WHERE id = $1"),
+            Self::User(_) => sql!("SELECT version FROM users WHERE id = $1"),
+        }
+    }
+
     fn tables(self) -> [[Sql; 3]; 2] {
         match self {
             Self::Client(_) => [of!("grants", "client_id", "id"), of!("consents", "client_id", "user_id")],
@@ -55,26 +64,36 @@ impl<'a> Owner<'a> {
 }
 
 impl Store {
-    /// Removes grants and consents of somebody who is about to be removed, each batch in a transaction of its own; what is less
-    /// than a batch, and comes meanwhile, stays for [`Tx::delete_client`] and [`Tx::delete_user`].
+    /// Removes grants and consents of somebody who is about to be removed, and is of this version; each batch in a transaction
+    /// of its own. What is less than a batch, and comes meanwhile, stays for [`Tx::delete_client`] and [`Tx::delete_user`].
+    /// False when somebody changed or deleted them: they are not to be removed then, and from there on nothing is.
     ///
     /// # Errors
     /// When the database fails; what was removed until then stays removed.
-    pub async fn thin_out(&self, owner: Owner<'_>) -> Result<(), Fault> {
+    #[must_use = "who is of another version is not removed"]
+    pub async fn thin_out(&self, owner: Owner<'_>, version: i64) -> Result<bool, Fault> {
         for table in owner.tables() {
             loop {
                 let mut tx = self.begin().await?;
+                if !tx.is_of_version(owner, version).await? {
+                    return Ok(false);
+                }
                 if !tx.remove_batch(table, owner).await? {
                     break;
                 }
                 tx.commit().await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 impl Tx {
+    async fn is_of_version(&mut self, owner: Owner<'_>, version: i64) -> Result<bool, Fault> {
+        let found = self.query(owner.version()).text(owner.id()).optional(|row| row.integer(0));
+        Ok(found.await? == Some(version))
+    }
+
     /// Removes one batch; false when there is less than that.
     async fn remove_batch(&mut self, [last, up_to, _]: [Sql; 3], owner: Owner<'_>) -> Result<bool, Fault> {
         let last = self.query(last).text(owner.id()).bind(BATCH - 1).aside();

@@ -124,16 +124,16 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::ServerConfig;
     use rustls::crypto::aws_lc_rs::{default_provider, sign::any_ecdsa_type};
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
-    use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::{sleep, timeout};
     use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
     use super::Impatient;
+    use crate::web::tls::careless;
 
     const PATIENCE: Duration = Duration::from_millis(400);
 
@@ -163,45 +163,6 @@ mod tests {
         assert!(begun.elapsed() >= PATIENCE);
     }
 
-    /// A client that does not look who it speaks with.
-    #[derive(Debug)]
-    struct Careless;
-
-    impl ServerCertVerifier for Careless {
-        fn verify_server_cert(
-            &self,
-            _: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            _: &[u8],
-            _: &CertificateDer<'_>,
-            _: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            _: &[u8],
-            _: &CertificateDer<'_>,
-            _: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            vec![SignatureScheme::ECDSA_NISTP256_SHA256]
-        }
-    }
-
     async fn tls_pair() -> (client::TlsStream<DuplexStream>, server::TlsStream<Impatient<DuplexStream>>) {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
             .unwrap()
@@ -212,20 +173,13 @@ mod tests {
             vec![CertificateDer::from(b"nobody looks at it".to_vec())],
             any_ecdsa_type(&key).unwrap(),
         );
-        let provider = Arc::new(default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Careless))
-            .with_no_client_auth();
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = TlsConnector::from(Arc::new(careless::client().unwrap()));
         let (client, server) = pair();
         let name = ServerName::try_from("gatehouse.example").unwrap();
         let (client, server) = tokio::join!(connector.connect(name, client), acceptor.accept(server));

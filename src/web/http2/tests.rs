@@ -12,7 +12,8 @@ use actix_web::dev::ServiceResponse;
 use actix_web::test::TestRequest;
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use h2::client::SendRequest;
+use h2::SendStream;
+use h2::client::{ResponseFuture, SendRequest};
 use tokio::io::duplex;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -30,6 +31,17 @@ struct Crowd {
     now: Cell<usize>,
     most: Cell<usize>,
     all: Cell<usize>,
+}
+
+impl Crowd {
+    /// Waits until nothing is being answered.
+    async fn is_gone(&self, why: &str) {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.now.get() > 0 {
+            assert!(tokio::time::Instant::now() < end, "{why}");
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 struct Inside(Rc<Crowd>);
@@ -82,6 +94,20 @@ fn request(path: &str, method: &str) -> http::Request<()> {
         .unwrap()
 }
 
+/// As many of these as may be open at once, with their end or without it.
+async fn as_many_as_may_be(
+    send: &SendRequest<Bytes>,
+    request: impl Fn() -> http::Request<()>,
+    is_whole: bool,
+) -> Vec<(ResponseFuture, SendStream<Bytes>)> {
+    let mut open = Vec::new();
+    for _ in 0..STREAMS {
+        let mut ready = timeout(PATIENCE, send.clone().ready()).await.unwrap().unwrap();
+        open.push(ready.send_request(request(), is_whole).unwrap());
+    }
+    open
+}
+
 #[tokio::test]
 async fn a_body_comes_back_whole_and_a_head_has_none() {
     LocalSet::new()
@@ -115,21 +141,13 @@ async fn no_more_requests_are_open_than_may_be() {
         .run_until(async {
             let crowd = Rc::<Crowd>::default();
             let mut send = client(&crowd).await;
-            let mut open = Vec::new();
-            for _ in 0..STREAMS {
-                send = timeout(PATIENCE, send.ready()).await.unwrap().unwrap();
-                open.push(send.send_request(request("/wait", "GET"), true).unwrap());
-            }
+            let open = as_many_as_may_be(&send, || request("/wait", "GET"), true).await;
             // The client is told how many may be open, and one that keeps to it waits.
             let (waiting, _) = send.send_request(request("/", "GET"), true).unwrap();
             assert!(timeout(Duration::from_millis(200), waiting).await.is_err());
             assert_eq!((crowd.now.get(), crowd.all.get()), (open.len(), open.len()));
             drop(open);
-            let end = tokio::time::Instant::now() + PATIENCE;
-            while crowd.now.get() > 0 {
-                assert!(tokio::time::Instant::now() < end, "nobody goes on with what nobody waits for");
-                tokio::task::yield_now().await;
-            }
+            crowd.is_gone("nobody goes on with what nobody waits for").await;
             let mut send = timeout(PATIENCE, send.ready()).await.unwrap().unwrap();
             let (answer, _) = send.send_request(request("/", "GET"), true).unwrap();
             assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 200);
@@ -158,11 +176,7 @@ async fn who_opens_and_resets_streams_without_end_is_let_go_or_served_in_turn() 
                 }
             }
             assert!(crowd.most.get() <= STREAMS as usize, "{}", crowd.most.get());
-            let end = tokio::time::Instant::now() + PATIENCE;
-            while crowd.now.get() > 0 {
-                assert!(tokio::time::Instant::now() < end, "what was reset ends");
-                tokio::task::yield_now().await;
-            }
+            crowd.is_gone("what was reset ends").await;
         })
         .await;
 }
@@ -203,11 +217,7 @@ async fn heads_have_as_many_fields_as_they_may_have() {
                 assert_eq!(status(&mut send, with_fields("/", fields)).await, 431, "{fields}");
             }
             // As many at once as may be open, none of them with its end.
-            let mut open = Vec::new();
-            for _ in 0..STREAMS {
-                send = timeout(PATIENCE, send.ready()).await.unwrap().unwrap();
-                open.push(send.send_request(with_fields("/wait", 800), false).unwrap());
-            }
+            let open = as_many_as_may_be(&send, || with_fields("/wait", 800), false).await;
             for (answer, _) in open {
                 assert_eq!(timeout(PATIENCE, answer).await.unwrap().unwrap().status(), 431);
             }

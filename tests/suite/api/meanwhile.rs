@@ -1,17 +1,20 @@
 //! What happens while a request is on its way: rights that are taken away then are gone for it, too.
 
-use gatehouse::identity::account;
+use gatehouse::identity::account::{self, AccountError};
 use gatehouse::identity::admin_token;
 use gatehouse::identity::operator;
 use gatehouse::identity::session::Origin;
+use gatehouse::model::grant::Grant;
 use gatehouse::model::user::User;
+use gatehouse::oauth::clients::{self, ClientError};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::access::{automation, own_token};
-use super::{API, Caller, SESSION, Shown, operator as caller, session_cookie, signed_in};
+use super::{API, Caller, SESSION, Shown, operator as caller, problem, session_cookie, signed_in};
+use crate::store::grant;
 use crate::support::{Browser, TestApp, on_every_database};
 
 /// A POST whose body stops in the middle until `meanwhile` is done; the status of the answer.
@@ -126,6 +129,33 @@ on_every_database! {
         let answer = operator.send(reqwest::Method::POST, &format!("{API}{path}/secret"), Some(&json!({ "overlap": 0 }))).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(token.get("/users").await.status, 401, "the old secret is dead, and what came of it");
+    }
+
+    async fn what_changed_meanwhile_and_so_is_not_removed_loses_nothing(app: TestApp) {
+        let operator = caller(&app).await;
+        let (alice, client) = (app.user("alice").await, app.trusted_client().await);
+        let tokens = client.tokens("alice", &[]).await;
+        app.advance(1);
+        // So many that they go before whom they belong to, the oldest first.
+        let others = (0..600).map(|_| Grant {
+            client_id: client.id().to_owned(), user_id: alice.id.clone(), ..grant(&app, app.app.now() + 600)
+        });
+        let mut tx = app.app.store.begin().await.unwrap();
+        tx.insert_grants(&others.collect::<Vec<_>>()).await.unwrap();
+        tx.commit().await.unwrap();
+        let (of_client, of_alice) = (format!("/clients/{}", client.id()), format!("/users/{}", alice.id));
+        for (path, change) in [(&of_client, json!({ "client_name": "Other" })), (&of_alice, json!({ "email": "alice@elsewhere.example" }))] {
+            let seen = operator.having_seen("\"1\"");
+            assert_eq!(seen.patch(path, &change).await.status, 200);
+            assert_eq!(problem(&seen.delete(path).await), (412, "changed-meanwhile", ""));
+        }
+        // As it is for whoever has just read what somebody else changes.
+        assert!(matches!(clients::delete(&app.app, &client.client).await, Err(ClientError::Changed)));
+        assert!(matches!(account::delete(&app.app, &alice).await, Err(AccountError::Changed)));
+        let refreshed = client.refresh(tokens.text("refresh_token")).await;
+        assert_eq!(refreshed.status, 200, "{}", refreshed.body);
+        assert_eq!(operator.having_seen("\"2\"").delete(&of_client).await.status, 204);
+        assert_eq!(client.userinfo(refreshed.text("access_token")).await.status, 401);
     }
 
     async fn a_burst_of_guesses_at_the_admin_token_gets_no_further(app: TestApp) {

@@ -1,4 +1,4 @@
-//! The database goes away and comes back while the server runs.
+//! The database goes away and comes back while the server runs, or does not keep what it has taken.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use super::crash::populate;
 use super::database::{Database, Kind};
 use super::person::{Application, PASSWORD, Person, browser, header, text};
 use super::proxy::{Proxy, Wire};
+use crate::support::database::execute;
 use crate::support::process::{PATIENCE, Sandbox, wait_for};
 
 /// The same database, reached through a wire.
@@ -166,4 +167,64 @@ async fn a_frozen_wire_to_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_wire_to_mysql() {
     loses_nothing(Kind::MySql, Wire::Frozen).await;
+}
+
+/// What is only found wrong when all is to be made durable: whatever is written down in the log of events.
+const DOUBTS: [&str; 2] = [
+    "CREATE TABLE certainties (id VARCHAR(64) PRIMARY KEY)",
+    "CREATE TABLE doubts (id VARCHAR(64) REFERENCES certainties (id) DEFERRABLE INITIALLY DEFERRED)",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_commit_of_sqlite_fails_is_logged() {
+    let doubt = ["CREATE TRIGGER doubt AFTER INSERT ON events BEGIN INSERT INTO doubts VALUES (NEW.id); END"];
+    why_a_commit_fails_is_logged(
+        Kind::Sqlite,
+        &doubt,
+        &["a common commit of SQLite failed: FOREIGN KEY constraint failed"],
+        StatusCode::SERVICE_UNAVAILABLE,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_commit_of_postgres_fails_is_logged() {
+    let doubt = [
+        "CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO doubts VALUES (NEW.id); RETURN NULL; END $$",
+        "CREATE TRIGGER doubt AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION doubt()",
+    ];
+    why_a_commit_fails_is_logged(Kind::Postgres, &doubt, &[], StatusCode::INTERNAL_SERVER_ERROR).await;
+}
+
+async fn why_a_commit_fails_is_logged(kind: Kind, doubt: &[&str], further: &[&str], status: StatusCode) {
+    let (database, sandbox) = Database::sandbox(kind).await;
+    let sandbox = sandbox.with("ADMIN_TOKEN", "an-admin-token-that-nobody-guesses");
+    let mut server = sandbox.serve();
+    for statement in DOUBTS.iter().chain(doubt) {
+        execute(&database.url, (*statement).to_owned()).await;
+    }
+    let request = browser()
+        .put(format!("{}/api/admin/v1/scopes/read", sandbox.issuer()))
+        .header("x-admin-token", "an-admin-token-that-nobody-guesses")
+        .json(&serde_json::json!({ "description": "Read" }));
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), status);
+    let id = header(&answer, "x-request-id");
+    let said = answer.text().await.unwrap().to_lowercase();
+    assert!(!said.contains("foreign"), "this is for the log: {said}");
+    server.terminate();
+    server.await_exit();
+    let log = server.output();
+    for part in further {
+        assert!(log.contains(part), "{log}");
+    }
+    let of_request = log.lines().find(|line| line.contains(&id) && line.contains("event=\"fault\""));
+    let line = of_request
+        .unwrap_or_else(|| panic!("the request is not there: {log}"))
+        .to_lowercase();
+    assert!(line.contains("foreign key constraint") || line.contains("doubts_id_fkey"), "{line}");
+    assert!(
+        database.texts("SELECT name FROM scopes WHERE name = 'read'").await.is_empty(),
+        "nothing is there of it"
+    );
 }

@@ -7,12 +7,14 @@ use gatehouse::admin::vault_keys;
 use gatehouse::app::App;
 use gatehouse::audit::{self, Problem};
 use gatehouse::base::encoding::base64url;
+use gatehouse::base::random::Random;
 use gatehouse::federation::access_keys;
 use gatehouse::federation::providers::{self, Credential};
 use gatehouse::federation::relay::receive;
 use gatehouse::federation::vault::question;
 use gatehouse::identity::admin_token;
 use gatehouse::identity::form_token::{self, BrowserId, Form};
+use gatehouse::keys::envelope::{Envelope, KeyEncryptionKey};
 use gatehouse::keys::secrets::{Resealed, Secrets};
 use gatehouse::model::chain::{Entry, Link};
 use gatehouse::model::connection::Binding;
@@ -33,6 +35,15 @@ const THIRD: &str = "and the one after that, which has more than 32 characters, 
 /// A node with one secret that takes the place of another.
 async fn replacing(app: &TestApp, new: &str, old: &str) -> App {
     app.second_node_with(&[("app_secret", new), ("app_secret_previous", old)]).await
+}
+
+fn binding_of(connection_id: &str, user_id: &str) -> Binding {
+    Binding {
+        connection_id: connection_id.to_owned(),
+        workload: "agent".to_owned(),
+        user_id: user_id.to_owned(),
+        provider_id: "mail".to_owned(),
+    }
 }
 
 /// One thing of each kind, sealed by the server that is running.
@@ -94,12 +105,7 @@ async fn seal_one_of_each(app: &TestApp) -> String {
     raw::insert(&url, "connection_sessions", &session).await;
     let agent = workload(node, "agent", client.id()).await;
     kept(node, &agent, &given(&alice.id, "alice", 1)).await;
-    let binding = Binding {
-        connection_id: "gone".to_owned(),
-        workload: "agent".to_owned(),
-        user_id: alice.id.clone(),
-        provider_id: "mail".to_owned(),
-    };
+    let binding = binding_of("gone", &alice.id);
     let gone = node.envelope.seal(&node.random, &binding, &tokens(2)).unwrap();
     let gone = [
         ("id", "'gone'".to_owned()),
@@ -389,4 +395,46 @@ fn a_secret_has_the_same_keys_alone_and_beside_others() {
         base64url(&both.refresh_token.mac(&[b"x"]))
     );
     assert_eq!((both.vault.id(), both.other_vaults.len()), (alone.vault.id(), 1));
+}
+
+#[test]
+fn the_first_secret_seals_and_every_one_opens_and_checks() {
+    let random = Random::system();
+    let all = [NEW, APP_SECRET, THIRD].map(SecretString::from);
+    let ring = Secrets::accepting(&all[0], &all[1..]).unwrap();
+    let alone = all.each_ref().map(|secret| Secrets::derive(secret).unwrap());
+    for (at, one) in alone.iter().enumerate() {
+        let is_first = at == 0;
+        let sealed = ring.signing_key.seal(&random, b"kid", b"key").unwrap();
+        assert_eq!(one.signing_key.open(b"kid", &sealed).is_some(), is_first, "what the ring seals");
+        let sealed = one.signing_key.seal(&random, b"kid", b"key").unwrap();
+        assert_eq!(ring.signing_key.open(b"kid", &sealed).as_deref(), Some(b"key".as_slice()));
+        match ring.signing_key.reseal(&random, b"kid", &sealed).unwrap() {
+            Resealed::Newest => assert!(is_first),
+            Resealed::Anew(anew) => assert!(!is_first && alone[0].signing_key.open(b"kid", &anew).is_some()),
+            Resealed::Unopened => panic!("the ring has this secret"),
+        }
+    }
+    let macs: Vec<[u8; 32]> = alone.iter().map(|one| one.refresh_token.mac(&[b"x"])).collect();
+    assert_eq!(ring.refresh_token.mac(&[b"x"]), macs[0]);
+    assert_eq!(ring.refresh_token.macs(&[b"x"]).collect::<Vec<_>>(), macs);
+
+    // Keys of the operator go before all of them, in the order of the file.
+    let key = |byte| KeyEncryptionKey::new(&format!("key{byte}"), &[byte; 32]).unwrap();
+    let derived: Vec<&str> = alone.iter().map(|one| one.vault.id()).collect();
+    let (one, two) = (key(1), key(2));
+    for of_operator in [vec![], vec![two, one]] {
+        let mut ids: Vec<String> = of_operator.iter().map(|key| key.id().to_owned()).collect();
+        ids.extend(derived.iter().map(|id| (*id).to_owned()));
+        let envelope = Envelope::new(ring.vault.clone(), of_operator).also_opening(ring.other_vaults.clone());
+        assert_eq!(envelope.keys().map(KeyEncryptionKey::id).collect::<Vec<_>>(), ids);
+        let binding = binding_of("c1", "alice");
+        assert_eq!(envelope.seal(&random, &binding, &tokens(1)).unwrap().key_id, ids[0]);
+        for one in &alone {
+            let sealed = Envelope::new(one.vault.clone(), Vec::new())
+                .seal(&random, &binding, &tokens(2))
+                .unwrap();
+            assert_eq!(envelope.open(&binding, &sealed).unwrap(), tokens(2));
+        }
+    }
 }

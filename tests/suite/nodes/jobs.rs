@@ -6,13 +6,16 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use gatehouse::admin::{signing_keys, stats};
 use gatehouse::app::App;
-use gatehouse::jobs::{reap_in_turn, sweep, sweep_in_turn};
+use gatehouse::jobs::{self, reap_in_turn, sweep, sweep_in_turn};
 use gatehouse::keys::rotation::PUBLISH_LEAD;
 use gatehouse::model::grant::Grant;
+use gatehouse::model::measures::Job;
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::model::statistic::Statistic;
 
 use crate::store::grant;
+use crate::support::database::execute;
+use crate::support::process::wait_for;
 use crate::support::{TestApp, on_every_database};
 
 /// More than one batch.
@@ -125,6 +128,42 @@ on_every_database! {
         assert_eq!(rotated().await, [""; 0]);
         app.advance(2 * 86_400 + PUBLISH_LEAD.unsigned_abs());
         assert_eq!(rotated().await, ["ES256", "EdDSA", "RS256"]);
+    }
+
+    async fn a_job_that_fails_keeps_no_other_from_its_work(app: TestApp) {
+        const MISSED: [&str; 3] = ["signing_keys", "stats", "upstream_revocations"];
+        let (node, url) = (app.second_node().await, app.database_url());
+        // It is the turn of this node for everything, and there is something to write.
+        app.advance(3600);
+        node.counters.count(Statistic::SignIns);
+        for table in MISSED {
+            execute(&url, format!("ALTER TABLE {table} RENAME TO missed_{table}")).await;
+        }
+        let jobs = tokio::spawn(jobs::run(node.clone()));
+        let runs = |job: Job| {
+            let runs = node.measures.job(job);
+            (runs.succeeded.value(), runs.failed.value())
+        };
+        wait_for("each has run", async || Job::ALL.into_iter().all(|job| runs(job) != (0, 0))).await;
+        let failing = [Job::Sweep, Job::RotateKeys, Job::ReadKeys, Job::WriteStatistics, Job::TakeBack];
+        for job in Job::ALL {
+            let (succeeded, failed) = runs(job);
+            let has_failed = failing.contains(&job);
+            assert_eq!((succeeded > 0, failed > 0), (!has_failed, has_failed), "{job:?}");
+        }
+        let told = runs(Job::TellLimits).0;
+        wait_for("the others go on", async || runs(Job::TellLimits).0 > told).await;
+        for table in MISSED {
+            execute(&url, format!("ALTER TABLE missed_{table} RENAME TO {table}")).await;
+        }
+        // Those that come again soon.
+        for job in [Job::WriteStatistics, Job::TakeBack] {
+            wait_for("what failed is done", async || runs(job).0 > 0).await;
+        }
+        jobs.abort();
+        let seen = stats::dashboard(&app.app, stats::Range::Day).await.unwrap();
+        let signed_in = seen.series.iter().find(|series| series.name == Statistic::SignIns.as_str()).unwrap();
+        assert_eq!(signed_in.points.iter().map(|point| point.value).sum::<i64>(), 1, "and nothing is lost");
     }
 
     async fn rotations_at_the_same_moment_leave_one_that_signs(app: TestApp) {

@@ -6,6 +6,7 @@ use gatehouse::base::id::new_id;
 use gatehouse::model::event::{EventFilter, EventKind, Outcome};
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
+use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
 use gatehouse::store::{GrantsWith, Owner, Redemption, Rotation, Setting};
 
@@ -140,7 +141,7 @@ on_every_database! {
 
     async fn ids_differ_by_case(app: TestApp) {
         for id in ["App", "app", "APP"] {
-            let client = app.client(gatehouse::protocol::client_authentication::AuthMethod::None, |new| new.id = Some(id.to_owned())).await;
+            let client = app.client(AuthMethod::None, |new| new.id = Some(id.to_owned())).await;
             assert_eq!(client.id(), id);
         }
         let found = app.app.store.read().await.unwrap().client("aPP").await.unwrap();
@@ -198,18 +199,24 @@ on_every_database! {
 
     async fn what_belongs_to_somebody_goes_in_batches_and_nothing_else_does(app: TestApp) {
         let (store, now) = (&app.app.store, app.app.now());
+        let client = app.client(AuthMethod::None, |new| new.id = Some("Client".to_owned())).await.client;
+        let user = app.user("alice").await;
         let kept = Grant { client_id: "Other".to_owned(), user_id: "other".to_owned(), ..grant(&app, now + 60) };
-        for owner in [Owner::Client("Client"), Owner::User("user")] {
+        for (owner, version) in [(Owner::Client(&client.id), client.version), (Owner::User(&user.id), user.version)] {
+            let theirs = || Grant { user_id: user.id.clone(), ..grant(&app, now + 60) };
             let mut tx = store.begin().await.unwrap();
-            tx.insert_grants(&(0..1203).map(|_| grant(&app, now + 60)).collect::<Vec<_>>()).await.unwrap();
+            tx.insert_grants(&(0..1203).map(|_| theirs()).collect::<Vec<_>>()).await.unwrap();
             if matches!(owner, Owner::Client(_)) {
                 tx.insert_grant(&kept).await.unwrap();
             }
             tx.commit().await.unwrap();
-            store.thin_out(owner).await.unwrap();
+            let with = GrantsWith { user_id: Some(&user.id), client_id: Some("Client"), is_active: None };
+            for (version, left) in [(version - 1, 1203), (version + 1, 1203), (version, 203)] {
+                assert_eq!(store.thin_out(owner, version).await.unwrap(), left < 1203);
+                let mut reader = store.read().await.unwrap();
+                assert_eq!(reader.grants_nearby(with, "z", now, 3000).await.unwrap().grants.len(), left, "all, or less than a batch");
+            }
             let mut tx = store.begin().await.unwrap();
-            let with = GrantsWith { user_id: Some("user"), client_id: Some("Client"), is_active: None };
-            assert_eq!(tx.grants_nearby(with, "z", now, 3000).await.unwrap().grants.len(), 203, "less than a batch");
             match owner {
                 Owner::Client(id) => drop(tx.delete_client(id, now).await.unwrap()),
                 Owner::User(id) => drop(tx.delete_user(id, now).await.unwrap()),
@@ -217,6 +224,7 @@ on_every_database! {
             assert_eq!(tx.grants_nearby(with, "z", now, 3000).await.unwrap().grants, []);
             assert!(tx.grant(&kept.id).await.unwrap().is_some());
             tx.commit().await.unwrap();
+            assert!(!store.thin_out(owner, version).await.unwrap(), "who is gone is of no version");
         }
     }
 
