@@ -5,6 +5,7 @@ mod raw;
 mod rotation;
 mod rotation_live;
 mod transfer;
+mod wire;
 
 use std::collections::BTreeMap;
 
