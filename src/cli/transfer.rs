@@ -44,6 +44,9 @@ pub struct Args {
     /// The file that holds this URL
     #[arg(long, value_name = "FILE")]
     to_file: Option<PathBuf>,
+    /// A database user of the source who never writes and may stay there, such as one who watches the database; may be repeated
+    #[arg(long = "bystander", value_name = "USER")]
+    bystanders: Vec<String>,
 }
 
 pub async fn run(args: &Args) -> Result<(), Failure> {
@@ -58,7 +61,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
             shown_at = Instant::now();
         }
     };
-    let sums = store::transfer(&from, &to, &mut progress).await?;
+    let sums = store::transfer(&from, &to, &args.bystanders, &mut progress).await?;
     let total: u64 = sums.iter().map(|sum| sum.rows).sum();
     let rows: Vec<Vec<String>> = sums
         .into_iter()

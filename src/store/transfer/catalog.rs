@@ -97,6 +97,26 @@ pub(super) async fn tables(dialect: Dialect, connection: &mut AnyConnection) -> 
         .collect::<Result<_, _>>()?)
 }
 
+/// The names of all tables, whoever made them, but for the one of the migrations.
+pub(super) async fn names(dialect: Dialect, connection: &mut AnyConnection) -> Result<Vec<String>, Fault> {
+    let question = match dialect {
+        Dialect::Sqlite => {
+            "SELECT CAST(name AS TEXT) FROM sqlite_master \
+             WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' AND name <> '_sqlx_migrations' ORDER BY name"
+        }
+        Dialect::Postgres => {
+            "SELECT CAST(table_name AS TEXT) FROM information_schema.tables \
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name <> '_sqlx_migrations' ORDER BY 1"
+        }
+        Dialect::MySql => {
+            "SELECT CAST(table_name AS CHAR(64)) FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name <> '_sqlx_migrations' ORDER BY 1"
+        }
+    };
+    let rows = connection.fetch_all(question).await.map_err(fault)?;
+    rows.iter().map(|row| row.try_get(0).map_err(fault)).collect()
+}
+
 fn described(row: &AnyRow) -> Result<(String, Column, i64), Fault> {
     let text = |at: usize| row.try_get::<String, _>(at).map_err(fault);
     let (table, name, declared) = (text(0)?, text(1)?, text(2)?.to_ascii_lowercase());

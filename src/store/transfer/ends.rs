@@ -3,11 +3,13 @@
 //! | | nobody else is at the source | nobody else can write to it | nobody else can write to the target |
 //! |---|---|---|---|
 //! | SQLite | an exclusive lock of the file, which no other connection has open then | the same lock | `BEGIN IMMEDIATE` |
-//! | PostgreSQL | `pg_stat_activity` has no other session of this user | `LOCK TABLE … IN SHARE MODE`, and a snapshot taken after it | `LOCK TABLE … IN EXCLUSIVE MODE` |
-//! | MySQL | `processlist` has no other session of this user | `LOCK TABLES … READ` | `LOCK TABLES … WRITE` |
+//! | PostgreSQL | `pg_stat_activity` has no other client of this database | `LOCK TABLE … IN SHARE MODE`, and a snapshot taken after it | `LOCK TABLE … IN EXCLUSIVE MODE` |
+//! | MySQL | `processlist` has no other client of this database, as far as this user sees them | `LOCK TABLES … READ` | `LOCK TABLES … WRITE` |
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor, Row as _};
 
 use crate::base::fault::Fault;
@@ -24,9 +26,30 @@ const LOOKS: u32 = 20;
 /// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// Limits of time that are set for everybody, or for this user, and that a transfer of hours would run into: while rows are
+/// read at one end nothing is asked at the other. None of these is in every version, and a transfer can do without.
+fn no_limits(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::Sqlite => &[],
+        Dialect::Postgres => &["SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN \
+             ('statement_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')"],
+        Dialect::MySql => &[
+            // The most that it takes on every platform: 24 days.
+            "SET SESSION wait_timeout = 2147483",
+            "SET SESSION max_execution_time = 0",
+            "SET SESSION max_statement_time = 0",
+            "SET SESSION idle_transaction_timeout = 0",
+            "SET SESSION idle_readonly_transaction_timeout = 0",
+            "SET SESSION idle_write_transaction_timeout = 0",
+        ],
+    }
+}
+
 /// Where rows are read.
 pub(super) struct Source {
     url: DatabaseUrl,
+    /// Database users whose sessions do not count
+    bystanders: BTreeSet<String>,
     connection: AnyConnection,
 }
 
@@ -44,6 +67,12 @@ async fn connect(url: &DatabaseUrl, settings: &[&str]) -> Result<AnyConnection, 
     let mut connection = AnyConnection::connect_with(&url.connect_options()?).await.map_err(fault)?;
     for setting in settings {
         run(&mut connection, (*setting).to_owned()).await.map_err(fault)?;
+    }
+    for setting in no_limits(url.dialect()) {
+        match run(&mut connection, (*setting).to_owned()).await {
+            Err(error) if error.as_database_error().is_none() => return Err(fault(error)),
+            Ok(()) | Err(_) => {}
+        }
     }
     Ok(connection)
 }
@@ -72,8 +101,8 @@ async fn keep(url: &DatabaseUrl, connection: &mut AnyConnection, statements: Vec
 }
 
 impl Source {
-    /// Connects, when nobody else is there.
-    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, TransferError> {
+    /// Connects, when nobody else is there but these database users.
+    pub(super) async fn open(url: &DatabaseUrl, bystanders: &[String]) -> Result<Self, TransferError> {
         let settings: &[&str] = match url.dialect() {
             Dialect::Sqlite => &["PRAGMA locking_mode = EXCLUSIVE", "PRAGMA busy_timeout = 5000"],
             Dialect::Postgres => &["SET lock_timeout = '5s'"],
@@ -81,6 +110,7 @@ impl Source {
         };
         let mut source = Self {
             url: url.clone(),
+            bystanders: bystanders.iter().cloned().collect(),
             connection: connect(url, settings).await?,
         };
         source.is_alone().await?;
@@ -95,37 +125,51 @@ impl Source {
                 let read = self.connection.fetch_one("SELECT COUNT(*) FROM sqlite_master").await;
                 return match read {
                     Ok(_) => Ok(()),
-                    Err(error) if error.as_database_error().is_some() => Err(self.is_not_alone()),
+                    Err(error) if error.as_database_error().is_some() => Err(self.is_not_alone(&BTreeSet::new())),
                     Err(error) => Err(fault(error).into()),
                 };
             }
+            // Everybody sees who is there, and only whoever may look closer sees what for. What has no user is the server's own.
             Dialect::Postgres => {
-                "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user \
-                 AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                "SELECT CAST(usename AS TEXT) FROM pg_stat_activity WHERE datname = current_database() AND usename IS NOT NULL \
+                 AND COALESCE(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()"
             }
+            // Without the right PROCESS these are sessions of the same user.
             Dialect::MySql => {
-                "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() \
-                 AND user = SUBSTRING_INDEX(USER(), '@', 1) AND id <> CONNECTION_ID()"
+                "SELECT CAST(user AS CHAR(128)) FROM information_schema.processlist WHERE db = DATABASE() \
+                 AND user NOT IN ('system user', 'event_scheduler') AND id <> CONNECTION_ID()"
             }
         };
+        let mut there = BTreeSet::new();
         for _ in 0..LOOKS {
             if self.url.dialect() == Dialect::Postgres {
                 // A transaction sees who was there when it looked first.
                 let again = "DO $$ BEGIN PERFORM pg_stat_clear_snapshot(); END $$".to_owned();
                 run(&mut self.connection, again).await.map_err(fault)?;
             }
-            let row = self.connection.fetch_one(others).await.map_err(fault)?;
-            if row.try_get::<i64, _>(0).map_err(fault)? == 0 {
+            let rows = self.connection.fetch_all(others).await.map_err(fault)?;
+            let users: Result<BTreeSet<String>, sqlx::Error> = rows.iter().map(|row| row.try_get(0)).collect();
+            there = users.map_err(fault)?;
+            there.retain(|user| !self.bystanders.contains(user));
+            if there.is_empty() {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(self.is_not_alone())
+        Err(self.is_not_alone(&there))
     }
 
-    fn is_not_alone(&self) -> TransferError {
+    fn is_not_alone(&self, there: &BTreeSet<String>) -> TransferError {
+        let users: Vec<&str> = there.iter().map(String::as_str).collect();
+        let (users, further) = match users.join(", ") {
+            users if users.is_empty() => (users, ""),
+            users => (
+                format!(" (as {users})"),
+                " (for a user who never writes, such as one who watches the database, there is --bystander)",
+            ),
+        };
         TransferError::Refused(format!(
-            "somebody else has {} open: stop every server and command on it first, for what they write from now on would be lost; nothing was transferred",
+            "somebody else has {} open{users}: stop every server and command on it first, for what they write from now on would be lost{further}; nothing was transferred",
             self.url
         ))
     }
@@ -154,6 +198,38 @@ impl Source {
     pub(super) async fn close(self) {
         let _ = self.connection.close().await;
     }
+}
+
+fn is_not_empty(url: &DatabaseUrl, table: &str) -> TransferError {
+    TransferError::Refused(format!(
+        "{url} is not empty, there are rows in {table}: transfer into a new database; nothing was changed"
+    ))
+}
+
+/// Refuses a target that is not empty, or somebody else's, before anything is changed there.
+pub(super) async fn look(url: &DatabaseUrl, tables: &[Table]) -> Result<(), TransferError> {
+    let mut connection = connect(url, &[]).await?;
+    let names = catalog::names(url.dialect(), &mut connection).await?;
+    // What is asked below becomes a part of a statement.
+    if let Some(name) = names.iter().find(|name| !tables.iter().any(|table| table.name == **name)) {
+        return Err(TransferError::Refused(format!(
+            "{url} has a table {name}, which the source does not have: transfer into a new database; nothing was changed"
+        )));
+    }
+    for name in &names {
+        if rows::has_any(&mut connection, name).await? {
+            return Err(is_not_empty(url, name));
+        }
+    }
+    let _ = connection.close().await;
+    Ok(())
+}
+
+/// Whether the database has said what came of a statement, and not that it is going away.
+fn has_answered(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // The classes of connections that end, of a server that stops, and of sessions that somebody ends.
+    code.is_some_and(|code| !["08", "57", "70"].iter().any(|class| code.starts_with(class)))
 }
 
 impl Target {
@@ -195,11 +271,8 @@ impl Target {
         };
         keep(&self.url, &mut self.connection, statements).await?;
         for table in tables {
-            if rows::has_any(&mut self.connection, table).await? {
-                return Err(TransferError::Refused(format!(
-                    "{} is not empty, there are rows in {}: transfer into a new database; nothing was changed",
-                    self.url, table.name
-                )));
+            if rows::has_any(&mut self.connection, &table.name).await? {
+                return Err(is_not_empty(&self.url, &table.name));
             }
         }
         Ok(())
@@ -223,10 +296,21 @@ impl Target {
         }
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), Fault> {
-        run(&mut self.connection, "COMMIT".to_owned()).await.map_err(fault)?;
-        let _ = self.connection.close().await;
-        Ok(())
+    pub(super) async fn commit(mut self) -> Result<(), TransferError> {
+        match run(&mut self.connection, "COMMIT".to_owned()).await {
+            Ok(()) => {
+                let _ = self.connection.close().await;
+                Ok(())
+            }
+            Err(error) if has_answered(&error) => Err(fault(error).into()),
+            Err(error) => Err(TransferError::Unknown(format!(
+                "the connection to {} broke while everything was being committed, so it is not known whether it is there ({}): start no \
+                 server yet, and run the same command again. When it says that the target is not empty, everything is there; otherwise it \
+                 is transferred then",
+                self.url,
+                words(&error)
+            ))),
+        }
     }
 
     pub(super) async fn abandon(mut self) {

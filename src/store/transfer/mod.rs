@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! source: nobody else is there ── nobody else may write ── pages of each table ──┐
-//! target: migrated, nobody else may write, empty ── one transaction ── rows ◀─────┘ ── all read again, compared ── commit
+//! target: empty, migrated, nobody else may write, still empty ── one transaction ── rows ◀─────┘ ── all read again, compared ── commit
 //! ```
 //!
 //! Which tables there are, what is in them and by what their rows are known is read from the target, whose tables this program
@@ -22,11 +22,13 @@ use catalog::Table;
 use ends::{Source, Target};
 use rows::Sum;
 
-/// Why nothing was transferred. The target is as it was, save that its tables may be there now.
+/// Why nothing was transferred, if that is known. The target is as it was, save that its tables may be there now.
 #[derive(Debug)]
 pub enum TransferError {
     /// The operator must do something; the text says what
     Refused(String),
+    /// Whether the target has everything or nothing is not known; the text says what to do
+    Unknown(String),
     /// A database failed
     Fault(Fault),
 }
@@ -34,7 +36,7 @@ pub enum TransferError {
 impl std::fmt::Display for TransferError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(text) => f.write_str(text),
+            Self::Refused(text) | Self::Unknown(text) => f.write_str(text),
             Self::Fault(fault) => fault.fmt(f),
         }
     }
@@ -62,14 +64,19 @@ pub struct TableSum {
 /// Is told how many rows of a table are done, and whether those are all.
 pub type Progress<'a> = dyn FnMut(&str, u64, bool) + Send + 'a;
 
-/// Copies all rows of one database into another, empty one, in one transaction, and compares what is there then. Nobody may
-/// have the source open, and nobody can write to either meanwhile. `progress` is told how many rows of a
+/// Copies all rows of one database into another, empty one, in one transaction, and compares what is there then. Nobody but the
+/// database users `bystanders` may have the source open, and nobody can write to either meanwhile. `progress` is told how many rows of a
 /// table are done, and whether those are all.
 ///
 /// # Errors
 /// [`TransferError::Refused`] when source and target are not fit for it, or their contents differ in the end. The target has no
-/// rows then.
-pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl, progress: &mut Progress<'_>) -> Result<Vec<TableSum>, TransferError> {
+/// rows then. [`TransferError::Unknown`] when the connection broke while the target was told to keep them.
+pub async fn transfer(
+    from: &DatabaseUrl,
+    to: &DatabaseUrl,
+    bystanders: &[String],
+    progress: &mut Progress<'_>,
+) -> Result<Vec<TableSum>, TransferError> {
     sqlx::any::install_default_drivers();
     let refused = |text: String| Err(TransferError::Refused(text));
     if from == to {
@@ -79,13 +86,19 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl, progress: &mut Progr
         return refused(format!("there is no database at {from}"));
     }
     check_version(from).await?;
-    let mut source = Source::open(from).await?;
+    let mut source = Source::open(from, bystanders).await?;
+    let tables = source.tables().await?;
+    // It may be a mistake, and an installation that people use.
+    if to.file().is_none_or(std::path::Path::exists) {
+        is_not_newer(to).await?;
+        ends::look(to, &tables).await?;
+    }
     to.create_file()?;
     migrate::run(to.dialect(), &to.connect_options()?, &[]).await?;
     check_version(to).await?;
     let mut target = Target::open(to).await?;
-    let tables = target.tables().await?;
-    if let Some(difference) = catalog::difference(&source.tables().await?, &tables) {
+    let of_target = target.tables().await?;
+    if let Some(difference) = catalog::difference(&tables, &of_target) {
         return refused(format!("{from} and {to} do not have the same tables: {difference}"));
     }
     source.hold(&tables).await?;
@@ -110,14 +123,18 @@ pub async fn transfer(from: &DatabaseUrl, to: &DatabaseUrl, progress: &mut Progr
     }
 }
 
-async fn check_version(url: &DatabaseUrl) -> Result<(), TransferError> {
-    let options = url.connect_options()?;
-    if migrate::is_newer(url.dialect(), &options).await? {
+async fn is_not_newer(url: &DatabaseUrl) -> Result<(), TransferError> {
+    if migrate::is_newer(url.dialect(), &url.connect_options()?).await? {
         return Err(TransferError::Refused(format!(
             "a newer version of gatehouse has migrated {url}: transfer it with that one"
         )));
     }
-    match migrate::pending(url.dialect(), &options).await? {
+    Ok(())
+}
+
+async fn check_version(url: &DatabaseUrl) -> Result<(), TransferError> {
+    is_not_newer(url).await?;
+    match migrate::pending(url.dialect(), &url.connect_options()?).await? {
         0 => Ok(()),
         pending => Err(TransferError::Refused(format!(
             "{url} waits for {pending} migration(s): run gatehouse migrate on it first"

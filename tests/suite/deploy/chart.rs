@@ -17,8 +17,12 @@ const HEAD: &str = "\
 # deploy/helm/example.yaml; with Helm, install the chart instead.
 ";
 
-/// What Helm makes of values, by template; or why it refuses them.
+/// What Helm makes of values, by template; or why it refuses them. An image is named where they name none.
 fn rendered(values: &Value) -> Result<Vec<(String, String)>, String> {
+    let mut values = values.clone();
+    if values["image"].is_null() {
+        values["image"] = json!({ "repository": "registry.example.org/gatehouse" });
+    }
     let sandbox = Sandbox::bare();
     sandbox.write("values.json", &values.to_string());
     let output = sandbox
@@ -184,6 +188,39 @@ fn further_secrets_are_files() {
     assert!(environment::assert_known("the chart", &documents) > keys.len());
 }
 
+/// The authority of the database is a file that the URL names, at the place that the guide says, and no setting.
+#[test]
+fn the_database_may_have_an_authority_of_its_own() {
+    let values = json!({ "issuer": "https://id.example.org", "secretFiles": ["database_ca"] });
+    let documents = documents(&rendered(&values).expect("the values are taken"));
+    for kind in ["Deployment", "Job"] {
+        let pods = server::one(&documents, kind).expect("one of each");
+        let mounted = items(&pods["spec"]["template"]["spec"]["volumes"][0]["secret"]["items"]);
+        assert!(mounted.contains(&json!({ "key": "database_ca", "path": "database_ca" })), "{kind}");
+        let mounts = items(&kubernetes::containers(pods)[0]["volumeMounts"]);
+        let place = text(&mounts[0]["mountPath"]);
+        let guide = text_of(&in_repository("deploy/README.md"));
+        for parameter in ["sslmode=verify-full&sslrootcert=", "ssl-mode=VERIFY_IDENTITY&ssl-ca="] {
+            assert!(guide.contains(&format!("{parameter}{place}/database_ca")), "{parameter}");
+        }
+    }
+    environment::assert_known("the chart", &documents);
+    assert!(variables(&documents).iter().all(|(name, _)| !name.contains("DATABASE_CA")));
+}
+
+/// Nobody ends a migration in the middle because the port is not open yet.
+#[test]
+fn pods_may_take_as_long_as_the_migration() {
+    let values =
+        json!({ "issuer": "https://id.example.org", "migration": { "job": false, "deadline": 3601 }, "readinessPath": "/healthz" });
+    let documents = documents(&rendered(&values).expect("the values are taken"));
+    let deployment = server::one(&documents, "Deployment").expect("a Deployment");
+    let container = &kubernetes::containers(deployment)[0];
+    assert!(kubernetes::patience(&container["startupProbe"]) >= 3601);
+    assert!(deployment["spec"]["progressDeadlineSeconds"].as_u64() > Some(3601));
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/healthz");
+}
+
 /// The operator of Prometheus has schemas of its own, which no validator here carries.
 #[test]
 fn metrics_are_found_when_they_are_there() {
@@ -193,6 +230,12 @@ fn metrics_are_found_when_they_are_there() {
     let (monitor, service) = (server::one(&documents, "ServiceMonitor"), server::one(&documents, "Service"));
     let (monitor, service) = (monitor.expect("a monitor"), service.expect("a Service"));
     assert_eq!(monitor["metadata"]["labels"]["release"], "prometheus");
+    let job = &service["metadata"]["labels"][text(&monitor["spec"]["jobLabel"])];
+    let rules = text_of(&in_repository("deploy/prometheus/gatehouse.rules.yml"));
+    assert!(
+        rules.contains(&format!("up{{job={job}}}")),
+        "rules are about another job than {job}"
+    );
     let endpoint = &monitor["spec"]["endpoints"][0];
     let mut ports = items(&service["spec"]["ports"]).iter();
     let port = ports.find(|port| port["name"] == endpoint["port"]).expect("a port");
@@ -222,6 +265,8 @@ fn wrong_values_are_refused() {
         (with("issuer", json!("http://id.example.org")), "/issuer"),
         (with("issuer", json!("https://id.example.org/")), "/issuer"),
         (with("existingSecret", json!("")), "/existingSecret"),
+        (with("image", json!({ "repository": "" })), "/image/repository"),
+        (with("readinessPath", json!("/")), "/readinessPath"),
         (with("replica", json!(3)), "replica"),
         (with("replicas", json!(0)), "/replicas"),
         (

@@ -7,6 +7,12 @@ use super::{IMAGE, Manifest, OF_OPERATORS, assert_is_a_command, entries, in_repo
 /// The proxy's file.
 pub const CADDYFILE: &str = "deploy/caddy/Caddyfile.nodes";
 
+/// What a Caddyfile sets.
+fn setting(caddyfile: &str, name: &str) -> Option<String> {
+    let mut lines = caddyfile.lines().map(str::trim);
+    lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned)
+}
+
 /// One of the two.
 struct Installation {
     folder: &'static str,
@@ -53,6 +59,16 @@ fn nodes_run_this_version() {
         let delay = node["environment"]["GATEHOUSE_SHUTDOWN_DELAY"].as_str().map_or(0, number);
         let grace = number(text(&node["stop_grace_period"]));
         assert!(grace > delay + 20, "running requests get 20 seconds");
+        if installation.command == "serve" {
+            let kept = setting(&text_of(&in_repository(CADDYFILE)), "keepalive").map(|kept| number(&kept));
+            assert!(Some(delay) > kept, "Caddy keeps connections for longer than nodes wait");
+            let metrics = text(&node["environment"]["GATEHOUSE_METRICS_LISTEN"]);
+            assert_ne!(
+                metrics,
+                text(&node["environment"]["GATEHOUSE_LISTEN"]),
+                "the proxy does not lead there"
+            );
+        }
 
         let check = items(&node["healthcheck"]["test"]);
         assert_eq!(check[..2], ["CMD", "gatehouse"]);
@@ -73,6 +89,8 @@ fn every_service_is_confined() {
                 "{name} has no limit"
             );
             assert_eq!(service["restart"], "unless-stopped", "{name}");
+            assert_eq!(service["logging"]["driver"], "local", "{name} writes until the disk is full");
+            assert!(service["logging"]["options"]["max-size"].is_string(), "{name}");
             assert!(service["healthcheck"]["test"].is_array(), "nobody asks how {name} is");
             let (_, tag) = text(&service["image"]).split_once(':').expect("a tag");
             assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{name}: {tag} is no version");
@@ -134,11 +152,7 @@ fn networks_are_as_settings_say() {
 #[test]
 fn the_proxy_knows_what_it_passes_on() {
     let caddyfile = text_of(&in_repository(CADDYFILE));
-    let setting = |name: &str| {
-        let mut lines = caddyfile.lines().map(str::trim);
-        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        found.unwrap_or_else(|| panic!("the Caddyfile does not set {name}"))
-    };
+    let setting = |name: &str| setting(&caddyfile, name).unwrap_or_else(|| panic!("the Caddyfile does not set {name}"));
     for installation in BOTH {
         let compose = installation.compose();
         let proxy = &compose["services"]["proxy"];
@@ -165,7 +179,7 @@ fn the_proxy_knows_what_it_passes_on() {
     }
     assert_eq!(setting("lb_policy"), "round_robin");
     assert_eq!(setting("flush_interval"), "-1", "events are passed on at once");
-    assert!(number(setting("response_header_timeout")) > 60, "long polls take 60 seconds");
+    assert!(number(&setting("response_header_timeout")) > 60, "long polls take 60 seconds");
     assert_eq!(setting("request>uri"), "regexp [?].* ?REDACTED", "codes are not logged");
     assert_eq!(setting("request>headers"), "delete", "admin tokens are not logged");
 }

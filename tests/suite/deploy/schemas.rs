@@ -74,7 +74,7 @@ fn broken_copies_are_refused() {
             "readOnlyRootFileSystem",
             "readOnlyRootFileSystem",
         ),
-        (deployment, "replicas: 3", "replicas: three", "three"),
+        (deployment, "revisionHistoryLimit: 5", "revisionHistoryLimit: five", "five"),
         (deployment, "kind: Deployment", "kind: Deploiment", "Deploiment"),
         (ingress, "pathType: Prefix", "# pathType: Prefix", "pathType"),
         (autoscaler, "autoscaling/v2", "autoscaling/v2beta9", "autoscaling/v2beta9"),

@@ -50,6 +50,8 @@ pub fn assert_sound(place: &str, documents: &[Value]) {
         assert_eq!(container[probe]["httpGet"], json!({ "path": path, "port": "http" }), "{probe}");
         assert!(routes::all().any(|route| route.path == path), "nothing answers at {path}");
     }
+    let patience = kubernetes::patience(&container["startupProbe"]);
+    assert!(patience >= kubernetes::MIGRATION, "a migration is ended in the middle");
     for job in documents.iter().filter(|document| document["kind"] == "Job") {
         let [migration] = kubernetes::containers(job) else {
             panic!("the job has one container");
@@ -146,6 +148,7 @@ fn assert_names_lead_to_something(documents: &[Value], deployment: &Value, conta
     }
     if let Some(policy) = one(documents, "NetworkPolicy") {
         assert_eq!(policy["spec"]["podSelector"]["matchLabels"], *labels);
+        kubernetes::assert_names_can_be_asked_for(policy);
         for port in items(&policy["spec"]["ingress"]).iter().flat_map(|rule| items(&rule["ports"])) {
             assert!(ports.contains(&&port["port"]), "{port}");
         }
@@ -171,7 +174,29 @@ fn assert_names_lead_to_something(documents: &[Value], deployment: &Value, conta
 #[test]
 fn the_manifests_are_sound() {
     let path = in_repository(FOLDER).join("gatehouse.yaml");
-    assert_sound(FOLDER, &Manifest::read(path).documents);
+    let documents = Manifest::read(path).documents;
+    assert_sound(FOLDER, &documents);
+    assert_metrics_are_for_prometheus(&documents);
+}
+
+/// They are read on a port of their own, which neither the ingress leads to nor other namespaces reach.
+fn assert_metrics_are_for_prometheus(documents: &[Value]) {
+    let deployment = one(documents, "Deployment").expect("a Deployment");
+    let container = &kubernetes::containers(deployment)[0];
+    let mut ports = items(&container["ports"]).iter();
+    let port = ports.find(|port| port["name"] == "metrics").expect("a port for metrics");
+    let listen = variable(container, "GATEHOUSE_METRICS_LISTEN");
+    assert_eq!(listen, format!("0.0.0.0:{}", port["containerPort"]));
+    let policy = one(documents, "NetworkPolicy").expect("a policy");
+    let mut rules = items(&policy["spec"]["ingress"]).iter();
+    let rule = rules.find(|rule| items(&rule["ports"]).iter().any(|port| port["port"] == "metrics"));
+    let rule = rule.expect("somebody reads them");
+    assert_eq!(items(&rule["ports"]).len(), 1, "{rule}");
+    assert_eq!(
+        rule["from"],
+        json!([{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "monitoring" } } }])
+    );
+    assert!(one(documents, "ServiceMonitor").is_none(), "not every cluster knows that kind");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What moves an installation: a backup, another database, another secret.
 
 mod backup;
+mod damage;
 mod raw;
 mod rotation;
 mod rotation_live;
 mod transfer;
+mod wire;
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::StatusCode;
 
+use super::wire::{Break, breaking_wire};
 use super::{is_log_intact, opaque_client, open, own_token, raw, stop};
 use crate::cli::crash::populate;
 use crate::cli::database::{Database, Kind};
@@ -12,11 +13,17 @@ use crate::support::process::{APP_SECRET, Run, Sandbox};
 use crate::vault::{given, kept, read, tokens, workload};
 
 fn transfer(sandbox: &Sandbox, from: &str, to: &str) -> Run {
+    transfer_beside(sandbox, from, to, &[])
+}
+
+/// The same while somebody may stay there.
+fn transfer_beside(sandbox: &Sandbox, from: &str, to: &str, beside: &[&str]) -> Run {
     // A URL with a password stands in a variable or a file.
     std::fs::write(sandbox.file("target-url"), format!("{to}\n")).unwrap();
     let mut command = sandbox.program(crate::support::process::BINARY);
     command.env("SOURCE_URL", from).env_remove("DATABASE_URL");
     command.args(["transfer", "--from-env", "SOURCE_URL", "--to-file", "target-url"]);
+    command.args(beside);
     let output = command.output().expect("the binary ends");
     Run::of("transfer", output)
 }
@@ -143,6 +150,115 @@ async fn what_is_not_fit_for_it_stays_as_it_is(kind: Kind) {
     let (fresh, _of_fresh) = Database::sandbox(Kind::Sqlite).await;
     let refusal = transfer(&sandbox, &database.url, &fresh.url).refused();
     assert!(refusal.contains("waits for 1 migration"), "{refusal}");
+}
+
+/// Whoever mistypes the name of the target may have named an installation that people use, of an older version.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_in_use_is_not_even_migrated() {
+    let (source, sandbox) = Database::sandbox(Kind::Sqlite).await;
+    populate(&sandbox);
+    for kind in [Kind::Sqlite, Kind::Postgres, Kind::MySql] {
+        let (target, of_target) = Database::sandbox(kind).await;
+        of_target.run(&["scope", "add", "read", "--description", "Read"]).done();
+        let newest = "DELETE FROM _sqlx_migrations WHERE version = 11";
+        assert_eq!(raw::run(&target.url, newest.to_owned()).await, 1);
+        for table in ["former_providers", "upstream_revocations"] {
+            raw::run(&target.url, format!("DROP TABLE {table}")).await;
+        }
+        let before = raw::contents(&target.url).await;
+        let refusal = transfer(&sandbox, &source.url, &target.url).refused();
+        assert!(refusal.contains("is not empty"), "{refusal}");
+        assert!(refusal.contains("nothing was changed"), "{refusal}");
+        assert_eq!(raw::contents(&target.url).await, before, "{kind:?}");
+
+        // And that of another program.
+        let (other, of_other) = Database::sandbox(kind).await;
+        if kind == Kind::Sqlite {
+            std::fs::write(of_other.file("gatehouse.db"), "").unwrap();
+        }
+        raw::run(&other.url, "CREATE TABLE guests (name VARCHAR(9) NOT NULL PRIMARY KEY)".to_owned()).await;
+        let refusal = transfer(&sandbox, &source.url, &other.url).refused();
+        assert!(refusal.contains("has a table guests"), "{refusal}");
+        let tables = raw::tables(&other.url).await;
+        assert_eq!(tables.keys().collect::<Vec<_>>(), ["guests"], "{kind:?}");
+    }
+    let (older, of_older) = Database::sandbox(Kind::Sqlite).await;
+    of_older.run(&["migrate"]).done();
+    raw::run(&older.url, "DELETE FROM _sqlx_migrations WHERE version = 11".to_owned()).await;
+    for table in ["former_providers", "upstream_revocations"] {
+        raw::run(&older.url, format!("DROP TABLE {table}")).await;
+    }
+    let run = transfer(&sandbox, &source.url, &older.url);
+    assert!(run.status.success(), "what is empty may be old: {}", run.stderr);
+}
+
+/// Servers may have a database user of their own, and so may whoever transfers, and whoever watches the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn others_count_whoever_they_are() {
+    for kind in [Kind::Postgres, Kind::MySql] {
+        let (source, sandbox) = Database::sandbox(kind).await;
+        sandbox.run(&["migrate"]).done();
+        let user = format!("gatehouse_watch_{}", std::process::id());
+        let mut statements = match kind {
+            Kind::Postgres => vec![format!("CREATE ROLE {user} LOGIN PASSWORD '{user}'")],
+            _ => vec![
+                format!("CREATE USER {user} IDENTIFIED BY '{user}'"),
+                format!("GRANT ALL ON *.* TO {user}"),
+            ],
+        };
+        for statement in statements.drain(..) {
+            raw::run(&source.url, statement).await;
+        }
+        let mut url = reqwest::Url::parse(&source.url).unwrap();
+        url.set_username(&user).unwrap();
+        url.set_password(Some(&user)).unwrap();
+        let watching = raw::connect(url.as_str()).await;
+        let (target, of_target) = Database::sandbox(Kind::Sqlite).await;
+        let refused = transfer(&sandbox, &source.url, &target.url);
+        let is_there = of_target.file("gatehouse.db").exists();
+        let beside = transfer_beside(&sandbox, &source.url, &target.url, &["--bystander", &user]);
+        let _ = sqlx::Connection::close(watching).await;
+        let removed = if kind == Kind::Postgres { "ROLE" } else { "USER" };
+        raw::run(&source.url, format!("DROP {removed} {user}")).await;
+
+        let refusal = refused.refused();
+        assert!(refusal.contains(&format!("open (as {user})")), "{kind:?}: {refusal}");
+        assert!(!is_there, "the target was not touched");
+        assert!(beside.status.success(), "{kind:?}: {}", beside.stderr);
+    }
+}
+
+/// While one end works the other waits, longer than administrators may want sessions to.
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_time_of_the_database_do_not_count() {
+    let (source, sandbox) = Database::sandbox(Kind::Postgres).await;
+    populate(&sandbox);
+    let name = source.url.rsplit('/').next().unwrap().to_owned();
+    let limit = format!("ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '1ms'");
+    raw::run(&source.url, limit).await;
+    let (target, _of_target) = Database::sandbox(Kind::MySql).await;
+    let run = transfer(&sandbox, &source.url, &target.url);
+    assert!(run.status.success(), "{}", run.stderr);
+}
+
+/// When a connection breaks at the very end nobody knows, and the same command again tells.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_claimed_of_a_commit_that_nobody_answered() {
+    let (source, sandbox) = Database::sandbox(Kind::Sqlite).await;
+    populate(&sandbox);
+    for at in [Break::BeforeIt, Break::AfterIt] {
+        let (target, of_target) = Database::sandbox(Kind::Postgres).await;
+        of_target.run(&["migrate"]).done();
+        let run = transfer(&sandbox, &source.url, &breaking_wire(&target.url, at).await);
+        assert_eq!(run.status.code(), Some(1), "{}{}", run.stdout, run.stderr);
+        assert!(run.stderr.contains("it is not known whether it is there"), "{}", run.stderr);
+        let again = transfer(&sandbox, &source.url, &target.url);
+        match at {
+            Break::BeforeIt => assert!(again.status.success(), "{}", again.stderr),
+            Break::AfterIt => assert!(again.stderr.contains("is not empty"), "{}", again.stderr),
+        }
+        assert_eq!(raw::contents(&source.url).await, raw::contents(&target.url).await);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

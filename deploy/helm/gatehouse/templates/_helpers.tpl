@@ -53,7 +53,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - name: ADMIN_TOKEN_FILE
   value: /run/secrets/gatehouse/admin_token
 {{- end }}
-{{- range .Values.secretFiles }}
+{{- range without .Values.secretFiles "database_ca" }}
 - name: {{ if not (hasPrefix "app_secret" .) }}GATEHOUSE_{{ end }}{{ upper . }}_FILE
   value: /run/secrets/gatehouse/{{ . }}
 {{- end }}

@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use gatehouse::model::traffic;
+use gatehouse::web::routes;
 use serde_json::{Value, json};
 
 use super::super::person::Application;
-use super::{Watched, code_flow, register};
+use super::{Metrics, Watched, code_flow, register};
 use crate::support::tools;
 
 const RULES: &str = "deploy/prometheus/gatehouse.rules.yml";
@@ -128,6 +130,53 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// What the expressions of the rules say of labels: metric, label, and the values that are spelled out.
+fn selections(text: &str) -> Vec<(String, String, Vec<String>)> {
+    let mut found = Vec::new();
+    for (before, rest) in text.match_indices('{').map(|(at, _)| text.split_at(at)) {
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+        let name = before.rsplit(|c| !word(c)).next().unwrap_or_default();
+        let Some((labels, _)) = rest[1..].split_once('}') else { continue };
+        for pair in labels.split(',').map(str::trim) {
+            let (label, value) = pair.split_once("=~").or_else(|| pair.split_once('=')).expect("a label and a value");
+            let values = value.trim_matches('"').split('|').map(str::to_owned).collect();
+            found.push((name.to_owned(), label.trim().to_owned(), values));
+        }
+    }
+    found
+}
+
+/// The expressions of all rules.
+fn rule_expressions() -> String {
+    let rules = yaml(RULES);
+    let groups = rules["groups"].as_array().unwrap().iter();
+    let rules = groups.flat_map(|group| group["rules"].as_array().unwrap());
+    rules.map(|rule| rule["expr"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// An alert about a label or a value that there never is would be silent.
+fn assert_series_can_be(page: &Metrics) {
+    let selections = selections(&rule_expressions());
+    assert!(selections.len() > 10, "{selections:?}");
+    for (name, label, values) in selections {
+        // What Prometheus itself adds.
+        if label == "job" {
+            assert_eq!(values, ["gatehouse"]);
+            continue;
+        }
+        for value in values {
+            let is_shown = page.sum(&name, &[(&label, &value)]).is_some();
+            // Of requests there is what somebody has asked for.
+            let may_be = match (name.as_str(), label.as_str()) {
+                ("gatehouse_http_requests_total", "outcome") => traffic::Outcome::ALL.iter().any(|outcome| outcome.as_str() == value),
+                (name, "route") if name.starts_with("gatehouse_http_request") => routes::all().any(|route| route.path == value),
+                _ => false,
+            };
+            assert!(is_shown || may_be, "there is no {name} with {label}={value:?}");
+        }
+    }
+}
+
 /// The expressions of a dashboard.
 fn expressions(dashboard: &Value, found: &mut Vec<String>) {
     match dashboard {
@@ -197,6 +246,7 @@ async fn what_dashboard_alerts_and_documentation_name_exists() {
     for name in asked.iter().chain(&alerted) {
         assert!(exists(name), "there is no metric {name}");
     }
+    assert_series_can_be(&page);
 
     let rows: BTreeSet<String> = read(PAGE)
         .lines()

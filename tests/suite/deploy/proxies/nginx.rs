@@ -38,6 +38,10 @@ fn the_example_passes_on_what_it_should() {
         ],
     );
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {};\n", file(name)));
+    assert!(
+        example.contains("\n        proxy_connect_timeout 2s;\n"),
+        "a machine that is gone costs a minute"
+    );
     // Its workers must be able to write into the folder of the test.
     let around = format!(
         "user root root;\ndaemon off;\npid {};\nevents {{}}\nhttp {{\naccess_log {};\n{}{example}}}\n",
