@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::tls::{TlsWire, first_certificate, sandbox, seen};
+use super::tls::{first_certificate, sandbox, seen};
 use crate::support::certificate::certify;
 use crate::support::curl::{curl, printed_with};
 use crate::support::process::Sandbox;
+use crate::support::tls_wire::TlsWire;
 use crate::support::wire::Wire;
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-these-tests";
