@@ -142,7 +142,7 @@ impl App {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// When the password cost is out of bounds, or Redis has no address that can be used.
+    /// When the password cost is out of bounds, or Redis has no address or authorities that can be used.
     pub fn new(config: Config, store: Store, secrets: Secrets, clock: Clock, random: Random, fetch: Fetch) -> Result<Self, Fault> {
         let passwords = Passwords::new(config.password_cost, config.password_threads, config.password_queue, random.clone())?;
         let keys = KeyRing::new(secrets.signing_key.clone());
@@ -150,7 +150,11 @@ impl App {
         let issuer = config.issuer();
         let provider_documents = fetch.reaching(&config.provider_networks);
         let live = Live::new(&config);
-        let counts = SharedCounts::new(store.dialect(), config.limits.redis.as_ref())?;
+        let counts = SharedCounts::new(
+            store.dialect(),
+            config.limits.redis.as_ref(),
+            config.limits.redis_authorities.as_deref(),
+        )?;
         let measures = Measures::default();
         measures.started_at.set(clock.now());
         let parts = Arc::new(Parts {

@@ -108,7 +108,11 @@ fn check_issuer(config: &Config, report: &mut Report) {
 }
 
 async fn check_redis(config: &Config, report: &mut Report) {
-    let counts = SharedCounts::new(config.database_url.dialect(), config.limits.redis.as_ref());
+    let counts = SharedCounts::new(
+        config.database_url.dialect(),
+        config.limits.redis.as_ref(),
+        config.limits.redis_authorities.as_deref(),
+    );
     match counts {
         Ok(counts) => match counts.ping().await {
             None => {}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::model::limit::{Class, Rates};
@@ -21,6 +21,9 @@ pub struct Limits {
     /// Where nodes tell each other what they have counted, when that is not the database
     pub redis: Option<SecretString>,
     pub(super) redis_file: Option<PathBuf>,
+    /// The authorities that the certificate of Redis may be from, in PEM, when they are not those that the program carries
+    pub redis_authorities: Option<Vec<u8>>,
+    pub(super) redis_authorities_file: Option<PathBuf>,
 }
 
 impl Default for Limits {
@@ -32,6 +35,8 @@ impl Default for Limits {
             connections_of_address: 2048,
             redis: None,
             redis_file: None,
+            redis_authorities: None,
+            redis_authorities_file: None,
         }
     }
 }
@@ -47,6 +52,16 @@ impl Limits {
     pub fn set(&mut self, class: Class, rates: Rates) {
         self.rates[class as usize] = rates;
     }
+
+    /// Whether Redis is spoken to by TLS.
+    pub(super) fn is_redis_by_tls(&self) -> bool {
+        self.redis.as_ref().is_some_and(|url| is_by_tls(url.expose_secret()))
+    }
+}
+
+/// Schemes are written in letters of both sizes.
+fn is_by_tls(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "rediss")
 }
 
 /// `redis://…`, or `rediss://…` with TLS.

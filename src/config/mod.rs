@@ -393,6 +393,12 @@ impl Config {
                 "otlp_headers: they are for otlp_endpoint, which is not set".to_owned(),
             );
         }
+        if self.limits.redis_authorities.is_some() && !self.limits.is_redis_by_tls() {
+            return problem(
+                &["redis_ca_file", "redis_url"],
+                "redis_ca_file: it is for Redis with TLS, and redis_url does not begin with rediss://".to_owned(),
+            );
+        }
         let issuer = self.issuer();
         if self.relay.url.as_ref().is_some_and(|url| url.path() != issuer.path()) {
             return problem(

@@ -1,4 +1,4 @@
-//! Which secrets differ between two configurations. What is shown of settings does not tell.
+//! Which secrets, and which contents of files, differ between two configurations. What is shown of settings does not tell.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -6,7 +6,7 @@ use super::Config;
 
 impl Config {
     /// The settings that give this configuration another secret than `other` has, by key: the secret or the file that it was
-    /// read from. The admin token is not among them: once there is one, no setting changes it.
+    /// read from. So is another content of a file of certificates. The admin token is not among them: once there is one, no setting changes it.
     #[must_use]
     pub fn other_secrets(&self, other: &Self) -> Vec<&'static str> {
         let differ = |secret: fn(&Self) -> Option<&SecretString>| {
@@ -39,6 +39,7 @@ impl Config {
             ("vault_keys_file", "", vault_keys(self) != vault_keys(other)),
             ("otlp_headers", "otlp_headers_file", !here.all().eq(there.all())),
             ("redis_url", "redis_url_file", differ(|config| config.limits.redis.as_ref())),
+            ("redis_ca_file", "", self.limits.redis_authorities != other.limits.redis_authorities),
         ];
         let differing = all.into_iter().filter(|(_, _, is_other)| *is_other);
         differing

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -88,6 +91,20 @@ pub fn secret_file(path: &str, least: usize) -> Result<SecretString, String> {
 pub fn vault_keys(path: &str) -> Result<Vec<KeyEncryptionKey>, String> {
     let text = std::fs::read_to_string(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
     parse_keys(&Zeroizing::new(text)).map_err(|problem| format!("{path}: {problem}"))
+}
+
+/// The certificates of authorities in a file, in PEM.
+pub fn authorities(path: &str) -> Result<Vec<u8>, String> {
+    let pem = std::fs::read(Path::new(path)).map_err(|error| format!("cannot read {path}: {error}"))?;
+    let mut authorities = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| format!("{path}: {error}"))?;
+        authorities.add(certificate).map_err(|error| format!("{path}: {error}"))?;
+    }
+    if authorities.is_empty() {
+        return Err(format!("{path}: holds no certificate in PEM"));
+    }
+    Ok(pem)
 }
 
 /// A path, if it is set.

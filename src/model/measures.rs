@@ -91,6 +91,47 @@ impl Default for JobRuns {
     }
 }
 
+/// What came of agreeing on keys with somebody who connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// There are keys
+    Success,
+    /// There was no understanding, or the client went away
+    Failure,
+    /// It took too long
+    Timeout,
+    /// It was not begun: the network begins too many
+    Refused,
+}
+
+impl Handshake {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Success, Self::Failure, Self::Timeout, Self::Refused];
+
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Timeout => "timeout",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// How often that was.
+#[derive(Debug, Default)]
+pub struct Handshakes([Counter; Handshake::ALL.len()]);
+
+impl Handshakes {
+    /// How often it came to this.
+    #[must_use]
+    pub fn of(&self, outcome: Handshake) -> &Counter {
+        &self.0[outcome as usize]
+    }
+}
+
 /// What is counted here.
 #[derive(Debug, Default)]
 pub struct Measures {
@@ -100,6 +141,8 @@ pub struct Measures {
     pub throttled_sign_ins: Counter,
     jobs: [JobRuns; Job::ALL.len()],
     limited: [[Counter; By::ALL.len()]; Class::ALL.len()],
+    /// TLS of the listener
+    pub handshakes: Arc<Handshakes>,
     /// When the process began
     pub started_at: Moment,
     /// Until when the certificate of the listener is valid

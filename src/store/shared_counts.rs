@@ -3,10 +3,14 @@
 //! What is lost here costs nobody anything but a limit that is exceeded for a while, so nothing waits for it: requests are
 //! counted in the memory of their node.
 
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, RedisError, TlsCertificates};
+use rustls::CertificateError;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
@@ -48,6 +52,8 @@ enum Place {
 
 struct Redis {
     client: Client,
+    /// Whether an operator has named the authorities
+    has_authorities: bool,
     /// None when it has failed, or was not needed yet
     connection: Mutex<Option<MultiplexedConnection>>,
 }
@@ -60,17 +66,28 @@ impl std::fmt::Debug for Redis {
 }
 
 impl SharedCounts {
-    /// The place of counts; nothing is connected yet.
+    /// The place of counts; nothing is connected yet. `authorities` are those that the certificate of Redis may be from, in PEM,
+    /// when they are not those that the program carries.
     ///
     /// # Errors
-    /// When the address of Redis cannot be used.
-    pub fn new(dialect: Dialect, redis: Option<&SecretString>) -> Result<Self, Fault> {
+    /// When the address of Redis cannot be used, or the authorities cannot.
+    pub fn new(dialect: Dialect, redis: Option<&SecretString>, authorities: Option<&[u8]>) -> Result<Self, Fault> {
         Ok(Self(match (redis, dialect) {
             (Some(url), _) => {
-                // The reason could show the password.
-                let client = Client::open(url.expose_secret()).map_err(|_| Fault::internal("redis_url cannot be used"))?;
+                let client = match authorities {
+                    None => Client::open(url.expose_secret()),
+                    Some(pem) => Client::build_with_tls(
+                        url.expose_secret(),
+                        TlsCertificates {
+                            client_tls: None,
+                            root_cert: Some(pem.to_vec()),
+                        },
+                    ),
+                };
                 Place::Redis(Box::new(Redis {
-                    client,
+                    // The reason could show the password.
+                    client: client.map_err(|_| Fault::internal("redis_url cannot be used"))?,
+                    has_authorities: authorities.is_some(),
                     connection: Mutex::default(),
                 }))
             }
@@ -129,8 +146,20 @@ async fn add_together(store: &Store, counts: &[SharedCount]) -> Result<Vec<i64>,
 }
 
 /// Why Redis failed. The kind says enough; more could show where it is and by which password it is reached.
-fn reason(error: &RedisError) -> String {
-    let cause = if error.is_connection_refusal() {
+fn reason(error: &RedisError, has_authorities: bool) -> String {
+    let cause = if let Some(problem) = certificate_problem(error) {
+        match problem {
+            CertificateError::UnknownIssuer if has_authorities => "no authority of redis_ca_file has issued its certificate",
+            CertificateError::UnknownIssuer => {
+                "no authority that browsers know has issued its certificate: name the file of the one that has in redis_ca_file"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another host than the one in redis_url"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+            _ => "its certificate cannot be used: it must be one for servers that an authority has issued, and not that of an authority",
+        }
+    } else if error.is_connection_refusal() {
         "connection refused"
     } else if error.is_timeout() {
         "it does not answer in time"
@@ -138,6 +167,15 @@ fn reason(error: &RedisError) -> String {
         error.category()
     };
     format!("Redis: {cause}")
+}
+
+/// What is wrong with the certificate of Redis, when it is that.
+fn certificate_problem(error: &RedisError) -> Option<&CertificateError> {
+    let cause = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    match cause.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(problem) => Some(problem),
+        _ => None,
+    }
 }
 
 impl Redis {
@@ -169,7 +207,7 @@ impl Redis {
         let outcome = tokio::time::timeout(PATIENCE * 2, work).await;
         let (connection, totals) = outcome
             .map_err(|_| "Redis does not answer in time".to_owned())?
-            .map_err(|error| reason(&error))?;
+            .map_err(|error| reason(&error, self.has_authorities))?;
         *held = Some(connection);
         Ok(totals)
     }

@@ -25,6 +25,13 @@ const LARGE_HEADS_OF_ONE: usize = 8;
 /// How many more there may be of those who bring everybody.
 const LARGE_HEADS_IN_RESERVE: usize = 64;
 
+/// How long all heads together may be, of the requests that one network has open over HTTP/2, in bytes. (In memory they are several
+/// times that.) With HTTP/1.1 there is one on a connection, and connections are counted.
+const HEADS_OF_ONE: usize = 4 * 1024 * 1024;
+/// For how long a head counts that is shorter: its request needs memory, too. So a network has as many requests as it may have
+/// connections.
+const SHORT_HEAD: usize = 2048;
+
 /// Counts connections. Made once and shared by all threads.
 #[derive(Debug)]
 pub struct Doors {
@@ -44,6 +51,7 @@ type Network = [u8; 16];
 struct Share {
     connections: usize,
     large: usize,
+    heads: usize,
 }
 
 /// A connection that was let in, until it is dropped.
@@ -51,6 +59,14 @@ struct Share {
 pub struct Guest {
     doors: Arc<Doors>,
     network: Option<Network>,
+}
+
+/// The head of a request, until it is dropped.
+#[derive(Debug)]
+pub struct Head {
+    doors: Arc<Doors>,
+    network: Option<Network>,
+    length: usize,
 }
 
 /// The right to send a long head, until it is dropped.
@@ -131,6 +147,27 @@ impl Guest {
         self.network.is_some()
     }
 
+    /// Room for a head of this length among those of its network.
+    #[must_use]
+    pub fn head(&self, length: usize) -> Option<Head> {
+        let length = length.max(SHORT_HEAD);
+        if let Some(network) = self.network {
+            let has_room = self.doors.change(network, |share| {
+                let has_room = share.heads + length <= HEADS_OF_ONE;
+                share.heads += if has_room { length } else { 0 };
+                has_room
+            });
+            if !has_room {
+                return None;
+            }
+        }
+        Some(Head {
+            doors: Arc::clone(&self.doors),
+            network: self.network,
+            length,
+        })
+    }
+
     /// The right to send a long head, if not too many have it.
     #[must_use]
     pub fn large(&self) -> Option<Large> {
@@ -167,6 +204,15 @@ impl Drop for Guest {
         if let Some(network) = self.network {
             self.doors
                 .change(network, |share| share.connections = share.connections.saturating_sub(1));
+        }
+    }
+}
+
+impl Drop for Head {
+    fn drop(&mut self) {
+        if let Some(network) = self.network {
+            self.doors
+                .change(network, |share| share.heads = share.heads.saturating_sub(self.length));
         }
     }
 }
@@ -244,5 +290,27 @@ mod tests {
         drop((first, others, free));
         assert!(doors.networks.lock().unwrap().is_empty());
         assert_eq!(all_of(None).len(), LARGE_HEADS + LARGE_HEADS_IN_RESERVE);
+    }
+
+    #[test]
+    fn a_network_has_so_much_room_for_heads() {
+        let doors = Arc::new(Doors::new(&Config::default()));
+        let guest = doors.enter(Some(address("192.0.2.1"))).unwrap();
+        let another = doors.enter(Some(address("192.0.2.1"))).unwrap();
+        let fill = |length: usize| std::iter::from_fn(|| guest.head(length)).collect::<Vec<_>>();
+        let mut long = fill(16 * 1024);
+        assert_eq!(long.len(), 256);
+        assert!(another.head(1).is_none(), "another connection has no more");
+        long.pop();
+        assert_eq!(fill(1).len(), 8, "a short one counts 2 KiB");
+        drop(long);
+        assert_eq!(fill(0).len(), 2048);
+        let elsewhere = doors.enter(Some(address("192.0.2.2"))).unwrap();
+        assert!(elsewhere.head(16 * 1024).is_some());
+        // Who brings everybody is not counted.
+        let free = doors.enter(None).unwrap();
+        assert!((0..3000).all(|_| free.head(2048).is_some()));
+        drop((guest, another, elsewhere));
+        assert!(doors.networks.lock().unwrap().is_empty());
     }
 }

@@ -13,7 +13,7 @@ use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, Payload, Request};
 use actix_web::HttpResponse;
 use actix_web::dev::{Service, ServiceResponse};
-use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use futures_util::future::poll_fn;
@@ -29,9 +29,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::base::clock::Clock;
 
-use super::doors::{Guest, Large};
-use super::error::HEAD_TOO_LONG;
-use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, STALL_PATIENCE, TooLong, USUAL_HEAD};
+use super::doors::{Guest, Head, Large};
+use super::error::{HEAD_TOO_LONG, NO_ROOM};
+use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, STALL_PATIENCE, USUAL_HEAD};
 
 /// How many requests of a connection may be open at once.
 const STREAMS: u32 = 100;
@@ -86,13 +86,16 @@ pub async fn serve<T, S, B>(
             next = accept(&mut connection, requests.len()) => {
                 let Some(Ok((request, respond))) = next else { return };
                 // At once: a hundred of them are in memory otherwise before the first is looked at.
-                let Ok(large) = admit(&request, &guest) else {
-                    refuse(respond);
-                    continue;
+                let admitted = match admit(&request, &guest) {
+                    Ok(admitted) => admitted,
+                    Err(status) => {
+                        refuse(respond, status);
+                        continue;
+                    }
                 };
                 let answered = answer(Rc::clone(&service), request, respond, peer, clock.clone());
                 requests.spawn_local(async move {
-                    let _large = large;
+                    let _admitted = admitted;
                     answered.await;
                 });
             }
@@ -131,24 +134,38 @@ async fn accept<T: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<T
     .await
 }
 
-/// Whether a request may have a head like that; and the right to a long one, until it is answered.
-fn admit<B>(request: &http::Request<B>, guest: &Guest) -> Result<Option<Large>, TooLong> {
+/// What a request has for its head, until it is answered.
+struct Admitted {
+    _head: Head,
+    _large: Option<Large>,
+}
+
+/// Whether a request may have a head like that now; if not, the status that says why.
+fn admit<B>(request: &http::Request<B>, guest: &Guest) -> Result<Admitted, StatusCode> {
     if request.headers().len() > FIELDS {
-        return Err(TooLong);
+        return Err(HEAD_TOO_LONG);
     }
     let fields = request.headers().iter();
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let length = fields.fold(target, |length, (name, value)| length + name.as_str().len() + value.len() + FIELD);
-    if length <= USUAL_HEAD {
-        return Ok(None);
-    }
-    guest.large().map(Some).ok_or(TooLong)
+    let large = if length > USUAL_HEAD {
+        Some(guest.large().ok_or(HEAD_TOO_LONG)?)
+    } else {
+        None
+    };
+    Ok(Admitted {
+        _head: guest.head(length).ok_or(NO_ROOM)?,
+        _large: large,
+    })
 }
 
-/// Says that a head is too long, and hears no more of that request.
-fn refuse(mut respond: SendResponse<Bytes>) {
+/// Says why a request is not looked at, and hears no more of it.
+fn refuse(mut respond: SendResponse<Bytes>, status: StatusCode) {
     let mut head = http::Response::new(());
-    *head.status_mut() = HEAD_TOO_LONG;
+    *head.status_mut() = status;
+    if status == NO_ROOM {
+        head.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    }
     // Whoever is gone needs no answer.
     let _ = respond.send_response(head, true);
 }

@@ -19,12 +19,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::app::App;
 use crate::app::reload::Part;
 use crate::config::agentcore::AgentCore;
 use crate::config::relay::Serves;
 use crate::identity::limit;
+use crate::model::measures::{Handshake, Handshakes};
 
 use super::doors::{Doors, Guest};
 use super::http2::serve;
@@ -99,7 +101,10 @@ fn shrink(headers: &mut HeaderMap) {
 /// # Errors
 /// When the certificate or key cannot be used.
 pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<Server> {
-    let tls = tls(app)?.map(|config| TlsAcceptor::from(Arc::new(config)));
+    let tls = tls(app)?.map(|config| Tls {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        handshakes: Arc::clone(&app.measures.handshakes),
+    });
     let server = Server::build()
         .workers(app.config.workers)
         .disable_signals()
@@ -160,9 +165,9 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
                         let stream = match tls {
                             None => Wire::Plain(stream),
                             // In boxes: thousands of connections that wait in the clear need no room for this.
-                            Some(tls) => match Box::pin(timeout(HANDSHAKE_PATIENCE, tls.accept(stream))).await {
-                                Ok(Ok(stream)) => Wire::Tls(Box::new(stream)),
-                                Ok(Err(_)) | Err(_) => return Ok(()),
+                            Some(tls) => match Box::pin(tls.agree(stream)).await {
+                                Some(stream) => Wire::Tls(Box::new(stream)),
+                                None => return Ok(()),
                             },
                         };
                         match (http2, speaks_http2(&stream)) {
@@ -192,14 +197,37 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
     Ok(server)
 }
 
+/// How keys are agreed on.
+#[derive(Clone)]
+struct Tls {
+    acceptor: TlsAcceptor,
+    handshakes: Arc<Handshakes>,
+}
+
+impl Tls {
+    /// Agrees on keys with whoever connected, if that does not take too long.
+    async fn agree(self, stream: Impatient<TcpStream>) -> Option<TlsStream<Impatient<TcpStream>>> {
+        let (outcome, stream) = match timeout(HANDSHAKE_PATIENCE, self.acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => (Handshake::Success, Some(stream)),
+            Ok(Err(_)) => (Handshake::Failure, None),
+            Err(_) => (Handshake::Timeout, None),
+        };
+        self.handshakes.of(outcome).one_more();
+        stream
+    }
+}
+
 /// Lets a connection in, if there is room for it, and if its network does not begin too many for which keys must be agreed on.
 fn enter(doors: &Arc<Doors>, app: &App, stream: &TcpStream, is_tls: bool) -> Option<Guest> {
     let peer = stream.peer_addr().ok().map(|peer| peer.ip());
     let guest = doors.enter(peer)?;
-    match peer.filter(|_| is_tls && guest.is_counted()) {
-        Some(peer) => limit::handshake(app, peer).is_ok().then_some(guest),
-        None => Some(guest),
+    if let Some(peer) = peer.filter(|_| is_tls && guest.is_counted())
+        && limit::handshake(app, peer).is_err()
+    {
+        app.measures.handshakes.of(Handshake::Refused).one_more();
+        return None;
     }
+    Some(guest)
 }
 
 /// Says that there is no room. Then what was asked is read, or whoever is still sending may not hear it.

@@ -394,3 +394,24 @@ fn the_reader_sees_code_and_nothing_else() {
     assert!(goes_through("std::time::Instant", "Instant"));
     assert!(!goes_through("InstantCoffee", "Instant"));
 }
+
+/// The page about monitoring says what to do about each way in which the server is busy, in the words of the log.
+#[test]
+fn what_the_server_is_busy_with_has_its_advice() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut found = 0;
+    for source in sources() {
+        for what in source
+            .text
+            .split("Fault::Busy(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            let row = format!("\n| `too much waiting work: {what}` |");
+            assert!(page.contains(&row), "{}: docs/monitoring.md says nothing of {what}", source.path);
+            found += 1;
+        }
+    }
+    assert!(found >= 3, "{found}");
+}

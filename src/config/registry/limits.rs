@@ -3,7 +3,7 @@
 use secrecy::ExposeSecret;
 
 use crate::config::limits::redis;
-use crate::config::values::{network, number, secret_file, shown_networks, shown_path, shown_secret};
+use crate::config::values::{authorities, network, number, secret_file, shown_networks, shown_path, shown_secret};
 use crate::model::limit::{Class, Rates};
 
 use super::Setting;
@@ -136,5 +136,16 @@ pub(super) const SETTINGS: &[Setting] = &[
             config.limits.redis_file = Some(text.into());
         },
         |config| shown_path(config.limits.redis_file.as_ref())
+    ),
+    setting!(
+        "redis_ca_file",
+        "GATEHOUSE_REDIS_CA_FILE",
+        "FILE",
+        "Certificates in PEM of the authorities that Redis may have its certificate from (rediss://), in place of those that browsers know",
+        |config, text| {
+            config.limits.redis_authorities = Some(authorities(text)?);
+            config.limits.redis_authorities_file = Some(text.into());
+        },
+        |config| shown_path(config.limits.redis_authorities_file.as_ref())
     ),
 ];

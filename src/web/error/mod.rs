@@ -175,6 +175,8 @@ impl Answer {
 const DATABASE_RETRY: i64 = 5;
 /// What is answered to a head that is longer than it may be, before it is a request (RFC 6585 §5).
 pub const HEAD_TOO_LONG: StatusCode = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+/// What is answered where there is no room for a request; later there is.
+pub const NO_ROOM: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 const ASK_THE_APP: &str = "Go back to the application and try again. If it happens again, its developer has to correct it.";
 

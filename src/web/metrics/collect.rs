@@ -9,7 +9,7 @@ use crate::federation::relay;
 use crate::keys::ring::Ring;
 use crate::model::event::{EventKind, Outcome};
 use crate::model::limit::{By, Class};
-use crate::model::measures::Job;
+use crate::model::measures::{Handshake, Job};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::statistic::Statistic;
 use crate::model::traffic::{self, Method, Row};
@@ -33,7 +33,7 @@ pub async fn families(app: &App) -> Vec<Family> {
     families.extend(database(app, is_up));
     families.extend(passwords(app));
     families.extend(keys(app));
-    families.push(certificate(app));
+    families.extend(tls(app));
     families.extend(jobs(app));
     families.extend(outside(app));
     families.extend(waiting(app).await);
@@ -282,12 +282,20 @@ fn keys(app: &App) -> Vec<Family> {
     vec![active, age, next, count]
 }
 
-fn certificate(app: &App) -> Family {
-    Family::gauge(
+/// TLS of the listener.
+fn tls(app: &App) -> Vec<Family> {
+    let mut handshakes = Family::counter(
+        "gatehouse_tls_handshakes",
+        "Handshakes of TLS at the listener, by outcome; refused: not begun, because too many of that network's were.",
+    );
+    for outcome in Handshake::ALL {
+        handshakes = handshakes.count(one("outcome", outcome.as_str()), app.measures.handshakes.of(outcome));
+    }
+    let end = Family::gauge(
         "gatehouse_certificate_not_after_timestamp_seconds",
         "Until when the certificate of the listener is valid that is in force; absent where it speaks no TLS.",
-    )
-    .maybe(none(), app.measures.certificate_ends_at.value().map(at))
+    );
+    vec![handshakes, end.maybe(none(), app.measures.certificate_ends_at.value().map(at))]
 }
 
 /// When the next key of an algorithm begins to sign.

@@ -166,6 +166,7 @@ fn further_secrets_are_files() {
         "app_secret_previous",
         "vault_keys",
         "redis_url",
+        "redis_ca",
         "otlp_headers",
         "completion_token",
     ];

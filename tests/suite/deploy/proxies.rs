@@ -1,6 +1,7 @@
 //! nginx and Caddy in front of the real server, with the very files of `deploy/`: only names, ports and the places of files are
 //! those of the test.
 
+mod apart;
 mod caddy;
 mod nginx;
 

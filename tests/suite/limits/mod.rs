@@ -4,6 +4,7 @@ mod answers;
 mod cheap;
 mod connections;
 mod flood;
+mod heads;
 mod known;
 mod nodes;
 mod spraying;

@@ -9,7 +9,7 @@ use gatehouse::app::{App, Context};
 use gatehouse::identity::limit;
 use gatehouse::model::limit::{Class, Counted};
 
-use crate::support::certificate::certify;
+use crate::support::certificate::{THIS_MACHINE, certify, certify_by};
 use crate::support::process::{PATIENCE, Sandbox, await_that, free_port};
 use crate::support::{Database, TestApp};
 
@@ -23,19 +23,20 @@ struct Redis {
 
 impl Redis {
     fn start() -> Self {
-        Self::new(false)
+        Self::within(Sandbox::bare(), false)
     }
 
-    /// With TLS, and a certificate that nobody vouches for.
-    fn with_tls() -> Self {
-        Self::new(true)
+    /// With TLS, and a certificate for these names, from an authority of its own.
+    fn with_tls(names: &str) -> Self {
+        let sandbox = Sandbox::bare();
+        certify(&sandbox, "authority", 2);
+        certify(&sandbox, "another", 2);
+        certify_by(&sandbox, "authority", "redis", names);
+        Self::within(sandbox, true)
     }
 
-    fn new(is_tls: bool) -> Self {
-        let (port, sandbox) = (free_port(), Sandbox::bare());
-        if is_tls {
-            certify(&sandbox, "redis", 2);
-        }
+    fn within(sandbox: Sandbox, is_tls: bool) -> Self {
+        let port = free_port();
         let process = Self::launch(port, &sandbox, is_tls);
         Self {
             port,
@@ -56,7 +57,7 @@ impl Redis {
                 "--tls-key-file",
                 "redis.key",
                 "--tls-ca-cert-file",
-                "redis.pem",
+                "authority.pem",
             ]);
         } else {
             command.args(["--port", &port_text]);
@@ -81,6 +82,12 @@ impl Redis {
     fn url(&self) -> String {
         let scheme = if self.is_tls { "rediss" } else { "redis" };
         format!("{scheme}://:a%20redis%20password@127.0.0.1:{}/2", self.port)
+    }
+
+    /// The settings of a node that asks it, and takes certificates from the authorities in a file.
+    fn settings(&self, authorities: &str) -> Vec<(&'static str, String)> {
+        let file = self.sandbox.file(authorities).display().to_string();
+        vec![("redis_url", self.url()), ("redis_ca_file", file)]
     }
 
     fn stop(&mut self) {
@@ -199,15 +206,78 @@ async fn redis_may_go_away() {
     assert_eq!(let_through(&app.app, 50), 0, "61 here and 60 there");
 }
 
-/// The password is not told to whoever cannot show that it is the one that is meant; so each node goes on by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn redis_with_a_certificate_that_nobody_vouches_for_is_not_asked() {
-    let redis = Redis::with_tls();
-    let (app, _second, _third) = nodes(Database::Sqlite, Some(redis.url())).await;
+/// A node with these settings, and a limit that is soon reached.
+async fn node(settings: &[(&'static str, String)]) -> TestApp {
+    let settings = settings.iter().map(|(key, value)| (*key, value.as_str()));
+    let settings: Vec<_> = settings.chain([("limit_token", "address=100")]).collect();
+    TestApp::with_settings(Database::Sqlite, &settings).await
+}
+
+/// Why a node with these settings cannot tell the others, which leaves it by itself.
+async fn refused(settings: &[(&'static str, String)]) -> String {
+    let app = node(settings).await;
     assert_eq!(let_through(&app.app, 40), 40);
     let fault = limit::tell(&app.app).await.expect_err("it is not trusted").to_string();
     assert!(!fault.contains("redis password") && !fault.contains("127.0.0.1"), "{fault}");
     assert_eq!(let_through(&app.app, 500), 60, "each node has its own limit");
+    fault
+}
+
+/// The password is not told to whoever cannot show that it is the one that is meant; so each node goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_with_a_certificate_that_nobody_vouches_for_is_not_asked() {
+    let redis = Redis::with_tls(THIS_MACHINE);
+    let said = refused(&[("redis_url", redis.url())]).await;
+    assert!(said.ends_with("name the file of the one that has in redis_ca_file"), "{said}");
+    let said = refused(&redis.settings("another.pem")).await;
+    assert!(said.ends_with("no authority of redis_ca_file has issued its certificate"), "{said}");
+    let elsewhere = Redis::with_tls("DNS:redis.example");
+    let said = refused(&elsewhere.settings("authority.pem")).await;
+    assert!(
+        said.ends_with("its certificate is for another host than the one in redis_url"),
+        "{said}"
+    );
+}
+
+/// What openssl makes unless it is told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_that_shows_the_certificate_of_an_authority_is_not_asked() {
+    let sandbox = Sandbox::bare();
+    certify(&sandbox, "authority", 2);
+    for end in ["pem", "key"] {
+        let copied = std::fs::copy(sandbox.file(&format!("authority.{end}")), sandbox.file(&format!("redis.{end}")));
+        assert!(copied.unwrap() > 0);
+    }
+    let redis = Redis::within(sandbox, true);
+    let said = refused(&redis.settings("authority.pem")).await;
+    assert!(said.contains("its certificate cannot be used"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_redis_with_a_certificate_from_a_private_authority() {
+    let redis = Redis::with_tls(THIS_MACHINE);
+    // While one authority takes the place of another both are in the file.
+    let read = |name: &str| std::fs::read_to_string(redis.sandbox.file(name)).unwrap();
+    redis.sandbox.write("both.pem", &(read("another.pem") + &read("authority.pem")));
+    let app = node(&redis.settings("both.pem")).await;
+    let (second, third) = (app.second_node().await, app.second_node().await);
+    count_together(&app, &second, &third).await;
+}
+
+/// Whoever sets it up sees what is missing.
+#[test]
+fn the_doctor_knows_whether_redis_is_trusted() {
+    let redis = Redis::with_tls(THIS_MACHINE);
+    let sandbox = Sandbox::new().with("GATEHOUSE_REDIS_URL", &redis.url());
+    let said = sandbox.run(&["doctor"]).done();
+    assert!(
+        said.contains("name the file of the one that has in redis_ca_file; until it answers"),
+        "{said}"
+    );
+    let authority = redis.sandbox.file("authority.pem").display().to_string();
+    let said = sandbox.with("GATEHOUSE_REDIS_CA_FILE", &authority).run(&["doctor"]).done();
+    let is_well = |line: &str| line.starts_with("ok       redis") && line.ends_with("answers");
+    assert!(said.lines().any(is_well), "{said}");
 }
 
 /// The job tells by itself, about once a second.

@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::tls::{TlsWire, sandbox};
+use super::tls::sandbox;
 use crate::support::curl::{curl, printed};
 use crate::support::process::Sandbox;
+use crate::support::tls_wire::TlsWire;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

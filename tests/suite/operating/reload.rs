@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::tls::{TlsWire, first_certificate, sandbox, seen};
+use super::tls::{first_certificate, sandbox, seen};
 use crate::support::certificate::certify;
 use crate::support::curl::{curl, printed_with};
 use crate::support::process::Sandbox;
+use crate::support::tls_wire::TlsWire;
 use crate::support::wire::Wire;
 
 const ADMIN_TOKEN: &str = "an-admin-token-of-these-tests";
@@ -103,18 +104,23 @@ fn a_new_certificate_is_for_new_connections() {
 
 /// What is shown of secrets does not tell that they have changed.
 #[test]
-fn a_secret_that_has_changed_is_named_and_not_shown() {
+fn a_secret_or_file_that_has_changed_is_named_and_not_shown() {
     let sandbox = Sandbox::new();
-    sandbox.write("gatehouse.toml", "redis_url_file = \"redis\"\n");
-    sandbox.write("redis", "redis://:hunter2@127.0.0.1:1/0\n");
+    certify(&sandbox, "authority", 2);
+    sandbox.write("gatehouse.toml", "redis_url_file = \"redis\"\nredis_ca_file = \"authority.pem\"\n");
+    sandbox.write("redis", "rediss://:hunter2@127.0.0.1:1/0\n");
     let mut server = sandbox.serve();
     server.await_line("gatehouse is ready");
     server.tell("HUP");
     let line = server.await_line("settings: log_level is as it was");
     assert!(!line.contains("restart"), "{line}");
-    sandbox.write("redis", "redis://:hunter3@127.0.0.1:1/0\n");
+    sandbox.write("redis", "rediss://:hunter3@127.0.0.1:1/0\n");
     server.tell("HUP");
-    server.await_line("need a restart: redis_url_file");
+    let line = server.await_line("need a restart: redis_url_file");
+    assert!(!line.contains("redis_ca_file"), "{line}");
+    certify(&sandbox, "authority", 2);
+    server.tell("HUP");
+    server.await_line("need a restart: redis_url_file, redis_ca_file");
     server.terminate();
     assert_eq!(server.await_exit().code(), Some(0));
     assert!(!server.output().contains("hunter"), "{}", server.output());

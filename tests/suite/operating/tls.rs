@@ -1,11 +1,9 @@
 //! TLS of the server itself, as OpenSSL meets it.
 
-use std::io::{BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::Stdio;
 
 use crate::support::certificate::certify;
 use crate::support::process::Sandbox;
-use crate::support::wire::{Answer, answer};
 
 /// A sandbox whose server speaks TLS, with `certificate.pem` and `certificate.key`.
 pub fn sandbox() -> Sandbox {
@@ -44,55 +42,6 @@ fn handshake(sandbox: &Sandbox, limits: &[&str]) -> (bool, String) {
     let output = output.expect("openssl is needed");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     (output.status.success() && !said.contains("Cipher is (NONE)"), said)
-}
-
-/// A connection that stays.
-pub struct TlsWire {
-    openssl: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl TlsWire {
-    pub fn to(sandbox: &Sandbox, protocol: &str) -> Self {
-        let mut openssl = sandbox.program("openssl");
-        openssl.args(["s_client", "-quiet", "-alpn", protocol, "-connect", &sandbox.address().to_string()]);
-        let mut openssl = openssl
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl is needed");
-        Self {
-            stdin: openssl.stdin.take().expect("standard input is piped"),
-            stdout: BufReader::new(openssl.stdout.take().expect("standard output is piped")),
-            openssl,
-        }
-    }
-
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stdin.write_all(bytes).expect("the connection is open");
-        self.stdin.flush().expect("the connection is open");
-    }
-
-    /// So many bytes; an error when the connection ends before.
-    pub fn receive(&mut self, length: usize) -> std::io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        self.stdout.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    pub fn get(&mut self, path: &str) -> Answer {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
-        answer(&mut self.stdout).expect("an answer")
-    }
-}
-
-impl Drop for TlsWire {
-    fn drop(&mut self) {
-        let _ = self.openssl.kill();
-        let _ = self.openssl.wait();
-    }
 }
 
 #[test]

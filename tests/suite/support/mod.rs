@@ -15,6 +15,7 @@ pub mod keys;
 pub mod process;
 pub mod round_robin;
 pub mod suite;
+pub mod tls_wire;
 pub mod tools;
 pub mod wire;
 

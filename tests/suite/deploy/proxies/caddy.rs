@@ -14,8 +14,8 @@ fn caddy(sandbox: &Sandbox) -> std::process::Command {
     caddy
 }
 
-#[test]
-fn the_example_passes_on_what_it_should() {
+/// Caddy with the file for one machine, in front of a server.
+fn front() -> Front {
     let (sandbox, port) = behind("https");
     let example = text_of(&in_repository("deploy/caddy/Caddyfile"));
     let own_certificate = format!("https://localhost:{port} {{\n\ttls certificate.pem certificate.key\n");
@@ -30,7 +30,12 @@ fn the_example_passes_on_what_it_should() {
         sandbox.write("Caddyfile", &text.replacen(from, &to, 1));
     }
     let proxy = caddy(&sandbox);
-    let front = Front::start(sandbox, "https", port, proxy);
+    Front::start(sandbox, "https", port, proxy)
+}
+
+#[test]
+fn the_example_passes_on_what_it_should() {
+    let front = front();
     front.assert_passes_on();
     front.assert_logs_are_clean();
     let written = ["--output", "/dev/null", "--write-out", "%{http_version} %{response_code}"];
@@ -54,4 +59,9 @@ fn the_proxy_of_the_compose_files_passes_on_what_it_should() {
     let front = Front::start(sandbox, "http", port, proxy);
     front.assert_passes_on();
     front.assert_logs_are_clean();
+}
+
+#[test]
+fn what_one_client_sends_is_no_request_of_another() {
+    front().assert_requests_stay_apart();
 }

@@ -13,8 +13,8 @@ fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-#[test]
-fn the_example_passes_on_what_it_should() {
+/// nginx in front of a server, and the port at which it takes what is not encrypted.
+fn front() -> (Front, u16) {
     let (sandbox, port) = behind("https");
     let plain = free_port();
     let (listen, listen_plain) = (format!("listen 127.0.0.1:{port} "), format!("listen 127.0.0.1:{plain};"));
@@ -52,7 +52,12 @@ fn the_example_passes_on_what_it_should() {
     sandbox.write("nginx.conf", &around);
     let mut nginx = sandbox.program(&tools::nginx().display().to_string());
     nginx.args(["-e", &errors, "-c", &file("nginx.conf")]);
-    let front = Front::start(sandbox, "https", port, nginx);
+    (Front::start(sandbox, "https", port, nginx), plain)
+}
+
+#[test]
+fn the_example_passes_on_what_it_should() {
+    let (front, plain) = front();
     front.assert_passes_on();
 
     let written = [
@@ -69,4 +74,9 @@ fn the_example_passes_on_what_it_should() {
     front.assert_logs_are_clean();
     let answer = front.ask(&[&written[..], &["--http2", &front.at("/healthz")]].concat());
     assert_eq!(answer, "2 200 ", "browsers speak HTTP/2 with it");
+}
+
+#[test]
+fn what_one_client_sends_is_no_request_of_another() {
+    front().0.assert_requests_stay_apart();
 }

@@ -2,6 +2,9 @@
 
 use gatehouse::config::registry::SETTINGS;
 
+use crate::support::certificate::certify;
+use crate::support::process::Sandbox;
+
 use super::{SECRET, given, shown};
 
 #[test]
@@ -103,4 +106,34 @@ fn the_url_of_redis_can_be_read_from_a_file() {
         (shown(&config, "redis_url").as_str(), shown(&config, "redis_url_file").as_str()),
         ("", path.to_str().unwrap())
     );
+}
+
+#[test]
+fn authorities_of_redis_are_certificates_and_for_tls() {
+    let sandbox = Sandbox::bare();
+    certify(&sandbox, "authority", 2);
+    let read = |name: &str| std::fs::read_to_string(sandbox.file(name)).unwrap();
+    let (certificate, key) = (read("authority.pem"), read("authority.key"));
+    let with = |content: &str, url: &str| {
+        let given = given("");
+        let path = given.file("authority.pem", content).display().to_string();
+        let given = given.env("GATEHOUSE_REDIS_CA_FILE", &path).env("GATEHOUSE_REDIS_URL", url);
+        (given, path)
+    };
+    let (given, path) = with(&certificate, "REDISS://redis.example");
+    let config = given.load();
+    assert_eq!(shown(&config, "redis_ca_file"), path);
+    assert_eq!(config.limits.redis_authorities.as_deref(), Some(certificate.as_bytes()));
+    for url in ["redis://redis.example", ""] {
+        let problem = with(&certificate, url).0.problem();
+        assert!(problem.starts_with("redis_ca_file: it is for Redis with TLS"), "{problem}");
+    }
+    let cut = certificate.replace("-----END CERTIFICATE-----", "");
+    let no_certificate = "-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n";
+    for content in ["", "hunter2", &cut, &key, no_certificate] {
+        let (given, path) = with(content, "rediss://redis.example");
+        let problem = given.problem();
+        assert!(problem.starts_with(&format!("GATEHOUSE_REDIS_CA_FILE: {path}: ")), "{problem}");
+        assert!(!problem.contains("hunter2") && !problem.contains("aHVudGVyMg"), "{problem}");
+    }
 }
