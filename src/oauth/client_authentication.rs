@@ -72,7 +72,8 @@ async fn judge(app: &App, credentials: &ClientCredentials) -> Result<Result<Auth
     };
     let presented = credentials.secret.as_ref().map_or("", ExposeSecret::expose_secret);
     let Some(client) = client else {
-        // The same work as for the secret of a known client.
+        // The same work as for the secret of a known client. What is recorded about that one costs more, but that it is there is
+        // no secret.
         let digest = sha256_text(presented);
         std::hint::black_box(equal(digest.as_bytes(), digest.as_bytes()));
         return refused("unknown client", None);

@@ -22,6 +22,8 @@ use crate::app::App;
 
 use family::Format;
 
+/// Where they are.
+pub const PATH: &str = "/metrics";
 /// The most connections at once.
 const CONNECTIONS: usize = 32;
 /// How long a client may take to send its headers.
@@ -52,7 +54,7 @@ pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
             let application = ActixApp::new()
                 .app_data(turn)
                 .app_data(web::Data::new(shared))
-                .service(web::resource("/metrics").route(web::get().to(show)).route(web::head().to(show)));
+                .service(web::resource(PATH).route(web::get().to(show)).route(web::head().to(show)));
             let application = application.into_factory().map_err(|error: actix_web::Error| error.error_response());
             HttpService::build()
                 .keep_alive(KeepAlive::Timeout(IDLE_PATIENCE))

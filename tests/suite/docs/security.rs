@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use gatehouse::web::routes;
+use gatehouse::web::{metrics, routes};
 
 use crate::security::catalogue::CATALOGUE;
 use crate::support::suite;
@@ -44,7 +44,7 @@ fn tests_that_the_threat_models_name_exist() {
     assert!(missing.is_empty(), "there are no tests {missing:#?}");
 }
 
-/// The section about endpoints has each of the table of routes, and no others.
+/// The section about endpoints has each of the table of routes and of the listener for metrics, and no others.
 #[test]
 fn every_endpoint_is_in_the_threat_model() {
     let text = page("docs/security.md");
@@ -57,11 +57,32 @@ fn every_endpoint_is_in_the_threat_model() {
         Some(beginning) => path.starts_with(beginning),
         None => pattern == path,
     };
-    let paths: BTreeSet<&str> = routes::all().map(|route| route.path).collect();
+    let paths: BTreeSet<&str> = routes::all().map(|route| route.path).chain([metrics::PATH]).collect();
     let missing: Vec<_> = paths.iter().filter(|path| !named.iter().any(|name| matches(name, path))).collect();
     assert!(missing.is_empty(), "docs/security.md does not look at {missing:#?}");
     let gone: Vec<_> = named.iter().filter(|name| !paths.iter().any(|path| matches(name, path))).collect();
     assert!(gone.is_empty(), "docs/security.md looks at what there is not: {gone:?}");
+}
+
+/// What has a listener of its own is in no table of routes: one that is added has to be looked at above, too.
+#[test]
+fn there_are_two_listeners() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut listeners = Vec::new();
+    let mut folders = vec![source.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("Listener::bind(") || text.contains(".listen(\"")) {
+                listeners.push(path.strip_prefix(&source).unwrap().display().to_string());
+            }
+        }
+    }
+    listeners.sort();
+    // The first one makes the sockets for the other two.
+    assert_eq!(listeners, ["cli/serve.rs", "web/metrics/mod.rs", "web/server.rs"]);
 }
 
 /// Each line about an endpoint says something of each letter of STRIDE, or that there is nothing to say.

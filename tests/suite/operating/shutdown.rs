@@ -1,6 +1,10 @@
 //! Stopping under load, and with a load balancer in front.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
 
 use crate::support::process::{Sandbox, await_that};
 use crate::support::wire::{Wire, post_head};
@@ -67,4 +71,33 @@ fn while_load_balancers_notice_it_goes_on() {
 
     server.terminate();
     assert_eq!(server.await_exit().code(), Some(1), "told twice, it stops at once");
+}
+
+/// Requests that would take longer than the 20 seconds of `docs/operations.md` are cut, and the end is as good as any.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_no_answer_is_waited_for_only_so_long() {
+    let sandbox = Sandbox::new();
+    let mut server = sandbox.serve();
+    server.await_line("gatehouse is ready");
+    // More than all that is between has room for, so that the server has to wait until it is taken.
+    let requests = "GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(16);
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(sandbox.address()).await.unwrap();
+        stream.write_all(requests.as_bytes()).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'H', "it is being answered");
+        idle.push(stream);
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let told = Instant::now();
+    server.terminate();
+    let status = server.await_exit();
+    let took = told.elapsed();
+    assert_eq!(status.code(), Some(0), "{}", server.output());
+    assert!(server.output().contains("the server has stopped"), "{}", server.output());
+    // Otherwise nobody would have been waited for; and by itself the server gives such a client up after 30 seconds.
+    assert!((19..28).contains(&took.as_secs()), "{took:?}");
+    drop(idle);
 }

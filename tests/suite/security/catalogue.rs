@@ -188,6 +188,8 @@ pub const CATALOGUE: &[Row] = &[
         &[
             "security::jwt::an_assertion_that_lies_about_itself_proves_nothing",
             "security::jwt::a_token_that_lies_about_itself_is_none_of_ours",
+            "security::jwt::no_public_key_is_a_secret",
+            "security::jwt::a_key_is_read_from_its_forms",
             "security::jwt::a_signature_has_one_spelling",
             "security::tokens::forged_access_tokens",
             "security::tokens::forged_opaque_tokens_and_codes",

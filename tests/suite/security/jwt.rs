@@ -1,11 +1,19 @@
 //! JWTs that lie about themselves: about their algorithm, their key, their type, what must be understood; and keys that they bring
 //! along or point at (JWT confusion, JWKS spoofing; RFC 8725, RFC 7515 §10). At every place where a JWT is taken.
 
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, VerificationAlgorithm};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use gatehouse::base::encoding::{base64url, from_base64url};
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
 use gatehouse::protocol::token_request::GrantType;
+use rsa::RsaPublicKey;
+use rsa::pkcs1::DecodeRsaPublicKey;
+use rsa::pkcs8::DecodePublicKey;
+use rsa::traits::PublicKeyParts;
 use serde_json::{Value, json};
 
 use crate::support::assertion::{self, ClientKey, fields, mac};
@@ -34,6 +42,11 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        Self::signing(SigningAlgorithm::Rs256).await
+    }
+
+    /// One in which the tokens of the program are signed by this algorithm.
+    async fn signing(algorithm: SigningAlgorithm) -> Self {
         let app = TestApp::start(Database::Sqlite).await;
         app.user("alice").await;
         let (key, attacker) = (ClientKey::new(SigningAlgorithm::EdDsa), ClientKey::new(SigningAlgorithm::EdDsa));
@@ -48,6 +61,7 @@ impl World {
                 new.grant_types.push(GrantType::ClientCredentials);
                 new.scope = Scope::parse("openid read vault").unwrap();
                 new.may_introspect = true;
+                new.signing_algorithm = algorithm;
             })
             .await;
         crate::vault::workload(&app.app, "agent", program.id()).await;
@@ -309,6 +323,142 @@ async fn a_token_that_lies_about_itself_is_none_of_ours() {
         }
     }
     assert_eq!(world.elsewhere.connections(), 0, "no header leads anywhere");
+}
+
+/// What is in a JWK, in the forms in which libraries keep keys: a reader that takes the algorithm from the header would take any of
+/// them for the secret of a MAC.
+fn public_forms(jwk: &Value) -> Vec<(&'static str, Vec<u8>)> {
+    let number = |name: &str| from_base64url(jwk[name].as_str().unwrap_or_default()).expect("base64url");
+    let (n, x, y) = (number("n"), number("x"), number("y"));
+    // In DER a number whose first bit is set would be a negative one.
+    let integer = |bytes: &[u8]| der(0x02, &[&[0][..], bytes].concat());
+    let rsa = der(0x30, &[integer(&n), der(0x02, &number("e"))].concat());
+    let point = [&[4][..], &x, &y].concat();
+    // AlgorithmIdentifier (RFC 8017 §A.1, RFC 5480 §2.1.1, RFC 8410 §3) and the key.
+    let (algorithm, key): (&[u8], &[u8]) = match jwk["kty"].as_str() {
+        Some("RSA") => (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00", &rsa),
+        Some("EC") => (
+            b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07",
+            &point,
+        ),
+        _ => (b"\x06\x03\x2b\x65\x70", &x),
+    };
+    let spki = der(0x30, &[der(0x30, algorithm), der(0x03, &[&[0][..], key].concat())].concat());
+    let spki_pem = pem("PUBLIC KEY", &spki);
+    let mut forms = vec![
+        ("PEM without its last break", spki_pem.trim_end().as_bytes().to_vec()),
+        ("PEM with CRLF", spki_pem.replace('\n', "\r\n").into_bytes()),
+        ("PEM", spki_pem.into_bytes()),
+        ("DER", spki),
+        ("JWK", jwk.to_string().into_bytes()),
+        ("kid", jwk["kid"].as_str().expect("a kid").as_bytes().to_vec()),
+        ("nothing", Vec::new()),
+    ];
+    if n.is_empty() {
+        forms.extend([
+            ("x as text", jwk["x"].as_str().expect("x").as_bytes().to_vec()),
+            ("the point", point),
+            ("x", x),
+        ]);
+    } else {
+        forms.extend([
+            ("PEM of PKCS #1", pem("RSA PUBLIC KEY", &rsa).into_bytes()),
+            ("DER of PKCS #1", rsa),
+            ("modulus as text", jwk["n"].as_str().expect("n").as_bytes().to_vec()),
+            ("modulus", n),
+        ]);
+    }
+    forms
+}
+
+/// Tag, length and content (X.690 §8.1).
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).expect("a short one").to_be_bytes();
+    let head = match content.len() {
+        ..0x80 => vec![tag, length[1]],
+        0x80..0x100 => vec![tag, 0x81, length[1]],
+        _ => vec![tag, 0x82, length[0], length[1]],
+    };
+    [&head, content].concat()
+}
+
+/// Base64 in lines of 64 characters (RFC 7468 §2).
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// The best known confusion: a MAC, whose secret is the public key that everybody has. With a header that is otherwise the one of an
+/// honest token, for tokens of each algorithm, and each of our keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_public_key_is_a_secret() {
+    let mut tried = 0;
+    for algorithm in SigningAlgorithm::ALL {
+        let world = World::signing(algorithm).await;
+        let jwks = send(http().get(world.app.url("/jwks"))).await;
+        let keys = jwks.body["keys"].as_array().unwrap();
+        let tokens = world.program.tokens("alice", &[("scope", "openid")]).await;
+        for (name, taken) in [("access_token", "userinfo"), ("id_token", "id_token_hint")] {
+            let good = tokens.text(name);
+            let header = crate::support::client::jose_header(good);
+            assert_eq!(header["alg"], algorithm.as_str(), "{name}");
+            assert!(world.ours(good).await.contains(&taken), "{name} of {algorithm}: the honest one");
+            let payload = good.split('.').nth(1).unwrap();
+            for key in keys {
+                let macs = [
+                    ("HS256", hmac::HMAC_SHA256),
+                    ("HS384", hmac::HMAC_SHA384),
+                    ("HS512", hmac::HMAC_SHA512),
+                ];
+                for (form, secret) in public_forms(key) {
+                    // The longer ones for what is usual only: they go the same way.
+                    let macs = if form == "PEM" { &macs[..] } else { &macs[..1] };
+                    for (mac, kind) in macs {
+                        let header = merged(&header, &json!({ "alg": mac, "kid": key["kid"] }));
+                        let input = format!("{}.{payload}", base64url(header.to_string().as_bytes()));
+                        let tag = hmac::sign(&hmac::Key::new(*kind, &secret), input.as_bytes());
+                        let jwt = format!("{input}.{}", base64url(tag.as_ref()));
+                        assert_eq!(
+                            world.ours(&jwt).await,
+                            [""; 0],
+                            "{name} of {algorithm}, {mac} by {form} of {}",
+                            key["alg"]
+                        );
+                        tried += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(tried > 180, "only {tried}");
+}
+
+/// The forms are what they are called.
+#[test]
+fn a_key_is_read_from_its_forms() {
+    let key = ClientKey::new(SigningAlgorithm::Rs256);
+    for (form, bytes) in public_forms(&key.jwk) {
+        let read = match form {
+            "PEM" => RsaPublicKey::from_public_key_pem(std::str::from_utf8(&bytes).unwrap()).unwrap(),
+            "DER" => RsaPublicKey::from_public_key_der(&bytes).unwrap(),
+            "DER of PKCS #1" => RsaPublicKey::from_pkcs1_der(&bytes).unwrap(),
+            _ => continue,
+        };
+        assert_eq!(base64url(&read.n().to_bytes_be()), key.jwk["n"].as_str().unwrap(), "{form}");
+    }
+    for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa] {
+        let key = ClientKey::new(algorithm);
+        let der = public_forms(&key.jwk).into_iter().find(|(form, _)| *form == "DER").unwrap().1;
+        let kind: &'static dyn VerificationAlgorithm = match algorithm {
+            SigningAlgorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
+            _ => &ED25519,
+        };
+        // aws-lc-rs reads SubjectPublicKeyInfo as it is.
+        let jwt = key.sign_raw("a.b");
+        let signature = from_base64url(jwt.rsplit('.').next().unwrap()).unwrap();
+        assert!(UnparsedPublicKey::new(kind, &der).verify(b"a.b", &signature).is_ok(), "{algorithm}");
+    }
 }
 
 /// A signature may be written in one way only: otherwise somebody who lists tokens that were used could be passed with another
