@@ -21,7 +21,7 @@ pub fn patience(probe: &Value) -> u64 {
     number("periodSeconds") * number("failureThreshold")
 }
 
-/// Names are told by whoever the cluster has for it: pods, a cache on the machine (which no selector names), and on OpenShift at
+/// Names are told by whoever the cluster has for it: pods, a cache on the machine (which no selector names), and on `OpenShift` at
 /// another port.
 pub fn assert_names_can_be_asked_for(policy: &Value) {
     for protocol in ["UDP", "TCP"] {

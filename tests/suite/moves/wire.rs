@@ -31,7 +31,7 @@ pub async fn breaking_wire(url: &str, at: Break) -> String {
 }
 
 async fn carry(mut program: TcpStream, mut server: TcpStream, at: Break) {
-    let (mut asked, mut answered) = ([0; 65536], [0; 65536]);
+    let (mut asked, mut answered) = (vec![0_u8; 65536], vec![0_u8; 65536]);
     loop {
         tokio::select! {
             read = program.read(&mut asked) => {
