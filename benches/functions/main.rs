@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench functions`, and what criterion takes besides: a part of a name, `--save-baseline`, `--baseline`.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot begin ends")]
+
 use std::hint::black_box;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -85,15 +87,16 @@ fn sealing(criterion: &mut Criterion) {
     let sealed = secrets.access_token.seal(&random, b"context", &CLAIMS).expect("a sealed text");
     let mut group = criterion.benchmark_group("opaque access token");
     group.bench_function("seal", |bench| {
-        bench.iter(|| secrets.access_token.seal(&random, b"context", black_box(&CLAIMS)))
+        bench.iter(|| secrets.access_token.seal(&random, b"context", black_box(&CLAIMS)));
     });
     group.bench_function("open", |bench| {
-        bench.iter(|| secrets.access_token.open(b"context", black_box(&sealed)))
+        bench.iter(|| secrets.access_token.open(b"context", black_box(&sealed)));
     });
     group.finish();
 }
 
 /// Beside ES256 by the library alone: what is around a signature.
+#[expect(clippy::disallowed_types, reason = "aws-lc-rs signs only with its own generator")]
 fn signing(criterion: &mut Criterion) {
     let random = Random::system();
     let secrets = Secrets::derive(&SecretString::from("a secret for measuring, of more than 32 characters")).expect("keys");
