@@ -2,8 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::admin::{reload, secret_rotation, stats};
 use crate::app::App;
@@ -22,6 +24,10 @@ use super::logging::LogLevel;
 use super::signals::{self, Signals};
 use super::{Failure, notify};
 
+/// How long the database may take for the last that is written: whoever stops the process kills it 30 seconds after the delay, and
+/// requests have 20 of these.
+const LAST_WORDS: Duration = Duration::from_secs(6);
+
 /// Serves until it is told to stop. `settings` reads the configuration again, and `log_level` says which log lines are written.
 pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: LogLevel) -> Result<(), Failure> {
     // Before anything is changed: a signal that nobody handles ends the process at once, in the middle of a
@@ -31,7 +37,9 @@ pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: L
     app.reload.settings_from(settings);
     follow_log_level(&app, log_level);
     let outcome = serve(&app, lines, signals).await;
-    app.store.close().await;
+    if timeout(LAST_WORDS, finish(&app)).await.is_err() {
+        tracing::warn!(event = "database_not_closed", "the database said nothing when it was to be closed");
+    }
     outcome?;
     tracing::info!(event = "stopped", "the server has stopped");
     Ok(())
@@ -88,6 +96,11 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
         handle.stop(true).await;
         let _ = served.await;
     }
+    Ok(outcome?)
+}
+
+/// Writes down what is not yet, and closes the database.
+async fn finish(app: &App) {
     // Connections that the workers of the server had opened ended with them, which is noticed when they are used.
     if let Err(fault) = again(async || stats::flush(app).await).await {
         tracing::warn!(event = "statistics_not_written", "{fault}");
@@ -95,7 +108,7 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     if let Err(fault) = again(async || app.store.seal_audit().await).await {
         tracing::warn!(event = "audit_not_sealed", "{fault}");
     }
-    Ok(outcome?)
+    app.store.close().await;
 }
 
 /// A socket at an address, which the flag names.

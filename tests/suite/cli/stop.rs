@@ -1,11 +1,14 @@
 //! Stopping: what is under way is answered, nothing new is taken, the exit code is 0.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection, Executor};
 
+use super::database::{Database, Kind};
+use super::outage::wired;
+use super::proxy::Wire as WireToDatabase;
 use crate::support::process::{Sandbox, await_that};
 use crate::support::wire::{Wire, post_head};
 
@@ -94,4 +97,41 @@ async fn told_while_it_still_starts_it_finishes_that_and_does_not_serve() {
     assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
     assert!(!server.output().contains("gatehouse is ready"), "{}", server.output());
     assert!(server.output().contains("the server has stopped"), "{}", server.output());
+}
+
+/// Whoever stops it waits for 30 seconds, and that is enough even when the database says nothing any more.
+async fn stops_in_time_without(kind: Kind) {
+    let (database, sandbox) = Database::sandbox(kind).await;
+    let (proxy, sandbox) = wired(&database, sandbox).await;
+    let secret = sandbox.service_client("job", "openid", &["--secret-post"]);
+    let mut server = sandbox.serve();
+    server.await_line("gatehouse is ready");
+    let form = |secret: &str| format!("grant_type=client_credentials&client_id=job&client_secret={secret}");
+    // Something to write down at the end: a statistic, and an event.
+    for (secret, status) in [(secret.as_str(), 200), ("wrong", 401)] {
+        let mut wire = Wire::to(sandbox.address()).unwrap();
+        let answer = wire.ask(&(post_head("/token", &form(secret), "") + &form(secret))).unwrap();
+        assert_eq!(answer.status(), status, "{}", answer.body);
+    }
+    proxy.set(WireToDatabase::Frozen);
+    let mut wire = Wire::to(sandbox.address()).unwrap();
+    wire.send("GET /register/nobody HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let told = Instant::now();
+    server.terminate();
+    let status = server.await_exit();
+    let took = told.elapsed();
+    assert_eq!(status.code(), Some(0), "{}", server.output());
+    assert!(took < Duration::from_secs(30), "{took:?}: {}", server.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_postgres_holds_nothing_up() {
+    stops_in_time_without(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_mysql_holds_nothing_up() {
+    stops_in_time_without(Kind::MySql).await;
 }

@@ -250,6 +250,8 @@ pub const CATALOGUE: &[Row] = &[
             "security::markup::no_field_that_the_api_takes_becomes_markup_on_any_page",
             "security::markup::no_field_of_a_form_becomes_markup_when_it_comes_back",
             "security::markup::no_parameter_of_an_address_becomes_markup",
+            "security::self_described::no_client_registers_markup",
+            "security::self_described::no_document_brings_markup",
             "browser::markup::no_text_becomes_an_element_or_runs",
             "security::bad_input::names_of_clients_and_users_are_text_and_never_markup",
         ],

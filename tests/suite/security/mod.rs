@@ -21,6 +21,7 @@ mod parsers;
 mod pipelining;
 mod redirects;
 mod scopes;
+mod self_described;
 mod sessions;
 mod smuggling;
 mod spelling;
