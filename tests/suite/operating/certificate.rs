@@ -18,9 +18,11 @@ fn measured(metrics: SocketAddr, what: &str) -> f64 {
 }
 
 /// How many handshakes came to each outcome.
-fn handshakes(metrics: SocketAddr) -> [f64; 4] {
-    ["success", "failure", "timeout", "refused"]
-        .map(|outcome| measured(metrics, &format!("gatehouse_tls_handshakes_total{{outcome=\"{outcome}\"}} ")))
+fn handshakes(metrics: SocketAddr) -> [u64; 4] {
+    ["success", "failure", "timeout", "refused"].map(|outcome| {
+        let counted = measured(metrics, &format!("gatehouse_tls_handshakes_total{{outcome=\"{outcome}\"}} "));
+        format!("{counted:.0}").parse().unwrap()
+    })
 }
 
 #[test]
@@ -52,20 +54,20 @@ fn handshakes_are_counted_by_what_came_of_them() {
     let sandbox = sandbox().with("GATEHOUSE_METRICS_LISTEN", &metrics.to_string());
     let server = sandbox.serve();
     server.await_line("gatehouse is ready");
-    let counted = |expected: [f64; 4]| {
+    let counted = |expected: [u64; 4]| {
         let said = || format!("{:?}, and not {expected:?}", handshakes(metrics));
         await_that(said, || handshakes(metrics) == expected);
     };
     // Whoever looked whether the server is there went away before it had said anything.
-    counted([0.0, 1.0, 0.0, 0.0]);
+    counted([0, 1, 0, 0]);
     seen(&sandbox);
     seen(&sandbox);
-    counted([2.0, 1.0, 0.0, 0.0]);
+    counted([2, 1, 0, 0]);
     // Nobody who speaks TLS.
     Wire::to(sandbox.address()).unwrap().get("/healthz").map(drop).unwrap_err();
-    counted([2.0, 2.0, 0.0, 0.0]);
+    counted([2, 2, 0, 0]);
     let silent = Wire::to(sandbox.address()).unwrap();
-    counted([2.0, 2.0, 1.0, 0.0]);
+    counted([2, 2, 1, 0]);
     drop(silent);
     // A network may begin 6000 in a minute.
     let said = || format!("{:?}", handshakes(metrics));
