@@ -83,16 +83,18 @@ fn list(tables: &[Table], after: &str) -> String {
     names.join(", ")
 }
 
+/// Somebody else has what would have to be held.
+fn is_held(url: &DatabaseUrl, reason: &str) -> TransferError {
+    TransferError::Refused(format!("{url} cannot be kept from changing: {reason}; nothing was transferred"))
+}
+
 /// Runs the statements after which nobody else can write.
 async fn keep(url: &DatabaseUrl, connection: &mut AnyConnection, statements: Vec<String>) -> Result<(), TransferError> {
     for statement in statements {
         match run(connection, statement).await {
             Ok(()) => {}
             Err(error) if error.as_database_error().is_some() => {
-                return Err(TransferError::Refused(format!(
-                    "{url} cannot be kept from changing: {}; nothing was transferred",
-                    words(&error)
-                )));
+                return Err(is_held(url, &words(&error)));
             }
             Err(error) => return Err(fault(error).into()),
         }
@@ -208,7 +210,13 @@ fn is_not_empty(url: &DatabaseUrl, table: &str) -> TransferError {
 
 /// Refuses a target that is not empty, or somebody else's, before anything is changed there.
 pub(super) async fn look(url: &DatabaseUrl, tables: &[Table]) -> Result<(), TransferError> {
-    let mut connection = connect(url, &[]).await?;
+    // Another transfer may hold it.
+    let settings: &[&str] = match url.dialect() {
+        Dialect::Sqlite => &["PRAGMA busy_timeout = 5000"],
+        Dialect::Postgres => &["SET lock_timeout = '5s'"],
+        Dialect::MySql => &["SET SESSION lock_wait_timeout = 5"],
+    };
+    let mut connection = connect(url, settings).await?;
     let names = catalog::names(url.dialect(), &mut connection).await?;
     // What is asked below becomes a part of a statement.
     if let Some(name) = names.iter().find(|name| !tables.iter().any(|table| table.name == **name)) {
@@ -217,8 +225,11 @@ pub(super) async fn look(url: &DatabaseUrl, tables: &[Table]) -> Result<(), Tran
         )));
     }
     for name in &names {
-        if rows::has_any(&mut connection, name).await? {
-            return Err(is_not_empty(url, name));
+        match rows::has_any(&mut connection, name).await {
+            Ok(false) => {}
+            Ok(true) => return Err(is_not_empty(url, name)),
+            Err(error) if error.as_database_error().is_some() => return Err(is_held(url, &words(&error))),
+            Err(error) => return Err(fault(error).into()),
         }
     }
     let _ = connection.close().await;
@@ -271,7 +282,7 @@ impl Target {
         };
         keep(&self.url, &mut self.connection, statements).await?;
         for table in tables {
-            if rows::has_any(&mut self.connection, &table.name).await? {
+            if rows::has_any(&mut self.connection, &table.name).await.map_err(fault)? {
                 return Err(is_not_empty(&self.url, &table.name));
             }
         }

@@ -209,8 +209,8 @@ async fn insert_together(dialect: Dialect, connection: &mut AnyConnection, table
 }
 
 /// Whether a table has a row.
-pub(super) async fn has_any(connection: &mut AnyConnection, table: &str) -> Result<bool, Fault> {
+pub(super) async fn has_any(connection: &mut AnyConnection, table: &str) -> Result<bool, sqlx::Error> {
     let text = format!("SELECT COUNT(*) FROM (SELECT 1 AS present FROM {table} LIMIT 1) AS any_row");
-    let row = connection.fetch_one(AssertSqlSafe(text)).await.map_err(fault)?;
-    Ok(row.try_get::<i64, _>(0).map_err(fault)? > 0)
+    let row = connection.fetch_one(AssertSqlSafe(text)).await?;
+    Ok(row.try_get::<i64, _>(0)? > 0)
 }

@@ -21,8 +21,12 @@ fn more_connections_than_files() {
     assert!(line.contains("ulimit -n"), "it says what to do: {line}");
 
     let mut crowd: Vec<Wire> = (0..CROWD).filter_map(|_| Wire::to(sandbox.address()).ok()).collect();
-    // The first ones are inside, and what else needs files still has them: the database is asked.
-    assert!(is_answered(&mut crowd[0], "/readyz"), "{}", server.output());
+    // The first ones are inside, and what else needs files has them as soon as those are gone who were turned away: the database is asked.
+    let mut first = crowd.remove(0);
+    await_that(
+        || format!("it is ready: {}", server.output()),
+        || is_answered(&mut first, "/readyz"),
+    );
     let inside = crowd
         .iter_mut()
         .filter_map(|wire| is_answered(wire, "/healthz").then_some(()))
@@ -34,7 +38,7 @@ fn more_connections_than_files() {
         server.output()
     );
 
-    drop(crowd);
+    drop((first, crowd));
     let serves = || Wire::to(sandbox.address()).is_ok_and(|mut wire| is_answered(&mut wire, "/readyz"));
     await_that(|| format!("it serves again: {}", server.output()), serves);
     server.terminate();

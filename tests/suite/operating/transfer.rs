@@ -1,5 +1,6 @@
 //! Somebody comes to a database server while everything on it goes to another one, or to the one that it goes to.
 
+use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::cli::crash::populate;
@@ -125,6 +126,7 @@ async fn two_at_once_do_not_mix_in_mysql() {
 async fn nothing_goes_into_a_file_that_somebody_else_writes() {
     let (target, of_target) = Database::sandbox(Kind::Sqlite).await;
     of_target.run(&["migrate"]).done();
+    install_default_drivers();
     let mut writer = AnyConnection::connect(&target.url).await.unwrap();
     writer.execute("BEGIN IMMEDIATE").await.unwrap();
     let (_bobs, transfer) = bobs_transfer(&target);
