@@ -59,8 +59,8 @@ macro_rules! upsert {
     };
 }
 
-/// The named seam "hold these rows until the transaction ends": an UPDATE that changes nothing takes their locks. SQLite has one
-/// writer, who holds everything: there they are only looked for, and no page is written.
+/// The named seam "hold this row until the transaction ends": an UPDATE that changes nothing takes its lock. SQLite has one
+/// writer, who holds everything: there it is only looked for, and no page is written.
 pub(super) struct Hold {
     /// SQLite
     pub look: Sql,

@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::from;
-use crate::cli::person::{Answer, Application, CALLBACK, authorization_url, text};
+use crate::cli::crash::populate;
+use crate::cli::person::{Answer, Application, CALLBACK, PASSWORD, authorization_url, text};
 use crate::support::app::roomy;
 use crate::support::database::FreshDatabase;
 use crate::support::process::{Sandbox, Server};
@@ -28,7 +29,6 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const MOST_MEMORY: u64 = 250;
 /// How many requests are sent on one connection, one after the other, without waiting.
 const PIPELINED: usize = 20;
-const PASSWORD: &str = "correct horse battery staple";
 /// How long somebody waits who was told to come back.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -111,24 +111,8 @@ async fn flood(kind: Database, requests: usize, sign_ins: usize) {
         sandbox = sandbox.without(&format!("GATEHOUSE_{}", key.to_uppercase()));
     }
     let sandbox = sandbox.without("GATEHOUSE_PASSWORD_MEMORY").without("GATEHOUSE_PASSWORD_PASSES");
-    sandbox
-        .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
-        .done();
+    populate(&sandbox);
     let secret = sandbox.service_client("machine", "openid", &[]);
-    let app = [
-        "client",
-        "add",
-        "App",
-        "--kind",
-        "native",
-        "--id",
-        "app",
-        "--consent",
-        "skip",
-        "--redirect-uri",
-        CALLBACK,
-    ];
-    sandbox.run(&app).done();
     let server = sandbox.serve();
     let (address, issuer) = (sandbox.address(), sandbox.issuer());
 
