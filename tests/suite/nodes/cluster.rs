@@ -54,6 +54,11 @@ impl Cluster {
     /// Nodes over the database of this sandbox. Alice has an account there, and there are two clients: `app`, which asks nobody
     /// for consent, and `web`, which asks and has a secret; both may do everything that people's applications may.
     pub async fn start(sandbox: Sandbox) -> (Self, String) {
+        Self::start_each(sandbox, |_, node| node).await
+    }
+
+    /// The same, of nodes to which `each` gives something of their own.
+    pub async fn start_each(sandbox: Sandbox, each: impl Fn(usize, Sandbox) -> Sandbox) -> (Self, String) {
         let proxy = RoundRobin::before_nobody().await;
         // One person at one address makes all the load.
         let sandbox = LIMITS.iter().fold(sandbox, |sandbox, limit| sandbox.with(limit, "off"));
@@ -77,7 +82,7 @@ impl Cluster {
             "--json",
         ];
         let secret = sandbox.run(&web).json()["client_secret"].as_str().expect("a secret").to_owned();
-        let nodes: Vec<Sandbox> = (0..SIZE).map(|_| sandbox.node()).collect();
+        let nodes: Vec<Sandbox> = (0..SIZE).map(|at| each(at, sandbox.node())).collect();
         let servers: Vec<Server> = nodes.iter().map(|node| node.launch(&[])).collect();
         for server in &servers {
             server.await_connection();

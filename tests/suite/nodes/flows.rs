@@ -218,16 +218,15 @@ fn add_agent(cluster: &Cluster) -> String {
     secret
 }
 
-async fn every_flow_goes_from_node_to_node(kind: Kind) {
-    let (_database, sandbox) = Database::sandbox(kind).await;
-    let (cluster, secret) = Cluster::start(sandbox).await;
-    tokens(&cluster, &secret).await;
-    sign_out(&cluster).await;
-    registration(&cluster).await;
-    administration(&cluster).await;
-    let (http, agents) = (fresh_http(), add_agent(&cluster));
-    relay(&cluster, &http, &agents).await;
-    vault(&cluster, &http, &agents).await;
+/// All of them; `secret` is that of `web`.
+pub async fn every_flow_goes_from_node_to_node(cluster: &Cluster, secret: &str) {
+    tokens(cluster, secret).await;
+    sign_out(cluster).await;
+    registration(cluster).await;
+    administration(cluster).await;
+    let (http, agents) = (fresh_http(), add_agent(cluster));
+    relay(cluster, &http, &agents).await;
+    vault(cluster, &http, &agents).await;
     // It was no single node that did all that.
     let given = cluster.proxy.given();
     assert!(given.iter().all(|connections| *connections >= 5), "{given:?}");
@@ -237,12 +236,16 @@ async fn every_flow_goes_from_node_to_node(kind: Kind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flow_goes_from_node_to_node_on_postgres() {
-    every_flow_goes_from_node_to_node(Kind::Postgres).await;
+    let (_database, sandbox) = Database::sandbox(Kind::Postgres).await;
+    let (cluster, secret) = Cluster::start(sandbox).await;
+    every_flow_goes_from_node_to_node(&cluster, &secret).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flow_goes_from_node_to_node_on_mysql() {
-    every_flow_goes_from_node_to_node(Kind::MySql).await;
+    let (_database, sandbox) = Database::sandbox(Kind::MySql).await;
+    let (cluster, secret) = Cluster::start(sandbox).await;
+    every_flow_goes_from_node_to_node(&cluster, &secret).await;
 }
 
 /// What an answer says of an error.

@@ -1,41 +1,53 @@
 //! Keys are replaced while relying parties verify, each with a key set that it keeps as long as it may, from whatever node
-//! it was; and no verification fails.
+//! it was; and no verification fails. Once by the job, because the key is old, and once by an operator.
 
 use std::collections::BTreeSet;
 
-use gatehouse::admin::signing_keys;
-use gatehouse::app::App;
-use gatehouse::jobs::sweep;
 use gatehouse::keys::rotation::PUBLISH_LEAD;
-use gatehouse::model::signing_key::SigningAlgorithm;
-use gatehouse::protocol::client_authentication::AuthMethod;
-use gatehouse::protocol::token_request::GrantType;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use super::skew::{Node, ahead_and_behind};
-use crate::support::browser::http;
-use crate::support::client::{Answer, TestClient, send};
-use crate::support::{Database, TestApp};
+use super::clocks::Clocks;
+use super::cluster::{Cluster, SIZE, fresh_http};
+use crate::cli::database::{Database, Kind};
+use crate::cli::person::{Application, text};
+use crate::support::client::send;
+use crate::support::process::{free_port, wait_for};
 
-/// Time between two looks, in seconds.
-const STEP: u64 = 30;
-/// How long all of it takes, in seconds: two rotations, and the life of the last token of the first key.
-const WHOLE: u64 = 6000;
+/// Time between two looks, in seconds: a little more than there is between two readings of the keys.
+const STEP: i64 = 61;
+/// For how long a key signs, in seconds: the least that can be set.
+const LIFETIME: i64 = 86_400;
+/// How long it is looked, in seconds, from shortly before the first key is old: two rotations, and the life of the last token of
+/// the first key.
+const WHOLE: i64 = 6600;
+/// When the operator replaces the key, in seconds of these: later than the job and what it waits for, and before the tokens of
+/// the first key have expired.
+const BY_HAND: i64 = 2400;
 
 /// An API that checks tokens by itself. It fetches keys when what it has is too old, never because of a token.
 struct RelyingParty {
     keys: JwkSet,
-    good_until: u64,
+    good_until: i64,
     /// At which node it asks next
     turn: usize,
 }
 
 impl RelyingParty {
-    async fn verify(&mut self, bases: &[String], now: u64, token: &str) -> String {
+    fn new(turn: usize) -> Self {
+        Self {
+            keys: JwkSet { keys: Vec::new() },
+            good_until: 0,
+            turn,
+        }
+    }
+
+    /// The id of the key by which a token is good.
+    async fn verify(&mut self, cluster: &Cluster, now: i64, token: &str) -> String {
         if now >= self.good_until {
-            let answer = send(http().get(format!("{}/jwks", bases[self.turn % bases.len()]))).await;
+            let answer = send(fresh_http().get(format!("{}/jwks", cluster.at(self.turn % SIZE)))).await;
             self.turn += 1;
             let max_age = answer
                 .header("cache-control")
@@ -43,7 +55,7 @@ impl RelyingParty {
                 .nth(1)
                 .expect("a max-age")
                 .to_owned();
-            self.good_until = now + max_age.parse::<u64>().expect("seconds");
+            self.good_until = now + max_age.parse::<i64>().expect("seconds");
             self.keys = serde_json::from_value(answer.body).expect("a key set");
         }
         let header = decode_header(token).expect("a JWT");
@@ -53,7 +65,7 @@ impl RelyingParty {
             .find(&kid)
             .unwrap_or_else(|| panic!("at {now} the key {kid} is not known yet, or no more"));
         let mut validation = Validation::new(header.alg);
-        // The time of the test is not that of the machine.
+        // The time of the nodes is not that of the machine.
         validation.validate_exp = false;
         validation.validate_aud = false;
         decode::<Value>(token, &DecodingKey::from_jwk(jwk).expect("a key"), &validation).expect("the signature is good");
@@ -61,77 +73,108 @@ impl RelyingParty {
     }
 }
 
-fn relying_party(turn: usize) -> RelyingParty {
-    RelyingParty {
-        keys: JwkSet { keys: Vec::new() },
-        good_until: 0,
-        turn,
-    }
+/// Three nodes whose clocks go on when the test says so.
+struct World {
+    cluster: Cluster,
+    clocks: Clocks,
+    monitored: Vec<String>,
+    machine: Application,
 }
 
-async fn issue(base: &str, client: &TestClient) -> Answer {
-    let client = TestClient {
-        base: base.to_owned(),
-        ..client.clone()
-    };
-    let answer = client.post("/token", &[("grant_type", "client_credentials")]).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer
-}
-
-/// Nodes whose clocks differ, and whose jobs do not run at the same time.
-async fn run_jobs(nodes: &[&App], elapsed: u64) {
-    for (at, node) in nodes.iter().enumerate() {
-        if (elapsed / STEP + at as u64).is_multiple_of(2) {
-            node.keys.refresh(&node.store, node.now()).await.expect("the keys are read");
+impl World {
+    async fn start(sandbox: crate::support::process::Sandbox) -> Self {
+        let clocks = Clocks::of(&sandbox);
+        let monitored: Vec<String> = (0..SIZE).map(|_| format!("127.0.0.1:{}", free_port())).collect();
+        let sandbox = sandbox.with("GATEHOUSE_SIGNING_KEY_LIFETIME", "1d");
+        let each = |at: usize, node| clocks.give(at, node).with("GATEHOUSE_METRICS_LISTEN", &monitored[at]);
+        let (cluster, _) = Cluster::start_each(sandbox, each).await;
+        cluster.sandbox.begin();
+        let secret = cluster
+            .sandbox
+            .service_client("machine", "first", &["--signing-algorithm", "ES256"]);
+        let machine = Application::confidential(&cluster.issuer(), "machine", &secret).through(fresh_http());
+        Self {
+            cluster,
+            clocks,
+            monitored,
+            machine,
         }
     }
-    sweep(nodes[0], std::time::Duration::ZERO).await.expect("a sweep");
+
+    /// How often a node has read the keys.
+    async fn readings(&self, node: usize) -> Option<u64> {
+        let answer = fresh_http().get(format!("http://{}/metrics", self.monitored[node])).send().await.ok()?;
+        let page = answer.text().await.ok()?;
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix("gatehouse_job_runs_total{task=\"read_keys\",outcome=\"success\"} "));
+        line?.parse().ok()
+    }
+
+    /// Lets the clocks go on, and the jobs of each node do what is due.
+    async fn go_on(&self, elapsed: i64) {
+        let mut before = Vec::new();
+        for node in 0..SIZE {
+            before.push(self.readings(node).await);
+        }
+        self.clocks.set(elapsed);
+        for (node, before) in before.into_iter().enumerate() {
+            wait_for("reading the keys", async || {
+                let now = self.readings(node).await;
+                now.is_some() && now > before
+            })
+            .await;
+        }
+    }
+
+    async fn issue(&self, node: usize) -> String {
+        let machine = self.machine.asking(&self.cluster.at(node));
+        let (status, answer) = machine.post("/token", &[("grant_type", "client_credentials")]).await.expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        text(&answer, "access_token")
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_replaced_without_a_failed_verification() {
-    let app = TestApp::start(Database::Postgres).await;
-    let client = app
-        .client(AuthMethod::ClientSecretBasic, |new| {
-            new.grant_types = vec![GrantType::ClientCredentials];
-            new.signing_algorithm = SigningAlgorithm::Es256;
-        })
-        .await;
-    let others: [Node; 2] = ahead_and_behind(&app).await;
-    let nodes = [&app.app, &others[0].app, &others[1].app];
-    let bases = [app.base.clone(), others[0].base.clone(), others[1].base.clone()];
-    let mut parties: Vec<RelyingParty> = (0..3).map(relying_party).collect();
+    let (_database, sandbox) = Database::sandbox(Kind::Postgres).await;
+    let world = World::start(sandbox).await;
+    let cluster = &world.cluster;
+    let mut parties: Vec<RelyingParty> = (0..SIZE).map(RelyingParty::new).collect();
     let mut used = BTreeSet::new();
-    let mut kept: Vec<(u64, String)> = Vec::new();
-    for elapsed in (0..WHOLE).step_by(usize::try_from(STEP).unwrap()) {
-        if elapsed == 300 || elapsed == 1800 {
-            let at = nodes[usize::try_from(elapsed / 300).unwrap() % 3];
-            signing_keys::rotate(at, SigningAlgorithm::Es256, false).await.expect("a rotation");
+    let mut kept: Vec<(i64, String)> = Vec::new();
+    let mut is_replaced_by_hand = false;
+    world.go_on(LIFETIME - 300).await;
+    for elapsed in (0..WHOLE).step_by(usize::try_from(STEP).expect("a small number")) {
+        world.go_on(LIFETIME - 300 + elapsed).await;
+        if elapsed >= BY_HAND && !is_replaced_by_hand {
+            is_replaced_by_hand = true;
+            assert_eq!(used.len(), 2, "the first key, and the one that the job has made: {used:?}");
+            let wanted = json!({ "algorithm": "ES256" });
+            let answer = cluster.admin(1, Method::POST, "/signing-keys/rotate", None, Some(&wanted)).await;
+            assert!(answer.status < 300, "{} {}", answer.status, answer.body);
         }
-        run_jobs(&nodes, elapsed).await;
-        for (at, base) in bases.iter().enumerate() {
-            let token = issue(base, &client).await.text("access_token").to_owned();
+        for node in 0..SIZE {
+            let token = world.issue(node).await;
             for party in &mut parties {
-                used.insert(party.verify(&bases, elapsed, &token).await);
+                used.insert(party.verify(cluster, elapsed, &token).await);
             }
             // The other nodes verify by what they know, too.
-            let seen = TestClient {
-                base: bases[(at + 1) % 3].clone(),
-                ..client.clone()
-            };
-            assert_eq!(seen.introspect(&token).await.body["active"], true, "at {elapsed}");
+            let active = cluster.active_at_each(&world.machine, &token).await;
+            assert_eq!(active, [true; SIZE], "at {elapsed}");
             kept.push((elapsed + 3590, token));
         }
         // What was issued long ago and lives is good, whatever has happened to the key.
         kept.retain(|(expires_at, _)| *expires_at > elapsed);
         if let Some((_, oldest)) = kept.first() {
             for party in &mut parties {
-                party.verify(&bases, elapsed, oldest).await;
+                party.verify(cluster, elapsed, oldest).await;
             }
+            let active = cluster.active_at_each(&world.machine, oldest).await;
+            assert_eq!(active, [true; SIZE], "at {elapsed}");
         }
-        app.advance(STEP);
     }
     assert_eq!(used.len(), 3, "the first key, and two that took over: {used:?}");
-    assert!(WHOLE > 1800 + PUBLISH_LEAD.unsigned_abs());
+    assert!(WHOLE > BY_HAND + PUBLISH_LEAD);
+    assert!(!cluster.output().contains("\"fault\""), "{}", cluster.output());
 }

@@ -43,6 +43,11 @@ pub fn caddy() -> PathBuf {
     tool("TEST_CADDY", "target/tools/proxies/usr/bin/caddy")
 }
 
+/// The library that tells a program another time than it is.
+pub fn faketime() -> PathBuf {
+    tool("TEST_FAKETIME", "target/tools/faketime/libfaketimeMT.so.1")
+}
+
 /// The program that reads units, where systemd is installed.
 pub fn systemd_analyze() -> Option<PathBuf> {
     Some(PathBuf::from("/usr/bin/systemd-analyze")).filter(|path| path.exists())
