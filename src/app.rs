@@ -132,6 +132,8 @@ pub struct Parts {
     pub open_callback_count: Gauge,
     /// Whether this node is about to stop.
     pub ending: Ending,
+    /// Whether its secret was retired while it ran
+    pub retired: Ending,
     /// What is read again when an operator asks for it.
     pub reload: Reload,
     /// Held while an admin token is judged that could be guessed: one at a time.
@@ -191,6 +193,7 @@ impl App {
             callback_count: Gauge::default(),
             open_callback_count: Gauge::default(),
             ending: Ending::default(),
+            retired: Ending::default(),
             reload: Reload::default(),
             admin_token_turn: tokio::sync::Mutex::default(),
         });

@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
-use crate::base::again::when_undone;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
@@ -40,7 +39,11 @@ pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
         "event.{}",
         base64url(&app.secrets.throttle.mac(&[b"event", about.to_string().as_bytes()]))
     );
-    when_undone(async || try_to_record_seldom(app, &id, event.clone()).await).await
+    match try_to_record_seldom(app, &id, event.clone()).await {
+        // Once more: what it tells of has happened already, and is not done again for it.
+        Err(Fault::Undone(_)) => try_to_record_seldom(app, &id, event).await,
+        outcome => outcome,
+    }
 }
 
 async fn try_to_record_seldom(app: &App, id: &str, event: Event) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
-use crate::admin::{signing_keys, stats};
+use crate::admin::{secret_rotation, signing_keys, stats};
 use crate::app::App;
 use crate::base::clock::{CLOCK_SKEW, Seconds};
 use crate::base::fault::Fault;
@@ -237,10 +237,26 @@ async fn keep_current(app: &App) {
         if let Err(fault) = counted(app, Job::ReadKeys, app.keys.refresh(&app.store, app.now())).await {
             tracing::warn!(event = "keys_not_refreshed", "{fault}");
         }
-        if let Err(fault) = counted(app, Job::ReadSettings, app.refresh_live()).await {
+        let settings = async {
+            app.refresh_live().await?;
+            notice_retirement(app).await
+        };
+        if let Err(fault) = counted(app, Job::ReadSettings, settings).await {
             tracing::warn!(event = "settings_not_refreshed", "{fault}");
         }
     }
+}
+
+/// Sees to it that nobody is sent to a node whose secret was retired: it was not restarted with the new one.
+async fn notice_retirement(app: &App) -> Result<(), Fault> {
+    if secret_rotation::is_retired(app).await? {
+        app.retired.begin();
+        tracing::error!(
+            event = "secret_retired",
+            "the APP_SECRET of this node was replaced by another one, and no other node opens what it makes: restart it with the new secret"
+        );
+    }
+    Ok(())
 }
 
 async fn keep_clean(app: &App) {

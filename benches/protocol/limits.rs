@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2_rust::params::Memory;
+use argon2_rust::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
@@ -129,12 +130,16 @@ fn signatures() -> Outcome<[f64; 4]> {
 /// Computes a hash each time, in the same memory.
 fn hashing() -> Outcome<impl FnMut() -> Outcome<()> + Send> {
     let (memory, passes, lanes) = ARGON2;
-    let params = Params::new(memory, passes, lanes, Some(32)).map_err(|error| error.to_string())?;
-    let mut blocks = vec![Block::default(); params.block_count()];
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let params = Params::builder()
+        .memory(Memory::kib(u64::from(memory)))
+        .passes(passes)
+        .lanes(lanes)
+        .build();
+    let params = params.map_err(|error| error.to_string())?;
+    let mut hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hasher();
     Ok(move || {
         let mut digest = [0; 32];
-        let hashed = argon2.hash_password_into_with_memory(b"correct horse", b"0123456789abcdef", &mut digest, &mut blocks[..]);
+        let hashed = hasher.hash_into(b"correct horse", b"0123456789abcdef", &mut digest);
         Ok(hashed.map_err(|error| error.to_string())?)
     })
 }

@@ -103,6 +103,15 @@ pub async fn serve(app: &App) -> Result<(), Fault> {
     tx.commit().await
 }
 
+/// Whether the secret of this node was retired while it ran: nobody else opens what it makes, and the secret may have leaked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_retired(app: &App) -> Result<bool, Fault> {
+    let replaced = app.store.read().await?.setting(Setting::RetiredSecrets).await?.unwrap_or_default();
+    Ok(retired::holds(&replaced, &app.secrets.check_value()))
+}
+
 /// Seals everything with the secret that is in force, and retires the previous one when nothing is left.
 ///
 /// # Errors

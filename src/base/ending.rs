@@ -1,4 +1,4 @@
-//! How a node ends: whether it has been told to.
+//! How a node ends: whether it has been told to, or has to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Ending(Arc<AtomicBool>);
 
 impl Ending {
-    /// From now on the node is about to stop.
+    /// From now on the node is about to stop, or has to.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is about to stop.
+    /// Whether it is.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.load(Ordering::Relaxed)

@@ -34,8 +34,17 @@ impl LogLevel {
     }
 }
 
+/// Its lines are written only where the level names it.
+const HTTP_LIBRARY: &str = "actix_http";
+
 fn targets(level: &str) -> Result<Targets, Failure> {
-    Ok(level.parse::<Targets>()?.with_target(spans::TARGET, LevelFilter::OFF))
+    let targets = level.parse::<Targets>()?.with_target(spans::TARGET, LevelFilter::OFF);
+    // It has a line for each request that is no HTTP, which anybody can send as often as they like.
+    Ok(if level.contains(HTTP_LIBRARY) {
+        targets
+    } else {
+        targets.with_target(HTTP_LIBRARY, LevelFilter::OFF)
+    })
 }
 
 /// Starts logging: the server to standard output, by way of `lines`, so that no request waits for whoever

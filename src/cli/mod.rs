@@ -38,8 +38,8 @@ mod user;
 mod vault;
 mod workload;
 
-use std::mem::ManuallyDrop;
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -44,7 +44,9 @@ pub async fn run(app: &App, args: &Args) -> Result<(), Failure> {
 
 async fn large(app: &App, args: &Args) -> Result<(), Failure> {
     if let Some(issuer) = seed::public_issuer(app).await? {
-        return Err(format!("the issuer {issuer} can be reached by others, and a large installation of nobody is only for measuring").into());
+        return Err(
+            format!("the issuer {issuer} can be reached by others, and a large installation of nobody is only for measuring").into(),
+        );
     }
     let sizes = Sizes {
         users: args.users,

@@ -13,7 +13,7 @@ use crate::model::user::{MAX_ROLE, User, UserSettings, is_role, normalize_email,
 use crate::protocol::claims::{PROFILE_CLAIMS, RESERVED_CLAIMS};
 use crate::store::{Owner, Tx};
 
-use super::audited;
+use super::{audited, throttle};
 
 /// The fewest characters of a password that a person chooses.
 pub const MIN_PASSWORD: usize = 8;
@@ -222,6 +222,7 @@ pub async fn set_password(app: &App, user: &User, password: &SecretString) -> Re
         return Err(AccountError::Changed);
     }
     tx.sign_out_everywhere(&user.id, now).await?;
+    throttle::forgive(app, &mut tx, user).await?;
     tx.record(app.event(EventKind::PasswordChanged).subject(&user.id)).await?;
     tx.commit().await?;
     Ok(())

@@ -12,9 +12,9 @@ use std::net::IpAddr;
 
 use crate::app::App;
 use crate::base::clock::Seconds;
+use crate::base::digest::half;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
-use crate::base::digest::half;
 use crate::base::limiter::{Key, Rate, Standing};
 use crate::model::client::{Client, ClientOrigin};
 use crate::model::limit::{By, Class, Counted, key, network};
@@ -27,6 +27,10 @@ const HANDSHAKES: u16 = 256;
 const HANDSHAKE_RATE: Rate = Rate { limit: 6000, window: 60 };
 /// The most keys that others are told of at once.
 const MOST_NEWS: usize = 500;
+/// The kind of counters of requests of a network that were refused because of who asked.
+const REFUSED: u16 = 259;
+/// How many times as many as its network may make; what is beyond is counted for the network.
+const REFUSED_TIMES: u32 = 4;
 
 /// Nobody may ask so often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +96,32 @@ fn by_known(app: &App, by: By, id: &str) -> Result<(), Exceeded> {
         return Ok(());
     }
     let outcome = count(app, counted, by, name(app, &[id]));
-    // Also of whoever is refused: a client that asks too often shuts nobody else out who is at its address.
-    if let (Some(network), Some(_)) = (counted.network, counted.standing(By::Address)) {
+    // Also of whoever is refused: a client that asks too often shuts nobody else out who is at its address, unless it does not stop
+    // at all. Each of these requests has been read, and its credentials looked up.
+    if let (Some(network), Some(_)) = (counted.network, counted.standing(By::Address))
+        && (outcome.is_ok() || may_be_refused(app, counted.class, network))
+    {
         let now = app.clock.now_millis();
         app.limiter.give_back(key(counted.class, By::Address, network), now);
         counted.set(By::Address, None);
     }
     outcome
+}
+
+/// Counts a request that was refused because of who asked; whether that is no more than any address may cost.
+fn may_be_refused(app: &App, class: Class, network: [u8; 16]) -> bool {
+    let Some(rate) = app.live().limits.of(class).of(By::Address) else {
+        return true;
+    };
+    let rate = Rate {
+        limit: rate.limit.saturating_mul(REFUSED_TIMES),
+        ..rate
+    };
+    let key = Key {
+        kind: REFUSED,
+        who: network,
+    };
+    app.limiter.take(key, rate, app.clock.now_millis()).is_ok()
 }
 
 fn count(app: &App, counted: &Counted, by: By, who: [u8; 16]) -> Result<(), Exceeded> {
@@ -230,4 +253,3 @@ pub(super) fn name(app: &App, parts: &[&str]) -> [u8; 16] {
     let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
     half(&app.secrets.throttle.mac(&parts))
 }
-

@@ -84,7 +84,12 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fa
         return Ok(throttled(app, seconds, attempt));
     }
     // A password that is tried with many accounts is not looked at, save in browsers that are known.
-    let is_sprayed = || device.is_none().then(|| spraying::blocked_for(app, attempt.password)).flatten();
+    let is_sprayed = || {
+        device
+            .is_none()
+            .then(|| spraying::blocked_for(app, &attempt.origin.address, attempt.password))
+            .flatten()
+    };
     if let Some(seconds) = is_sprayed() {
         return Ok(throttled(app, seconds, attempt));
     }
@@ -110,11 +115,11 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fa
         return Ok(throttled(app, seconds, attempt));
     }
     let (Verdict::Right | Verdict::Outdated(_), Some(mut user), Some(stored)) = (&verdict, user, stored) else {
-        return wrong(app, attempt, &counters, tx, known.as_deref(), now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     };
     // The password may have been changed, or the account disabled, since it was read.
     if !tx.hold_sign_in(&user.id, &stored).await? {
-        return wrong(app, attempt, &counters, tx, known.as_deref(), now).await;
+        return wrong(app, &counters, tx, known.as_deref(), now).await;
     }
     counters.succeeded(&mut tx).await?;
     if let Verdict::Outdated(new) = verdict {
@@ -156,7 +161,6 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fa
 /// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
 async fn wrong(
     app: &App,
-    attempt: &SignIn<'_>,
     counters: &Attempt,
     mut tx: Tx,
     known: Option<&str>,

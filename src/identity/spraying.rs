@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | accounts of a network | accounts that failed from an IPv4 address or the /64 of an IPv6 address | 40 in an hour, then its network is blocked as in [`super::throttle`] |
 //! | password | accounts that failed with the same password, from wherever | 20 in an hour, then that password is not looked at |
-//! | surroundings | accounts that failed from a /24 or a /48 | 100 in an hour, then it is said |
+//! | surroundings | accounts that failed from a /24 or a /48 | 100 in an hour, then it is said; and a /48, which is one customer's, is blocked |
 //! | everywhere | accounts that failed, less those that signed in | 300 in ten minutes, then it is said |
 //!
 //! The first one is exact and in the database (`throttle`). The others are in memory; that of a password is in this process's memory
@@ -33,11 +33,21 @@ const OF_SURROUNDINGS: Rate = Rate { limit: 100, window: 3600 };
 const OF_EVERYWHERE: Rate = Rate { limit: 300, window: 600 };
 const OF_PASSWORD: Rate = Rate { limit: 20, window: 3600 };
 
-/// The seconds until this password is looked at again, if it is tried with too many accounts.
+/// The seconds until this password is looked at again, if it is tried with too many accounts, or anything from around there.
 #[must_use]
-pub fn blocked_for(app: &App, password: &SecretString) -> Option<Seconds> {
-    let standing = app.limiter.look(of_password(app, password), OF_PASSWORD, app.clock.now_millis());
-    (standing.remaining == 0).then_some(Seconds::from(standing.reset))
+pub fn blocked_for(app: &App, address: &str, password: &SecretString) -> Option<Seconds> {
+    let now = app.clock.now_millis();
+    let password = app.limiter.look(of_password(app, password), OF_PASSWORD, now);
+    let address = address.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    // Whoever has a /48 has 65,536 networks that are counted each by itself; neighbours in IPv4 have nothing to do with each other.
+    let around = address
+        .filter(IpAddr::is_ipv6)
+        .map(|address| app.limiter.look(key(SURROUNDINGS, surroundings(address)), OF_SURROUNDINGS, now));
+    let standings = [Some(password), around].into_iter().flatten();
+    standings
+        .filter(|standing| standing.remaining == 0)
+        .map(|standing| Seconds::from(standing.reset))
+        .max()
 }
 
 /// An account failed for the first time from where it did, with this password. What has been reached with it is said in the audit log.

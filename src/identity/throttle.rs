@@ -23,6 +23,7 @@ use crate::base::clock::{Seconds, Timestamp};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::base::network::network_of;
+use crate::model::user::User;
 use crate::store::{Connection, Tx};
 
 /// A counter's rule.
@@ -58,6 +59,19 @@ fn counter(app: &App, rule: &Rule, parts: &[&str]) -> String {
     let mut input = vec![rule.name.as_bytes()];
     input.extend(parts.iter().map(|part| part.as_bytes()));
     base64url(&app.secrets.throttle.mac(&input))
+}
+
+/// Forgets the failures at an account, whose password is another one now: strangers who guessed the old one keep nobody out who
+/// knows the new one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forgive(app: &App, tx: &mut Tx, user: &User) -> Result<(), Fault> {
+    let names = [Some(user.settings.username.as_str()), user.settings.email.as_deref()];
+    for name in names.into_iter().flatten() {
+        tx.clear_attempts(&counter(app, &ACCOUNT, &[&name.to_lowercase()])).await?;
+    }
+    Ok(())
 }
 
 /// The longest block, in seconds.

@@ -2,15 +2,16 @@
 //!
 //! Each computation needs tens of megabytes. A fixed number of them runs at once, each on a buffer
 //! that is used again and again; the rest waits in line, and a line that is too long is answered
-//! with "busy" instead of with more memory.
+//! with "busy" instead of with more memory. Twice as many have their turn as compute: while one writes down
+//! what came of it, the processor is the next one's.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
@@ -21,12 +22,14 @@ use crate::base::measure::{Counter, DURATIONS, Histogram};
 use crate::base::random::Random;
 use crate::base::spans;
 
+use super::argon2id::{Argon2id, OUTPUT};
+
 /// The longest password that is looked at, in bytes.
 pub const MAX_PASSWORD: usize = 1024;
 /// How long somebody may wait in line: who waits longer has gone, or tries again.
 const LINE_PATIENCE: Duration = Duration::from_secs(15);
-/// Length of a digest, in bytes.
-const OUTPUT: usize = 32;
+/// How many have a turn for each that computes.
+const TURNS: usize = 2;
 
 /// What Argon2id costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +49,14 @@ pub struct Passwords(Arc<Inner>);
 struct Inner {
     cost: PasswordCost,
     random: Random,
+    turns: Arc<Semaphore>,
     permits: Arc<Semaphore>,
-    /// How many there are
+    /// How many permits there are
     most: usize,
-    /// How many may wait for a permit.
+    /// How many may wait for a turn.
     line: usize,
     waiting: AtomicUsize,
-    memory: Mutex<Vec<Vec<Block>>>,
+    argon2id: Argon2id,
     /// What an unknown user is compared with, so that it costs the same.
     decoy: String,
     measures: Measures,
@@ -109,15 +113,16 @@ impl Passwords {
     pub fn new(cost: PasswordCost, permits: usize, line: usize, random: Random) -> Result<Self, Fault> {
         // A digest that no password has: the salt and the output are random, and nobody knows the input.
         let decoy = encode(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>())?;
-        argon2(cost)?;
+        Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT)).map_err(Fault::internal)?;
         Ok(Self(Arc::new(Inner {
             cost,
             random,
+            turns: Arc::new(Semaphore::new(permits * TURNS)),
             permits: Arc::new(Semaphore::new(permits)),
             most: permits,
             line,
             waiting: AtomicUsize::new(0),
-            memory: Mutex::new(Vec::new()),
+            argon2id: Argon2id::new()?,
             decoy,
             measures: Measures::default(),
         })))
@@ -146,7 +151,7 @@ impl Passwords {
     /// [`Fault::Busy`] when the line is too long, or does not move.
     pub async fn turn(&self) -> Result<Turn, Fault> {
         let inner = &self.0;
-        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.permits.available_permits() {
+        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= inner.line + inner.turns.available_permits() {
             inner.waiting.fetch_sub(1, Ordering::Relaxed);
             inner.measures.refused.one_more();
             return Err(Fault::Busy("password checks"));
@@ -154,7 +159,7 @@ impl Passwords {
         let place = Place(&inner.waiting);
         let begun = Instant::now();
         let span = tracing::info_span!(target: spans::TARGET, "password hashing: turn");
-        let turn = Arc::clone(&inner.permits).acquire_owned().instrument(span);
+        let turn = Arc::clone(&inner.turns).acquire_owned().instrument(span);
         let permit = tokio::time::timeout(LINE_PATIENCE, turn).await.map_err(|_| {
             inner.measures.refused.one_more();
             Fault::Busy("password checks")
@@ -234,7 +239,11 @@ impl Turn {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-        let (passwords, permit) = (self.passwords.clone(), Arc::clone(&self.permit));
+        let computing = Arc::clone(&self.passwords.0.permits)
+            .acquire_owned()
+            .await
+            .map_err(Fault::internal)?;
+        let (passwords, permit) = (self.passwords.clone(), (Arc::clone(&self.permit), computing));
         tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
             let outcome = work(&passwords.0);
@@ -263,20 +272,8 @@ impl Inner {
     }
 
     fn digest(&self, password: &SecretString, cost: PasswordCost, salt: &[u8]) -> Result<[u8; OUTPUT], Fault> {
-        let argon2 = argon2(cost)?;
-        let blocks = argon2.params().block_count();
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        memory.resize(blocks, Block::default());
-        let mut digest = [0; OUTPUT];
-        let outcome = argon2.hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut digest, &mut memory[..]);
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-        outcome.map(|()| digest).map_err(Fault::internal)
+        self.argon2id.digest(password.expose_secret().as_bytes(), cost, salt)
     }
-}
-
-fn argon2(cost: PasswordCost) -> Result<Argon2<'static>, Fault> {
-    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(OUTPUT)).map_err(Fault::internal)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 /// A PHC string: `$argon2id$v=19$m=…,t=…,p=…$SALT$DIGEST`.

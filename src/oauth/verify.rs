@@ -9,7 +9,7 @@ use crate::base::clock::Timestamp;
 use crate::base::fault::Fault;
 use crate::keys::signing::{TYP_ACCESS_TOKEN, TYP_ID_TOKEN};
 use crate::protocol::scope::Scope;
-use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, RefreshToken};
+use crate::protocol::tokens::{ACCESS_TOKEN_PREFIX, AuthorizationCode, RefreshToken};
 use crate::store::TokenPerson;
 
 use super::issue::{AccessTokenClaims, OPAQUE_CONTEXT, refresh_mac};

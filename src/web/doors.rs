@@ -4,6 +4,7 @@
 //! everybody, and networks without limits are bounded by what there is in all.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 
 use crate::base::process::max_files;
 use crate::config::Config;
-use crate::model::limit::network;
+use crate::model::limit::{network, surroundings};
 use crate::model::measures::{NoRoom, TurnedAway};
 
 use super::address::is_in;
@@ -41,10 +42,22 @@ pub struct Doors {
     all: AtomicUsize,
     large: AtomicUsize,
     networks: Mutex<HashMap<Network, Share>>,
+    /// The connections of those around: a customer of IPv6 has thousands of networks
+    around: Mutex<HashMap<Network, usize>>,
     turned_away: Arc<TurnedAway>,
 }
 
 type Network = [u8; 16];
+
+/// How many times as many connections as an address all addresses around it may have.
+const AROUND: usize = 4;
+
+/// How many connections of `most` one address may have. Where there are fewer in all than the setting says, it has its share of them,
+/// and it never has so many that nobody else gets in.
+fn share(of_one: usize, most: usize, wanted: usize) -> usize {
+    let part = of_one.saturating_mul(most) / wanted.max(1);
+    part.min(most / 4 * 3).max(1)
+}
 
 /// What a network has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +72,7 @@ struct Share {
 pub struct Guest {
     doors: Arc<Doors>,
     network: Option<Network>,
+    around: Option<Network>,
 }
 
 /// The head of a request, until it is dropped.
@@ -90,13 +104,15 @@ impl Doors {
                 "the process may not open enough files for as many connections as the setting says: raise the limit (ulimit -n, LimitNOFILE)"
             );
         }
+        let most = config.limits.connections.min(room);
         Self {
-            most: config.limits.connections.min(room),
-            most_of_one: config.limits.connections_of_address,
+            most,
+            most_of_one: share(config.limits.connections_of_address, most, config.limits.connections),
             free: config.trusted_proxies.iter().chain(&config.limits.unlimited).copied().collect(),
             all: AtomicUsize::new(0),
             large: AtomicUsize::new(0),
             networks: Mutex::default(),
+            around: Mutex::default(),
             turned_away: Arc::default(),
         }
     }
@@ -118,6 +134,7 @@ impl Doors {
         let mut guest = Guest {
             doors: Arc::clone(self),
             network: None,
+            around: None,
         };
         let peer = peer.map(|peer| peer.to_canonical()).filter(|peer| !is_in(&self.free, *peer));
         if let Some(peer) = peer {
@@ -131,8 +148,22 @@ impl Doors {
                 return None;
             }
             guest.network = Some(network(peer));
+            if !self.come_near(surroundings(peer)) {
+                self.turned_away.of(NoRoom::ConnectionsOfAddress).one_more();
+                return None;
+            }
+            guest.around = Some(surroundings(peer));
         }
         Some(guest)
+    }
+
+    /// Counts a connection of those around, if they may have one more.
+    fn come_near(&self, around: Network) -> bool {
+        let mut all = self.around.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = all.entry(around).or_default();
+        let has_room = *connections < self.most_of_one.saturating_mul(AROUND).min(self.most / 4 * 3).max(self.most_of_one);
+        *connections += usize::from(has_room);
+        has_room
     }
 
     /// Changes what a network has. One that has nothing is forgotten.
@@ -227,6 +258,15 @@ impl Drop for Guest {
         if let Some(network) = self.network {
             self.doors
                 .change(network, |share| share.connections = share.connections.saturating_sub(1));
+        }
+        if let Some(around) = self.around {
+            let mut all = self.doors.around.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Entry::Occupied(mut connections) = all.entry(around) {
+                *connections.get_mut() -= 1;
+                if *connections.get() == 0 {
+                    connections.remove();
+                }
+            }
         }
     }
 }

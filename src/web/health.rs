@@ -41,10 +41,13 @@ pub async fn live(_: Call) -> Result<HttpResponse, Error> {
     Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
-/// `/readyz`: the database answers, too, and the node is not about to stop.
+/// `/readyz`: the database answers, too, and the node is not about to stop; nor does it have to, because its secret was retired.
 pub async fn ready(call: Call) -> Result<HttpResponse, Error> {
     if call.app.ending.has_begun() {
         return Ok(HttpResponse::ServiceUnavailable().json(json!({ "status": "stopping" })));
+    }
+    if call.app.retired.has_begun() {
+        return Ok(HttpResponse::ServiceUnavailable().json(json!({ "status": "retired" })));
     }
     let ask = async {
         let answer = call.app.store.ping().await;

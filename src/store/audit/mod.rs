@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::base::clock::Clock;
 use crate::base::digest::MacKey;
 use crate::base::fault::Fault;
-use crate::model::chain::{ChainKeys, Lane, Link, Node};
+use crate::model::chain::{ChainKeys, Entry, Lane, Link, Node};
 use crate::model::event::Event;
 
 use super::measures::Measures;

@@ -9,7 +9,7 @@ use crate::federation::relay;
 use crate::keys::ring::Ring;
 use crate::model::event::{EventKind, Outcome};
 use crate::model::limit::{By, Class};
-use crate::model::measures::{Handshake, Job};
+use crate::model::measures::{Handshake, Job, NoRoom};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::statistic::Statistic;
 use crate::model::traffic::{self, Method, Row};
@@ -302,7 +302,11 @@ fn listener(app: &App) -> Vec<Family> {
         "gatehouse_certificate_not_after_timestamp_seconds",
         "Until when the certificate of the listener is valid that is in force; absent where it speaks no TLS.",
     );
-    vec![turned_away, handshakes, end.maybe(none(), app.measures.certificate_ends_at.value().map(at))]
+    vec![
+        turned_away,
+        handshakes,
+        end.maybe(none(), app.measures.certificate_ends_at.value().map(at)),
+    ]
 }
 
 /// When the next key of an algorithm begins to sign.

@@ -298,6 +298,21 @@ fn demo_data() {
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", "https://login.example");
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
     assert!(sandbox.run(&["seed", "--i-know-the-passwords-are-public"]).status.success());
+    // Who forgets to say how others reach it seeds nothing all the same.
+    let issuer = sandbox.issuer();
+    let sandbox = sandbox.with("GATEHOUSE_ISSUER", &issuer);
+    assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
+    assert!(sandbox.run(&["seed", "--profile", "large"]).refused().contains("https://login.example"));
+}
+
+#[test]
+fn whoever_administers_something_is_not_made_a_demo_user() {
+    let sandbox = Sandbox::new();
+    let add = ["user", "add", "bob", "--role", "admin", "--password-stdin"];
+    sandbox.run_with_input(&add, "a password of bob's").done();
+    let refused = sandbox.run(&["seed"]).refused();
+    assert!(refused.contains("bob has roles"), "{refused}");
+    assert!(!sandbox.run(&["user", "list"]).done().contains("alice"));
 }
 
 #[test]

@@ -56,7 +56,10 @@ async fn every_flow(kind: Kind) {
     // The clocks do differ: in steps of a second, and as much as that may be between two answers.
     let mut told = Vec::new();
     for node in 0..SIZE {
-        let answer = super::cluster::fresh_http().get(format!("{}/readyz", cluster.at(node))).send().await;
+        let answer = super::cluster::fresh_http()
+            .get(format!("{}/readyz", cluster.at(node)))
+            .send()
+            .await;
         let date = answer.expect("an answer").headers()["date"].to_str().expect("a date").to_owned();
         told.push(time::OffsetDateTime::parse(&date, &time::format_description::well_known::Rfc2822).expect("a date"));
     }

@@ -103,7 +103,11 @@ impl World {
 
     /// How often a node has read the keys.
     async fn readings(&self, node: usize) -> Option<u64> {
-        let answer = fresh_http().get(format!("http://{}/metrics", self.monitored[node])).send().await.ok()?;
+        let answer = fresh_http()
+            .get(format!("http://{}/metrics", self.monitored[node]))
+            .send()
+            .await
+            .ok()?;
         let page = answer.text().await.ok()?;
         let line = page
             .lines()
@@ -129,7 +133,10 @@ impl World {
 
     async fn issue(&self, node: usize) -> String {
         let machine = self.machine.asking(&self.cluster.at(node));
-        let (status, answer) = machine.post("/token", &[("grant_type", "client_credentials")]).await.expect("an answer");
+        let (status, answer) = machine
+            .post("/token", &[("grant_type", "client_credentials")])
+            .await
+            .expect("an answer");
         assert_eq!(status, 200, "{answer}");
         text(&answer, "access_token")
     }

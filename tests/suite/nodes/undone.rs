@@ -13,11 +13,11 @@ use serde_json::json;
 
 use crate::flows::registration::registered;
 use crate::relay::{Program, come_back};
+use crate::support::TestApp;
 use crate::support::assertion::{self, ClientKey, fields};
 use crate::support::browser::{Browser, http};
 use crate::support::client::send;
 use crate::support::database::{Database, execute};
-use crate::support::{TestApp};
 
 /// When the database undoes a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,15 @@ async fn everything(when: When) -> Left {
     undoing.check();
 
     let summary = audit::verify(&app.app).await.unwrap().expect("the audit log is whole");
-    let all = app.app.store.read().await.unwrap().events(&EventFilter::default(), None, 500).await.unwrap();
+    let all = app
+        .app
+        .store
+        .read()
+        .await
+        .unwrap()
+        .events(&EventFilter::default(), None, 500)
+        .await
+        .unwrap();
     let mut events = BTreeMap::new();
     for event in all {
         *events.entry(event.kind.as_str().to_owned()).or_default() += 1;

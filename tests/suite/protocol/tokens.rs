@@ -67,10 +67,7 @@ fn a_token_of_another_key_is_not_authentic() {
 
 #[test]
 fn one_kind_is_not_another() {
-    let (code, token) = (
-        code([7; 24]).to_text(),
-        refresh_token(1).to_text(),
-    );
+    let (code, token) = (code([7; 24]).to_text(), refresh_token(1).to_text());
     assert!(AuthorizationCode::parse(&token).is_none() && RefreshToken::parse(&code).is_none());
     assert!(AuthorizationCode::parse(&token.replace("ghr_", "ghc_")).is_none());
     assert!(RefreshToken::parse(&code.replace("ghc_", "ghr_")).is_none());
