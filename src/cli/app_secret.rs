@@ -20,7 +20,8 @@ pub enum Command {
     ///
     /// With several servers: 1. set `APP_SECRET_NEXT` to the new secret on every one, and restart them one by one. 2. Set
     /// `APP_SECRET` to the new and `APP_SECRET_PREVIOUS` to the old one, and restart them again. 3. Run this with the same
-    /// settings. 4. When clients have replaced their refresh tokens, which this tells, remove `APP_SECRET_PREVIOUS`.
+    /// settings, and use the admin token once. 4. When clients have replaced their refresh tokens, which this tells, remove
+    /// `APP_SECRET_PREVIOUS`.
     ///
     /// Where the secret is in a file beside a SQLite database: run this, which makes a new file; restart the server; run
     /// this again. Servers may run meanwhile.
@@ -79,7 +80,8 @@ fn show(app: &App, rotated: &Rotated) {
         return;
     }
     say!("Nothing in the database is sealed with the previous secret.");
-    for line in kept(&rotated.remains) {
+    let kept = [kept_for_clients(&rotated.remains), kept_for_operators(&rotated.remains)];
+    for line in kept.into_iter().flatten() {
         say!("{line}");
     }
     let place = match (&app.config.app_secret, app.config.database_url.file()) {
@@ -95,18 +97,21 @@ pub(super) fn counted(counts: &BTreeMap<&'static str, u64>) -> String {
     parts.join(", ")
 }
 
-/// Why the previous secret should still be accepted, a line each.
-pub(super) fn kept(remains: &Remains) -> Vec<String> {
-    let mut lines = Vec::new();
-    if remains.refresh_tokens > 0 {
-        lines.push(format!(
+/// Why the previous secret should still be accepted: what ends by itself.
+pub(super) fn kept_for_clients(remains: &Remains) -> Option<String> {
+    (remains.refresh_tokens > 0).then(|| {
+        format!(
             "{} grant(s) may have a refresh token of the previous secret, which the next refresh replaces; the last of them expires at {}.",
             remains.refresh_tokens,
             output::maybe_instant(remains.refresh_tokens_until)
-        ));
-    }
-    if remains.admin_token {
-        lines.push("The admin token is stored by the previous secret: use it once, or run gatehouse admin-token reset.".to_owned());
-    }
-    lines
+        )
+    })
+}
+
+/// The same of what an operator has to do, or is locked out.
+pub(super) fn kept_for_operators(remains: &Remains) -> Option<String> {
+    remains.admin_token.then(|| {
+        "The admin token is stored by the previous secret, and is worth nothing without that: use it once, or run gatehouse admin-token reset."
+            .to_owned()
+    })
 }

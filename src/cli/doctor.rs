@@ -1,23 +1,26 @@
 //! `gatehouse doctor`
 
+mod clock;
+mod database;
+mod files;
+mod secret;
 mod tls;
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::admin::{providers, secret_rotation, vault_keys};
-use crate::app::App;
+use crate::admin::{providers, vault_keys};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::identity::admin_token;
 use crate::installation;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::store::{Dialect, Setting, SharedCounts, Store};
+use crate::store::SharedCounts;
 
 use super::output::say;
-use super::{Failure, app_secret, output};
+use super::{Failure, output};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -66,6 +69,23 @@ impl Report {
             message: message.into(),
         });
     }
+
+    fn show(&self, args: &Args) -> Result<ExitCode, Failure> {
+        if args.json {
+            output::json(&self.0)?;
+        } else {
+            for finding in &self.0 {
+                let mark = match finding.state {
+                    State::Ok => "ok     ",
+                    State::Warning => "warning",
+                    State::Error => "ERROR  ",
+                };
+                say!("{mark}  {:<9}  {}", finding.check, finding.message);
+            }
+        }
+        let failed = self.0.iter().any(|finding| finding.state == State::Error);
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
 }
 
 /// Looks at everything without changing anything that is there.
@@ -73,23 +93,20 @@ pub async fn run(config: Config, args: &Args) -> Result<ExitCode, Failure> {
     let mut report = Report(Vec::new());
     check_issuer(&config, &mut report);
     tls::check(&config, &mut report);
-    check_clock(&mut report);
-    check_database(&config, &mut report).await;
+    clock::check(&mut report);
+    database::check(&config, &mut report).await;
     check_redis(&config, &mut report).await;
-    let failed = report.0.iter().any(|finding| finding.state == State::Error);
-    if args.json {
-        output::json(&report.0)?;
-    } else {
-        for finding in &report.0 {
-            let mark = match finding.state {
-                State::Ok => "ok     ",
-                State::Warning => "warning",
-                State::Error => "ERROR  ",
-            };
-            say!("{mark}  {:<9}  {}", finding.check, finding.message);
-        }
+    report.show(args)
+}
+
+/// Says that the settings cannot be used, so that nothing else can be looked at. Programs read it like everything else.
+pub fn without_settings(args: &Args, error: ConfigError) -> Result<ExitCode, Failure> {
+    if !args.json {
+        return Err(error.into());
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let mut report = Report(Vec::new());
+    report.error("settings", error.to_string());
+    report.show(args)
 }
 
 fn check_issuer(config: &Config, report: &mut Report) {
@@ -123,70 +140,6 @@ async fn check_redis(config: &Config, report: &mut Report) {
     }
 }
 
-/// 2026-01-01: no machine that runs this version has an earlier date.
-const NOT_BEFORE: i64 = 1_767_225_600;
-
-fn check_clock(report: &mut Report) {
-    let now = Clock::system().now();
-    if now < NOT_BEFORE {
-        report.error(
-            "clock",
-            format!("the clock says {}: set it, tokens depend on it", output::instant(now)),
-        );
-    } else {
-        report.ok("clock", output::instant(now));
-    }
-}
-
-async fn check_database(config: &Config, report: &mut Report) {
-    let url = &config.database_url;
-    if url.file().is_some_and(|file| !file.exists()) {
-        report.ok("database", format!("{url} does not exist yet; the first start creates it"));
-        return;
-    }
-    let store = match Store::open(&config.store_options()).await {
-        Ok(store) => store,
-        Err(fault) => {
-            report.error("database", format!("{url}: {fault}; check that it runs, and DATABASE_URL"));
-            return;
-        }
-    };
-    match store.pending_migrations().await {
-        Ok(0) => report.ok("database", format!("{url}, schema up to date")),
-        Ok(pending) => {
-            report.warn(
-                "database",
-                format!("{url} waits for {pending} migration(s): the next start applies them, or run: gatehouse migrate"),
-            );
-            return;
-        }
-        Err(fault) => {
-            report.error("database", fault.to_string());
-            return;
-        }
-    }
-    match store.collation().await {
-        Ok(Some(collation)) if collation.ends_with("_bin") => report.ok("collation", collation),
-        Ok(Some(collation)) => report.error(
-            "collation",
-            format!("{collation} takes different ids for the same; use utf8mb4_bin"),
-        ),
-        Ok(None) => {}
-        Err(fault) => report.error("collation", fault.to_string()),
-    }
-    let initialized = match store.read().await {
-        Ok(mut connection) => connection.setting(Setting::Initialized).await,
-        Err(fault) => Err(fault),
-    };
-    store.close().await;
-    match initialized {
-        Ok(Some(_)) => check_installation(config, report).await,
-        // Opening it would make the secret and the keys, and a doctor only looks.
-        Ok(None) => report.ok("keys", "there are none yet; the first start makes them"),
-        Err(fault) => report.error("database", fault.to_string()),
-    }
-}
-
 async fn check_installation(config: &Config, report: &mut Report) {
     let app = match Box::pin(installation::open(config.clone(), Clock::system(), Random::system())).await {
         Ok(app) => app,
@@ -196,10 +149,7 @@ async fn check_installation(config: &Config, report: &mut Report) {
         }
     };
     report.ok("secret", "APP_SECRET opens this database");
-    if config.database_url.dialect() == Dialect::Sqlite && config.app_secret.is_none() {
-        check_secret_file(config, report);
-    }
-    check_previous_secret(&app, report).await;
+    secret::check(&app, report).await;
     let ring = app.keys.current();
     let missing: Vec<&str> = SigningAlgorithm::ALL
         .into_iter()
@@ -250,7 +200,7 @@ async fn check_installation(config: &Config, report: &mut Report) {
         Err(fault) => report.error("providers", fault.to_string()),
     }
     #[cfg(unix)]
-    if let Some(file) = config.vault_keys_file().filter(|file| is_open_to_others(file)) {
+    if let Some(file) = config.vault_keys_file().filter(|file| files::is_open_to_others(file)) {
         report.warn("vault", format!("{} can be read by others: chmod 600 {0}", file.display()));
     }
     match admin_token::is_setup_open(&app).await {
@@ -261,6 +211,11 @@ async fn check_installation(config: &Config, report: &mut Report) {
         ),
         Err(fault) => report.error("set-up", fault.to_string()),
     }
+    match admin_token::is_of_lost_secret(&app).await {
+        Ok(false) => {}
+        Ok(true) => report.warn("token", "no admin token opens with this secret: run gatehouse admin-token reset"),
+        Err(fault) => report.error("token", fault.to_string()),
+    }
     match admin_token::is_example(&app).await {
         Ok(false) => {}
         Ok(true) => report.warn(
@@ -269,60 +224,4 @@ async fn check_installation(config: &Config, report: &mut Report) {
         ),
         Err(fault) => report.error("token", fault.to_string()),
     }
-}
-
-/// What there is of the secret that was replaced.
-async fn check_previous_secret(app: &App, report: &mut Report) {
-    if app.config.previous_secret().is_none() {
-        return;
-    }
-    let remains = match secret_rotation::remains(app).await {
-        Ok(remains) => remains,
-        Err(fault) => return report.error("secret", fault.to_string()),
-    };
-    if !remains.sealed.is_empty() {
-        let message = format!(
-            "still sealed with the previous secret: {}; run gatehouse secret rotate when every server has the new one",
-            app_secret::counted(&remains.sealed)
-        );
-        return report.warn("secret", message);
-    }
-    report.ok("secret", "nothing is sealed with the previous secret any more");
-    let kept = app_secret::kept(&remains);
-    if kept.is_empty() {
-        report.warn(
-            "secret",
-            "nobody needs the previous secret any more: remove it, and restart the servers",
-        );
-    }
-    for line in kept {
-        report.ok("secret", line);
-    }
-}
-
-/// Whether a file can be read by others than its owner.
-#[cfg(unix)]
-fn is_open_to_others(file: &std::path::Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(file).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
-}
-
-/// The secret file must be its owner's alone.
-fn check_secret_file(config: &Config, report: &mut Report) {
-    #[cfg(unix)]
-    if let Some(file) = config.database_url.file().map(installation::secret_file) {
-        use std::os::unix::fs::PermissionsExt;
-        match std::fs::metadata(&file) {
-            Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-                report.error("secret", format!("{} can be read by others: chmod 600 {0}", file.display()));
-            }
-            Ok(_) => report.ok(
-                "secret",
-                format!("{} is its owner's alone; back it up apart from the database", file.display()),
-            ),
-            Err(error) => report.error("secret", format!("{}: {error}", file.display())),
-        }
-    }
-    #[cfg(not(unix))]
-    let _ = (config, report);
 }

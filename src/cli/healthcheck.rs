@@ -1,6 +1,6 @@
 //! `gatehouse healthcheck`
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,9 @@ pub fn run(config: &Config) -> Result<(), Failure> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(|error| format!("nothing answers on {address}: {error}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let status = if config.tls().is_some() { ask(tls(stream)?)? } else { ask(stream)? };
+    let speaks_tls = config.tls().is_some();
+    let status = if speaks_tls { ask(tls(stream)?) } else { ask(stream) };
+    let status = status.map_err(|error| unread(address, speaks_tls, &error))?;
     if status == 200 {
         say!("healthy");
         return Ok(());
@@ -40,12 +42,30 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-fn ask(mut stream: impl Read + Write) -> Result<u16, Failure> {
+/// Why no answer could be read. Most often the server speaks TLS, and this command is not told so, or the other way round.
+fn unread(address: SocketAddr, speaks_tls: bool, error: &io::Error) -> String {
+    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        return format!("{address} says nothing within {} seconds", PATIENCE.as_secs());
+    }
+    let said = if error.kind() == ErrorKind::UnexpectedEof {
+        "it ends the connection".to_owned()
+    } else {
+        error.to_string()
+    };
+    let (spoken, hint) = if speaks_tls {
+        ("TLS", "does it speak HTTP without TLS?")
+    } else {
+        ("HTTP", "does it speak TLS?")
+    };
+    format!("{address} does not answer in {spoken} ({said}): {hint} Give this command the settings of the server")
+}
+
+fn ask(mut stream: impl Read + Write) -> io::Result<u16> {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut head = [0; 12];
     stream.read_exact(&mut head)?;
     let status = std::str::from_utf8(&head[9..]).ok().and_then(|status| status.parse().ok());
-    status.ok_or_else(|| "the answer is not HTTP".into())
+    status.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the answer is not HTTP"))
 }
 
 fn tls(stream: TcpStream) -> Result<StreamOwned<ClientConnection, TcpStream>, Failure> {

@@ -219,7 +219,11 @@ fn execute(command: Command, sources: &Sources) -> Result<ExitCode, Failure> {
         logging::init(&config, None, &Traces::default())?;
         return healthcheck::run(&config).map(|()| ExitCode::SUCCESS);
     }
-    let config = sources.load()?;
+    let config = match (sources.load(), &command) {
+        (Ok(config), _) => config,
+        (Err(error), Command::Doctor(args)) => return doctor::without_settings(args, error),
+        (Err(error), _) => return Err(error.into()),
+    };
     if matches!(command, Command::Serve) {
         return serve(config, sources.clone());
     }

@@ -197,6 +197,14 @@ async fn announce(app: &App, lines: &Lines, is_token_in_force: bool) -> Result<(
             );
         }
     }
+    let unknown = app.store.unknown_migrations().await?;
+    if unknown > 0 {
+        tracing::warn!(
+            event = "schema_newer",
+            unknown,
+            "the schema is newer than this version of the program, which does not know {unknown} of its migrations: if you do not mean to go back, start the newer version"
+        );
+    }
     if !is_token_in_force {
         tracing::warn!(
             event = "admin_token_ignored",

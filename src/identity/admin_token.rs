@@ -189,6 +189,24 @@ pub async fn is_of_this_secret(app: &App) -> Result<bool, Fault> {
     Ok(secret.is_some_and(|secret| secret == app.secrets.check_value()))
 }
 
+/// Whether the digest is made with a secret that is not accepted any more, so that no token is right: only whoever knows the
+/// token could have stored it anew, while both secrets were accepted, and nobody did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_of_lost_secret(app: &App) -> Result<bool, Fault> {
+    let mut connection = app.store.read().await?;
+    if connection.setting(Setting::AdminTokenHash).await?.is_none() {
+        return Ok(false);
+    }
+    match connection.setting(Setting::AdminTokenSecret).await? {
+        Some(secret) => Ok(!app.secrets.check_values().any(|accepted| accepted == secret)),
+        // It is from before this was noted, and so from before the first rotation, if there was one.
+        None if app.config.previous_secret().is_none() => Ok(connection.setting(Setting::SecretRotatedAt).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
 /// Tokens that stand in the documentation, where everybody can read them.
 pub const EXAMPLES: [&str; 1] = ["change-me-please-0123"];
 

@@ -101,8 +101,8 @@ impl Drop for Arrival<'_> {
 }
 
 impl Lane {
-    pub(super) fn open(path: PathBuf, patience: Duration, measures: Arc<Measures>) -> Result<Self, Fault> {
-        let file = File::open(&path, &WRITER_SETTINGS, LIMIT).map_err(fault)?;
+    pub(super) fn open(path: PathBuf, patience: Duration, measures: Arc<Measures>) -> Result<Self, Error> {
+        let file = File::open(&path, &WRITER_SETTINGS, LIMIT)?;
         let writer = Writer {
             path,
             file: Some(file),

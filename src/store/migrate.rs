@@ -190,8 +190,14 @@ pub(super) async fn pending(dialect: Dialect, options: &AnyConnectOptions) -> Re
 
 /// Whether a newer version of the program has migrated it.
 pub(super) async fn is_newer(dialect: Dialect, options: &AnyConnectOptions) -> Result<bool, Fault> {
+    Ok(unknown(dialect, options).await? > 0)
+}
+
+/// How many migrations were applied that only a newer version of the program knows.
+pub(super) async fn unknown(dialect: Dialect, options: &AnyConnectOptions) -> Result<usize, Fault> {
     let applied = applied(dialect, options).await?;
-    Ok(applied.iter().any(|version| !MIGRATIONS.iter().any(|(known, ..)| known == version)))
+    let is_known = |version: &&i64| MIGRATIONS.iter().any(|(known, ..)| known == *version);
+    Ok(applied.iter().filter(|version| !is_known(version)).count())
 }
 
 /// The versions that were applied.

@@ -6,6 +6,7 @@
 //! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
 //! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
 
+mod absence;
 mod access_keys;
 mod audit;
 mod backup;
@@ -14,6 +15,7 @@ mod cache;
 mod callbacks;
 mod client_assertions;
 mod clients;
+mod clock;
 mod connection;
 mod connection_sessions;
 mod connections;
@@ -60,7 +62,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, Connection as _, Executor};
+use sqlx::{AnyPool, Executor};
 use tracing::{Instrument, Span};
 
 use crate::base::fault::Fault;
@@ -93,14 +95,14 @@ pub use users::UsersWith;
 pub use vault::ProviderState;
 pub use workloads::WorkloadState;
 
+use absence::Absence;
 use audit::Audit;
 use cache::{Cache, Changes};
 use connection::Source;
+use error::Error;
 use lane::Lane;
 use readers::Readers;
 
-/// How long it may take to learn why a database cannot be reached.
-const REASON: Duration = Duration::from_secs(2);
 /// How many rows are read at once where all are wanted.
 const WHOLE_PAGE: u16 = 1000;
 
@@ -113,6 +115,7 @@ pub struct Store {
     audit: Arc<Audit>,
     cache: Arc<Cache>,
     measures: Arc<Measures>,
+    absence: Arc<Absence>,
 }
 
 /// Where connections come from.
@@ -144,7 +147,9 @@ impl Store {
         let measures = Arc::new(Measures::default());
         let pool = match dialect {
             Dialect::Sqlite => Pool::File {
-                lane: Arc::new(Lane::open(path.clone(), options.acquire_timeout, Arc::clone(&measures))?),
+                lane: Lane::open(path.clone(), options.acquire_timeout, Arc::clone(&measures))
+                    .map(Arc::new)
+                    .map_err(|error| absence::of_file(&path, error))?,
                 readers: Readers::new(path, options.pool_size, options.acquire_timeout)?,
             },
             Dialect::Postgres | Dialect::MySql => Pool::Server(Self::pool(options, connect)),
@@ -156,22 +161,10 @@ impl Store {
             audit: Arc::new(Audit::counted_by(Arc::clone(&measures))),
             cache: Arc::new(Cache::of(dialect)),
             measures,
+            absence: Arc::default(),
         };
-        match store.ping().await {
-            Ok(()) => Ok(store),
-            Err(fault) => Err(store.reason(fault).await),
-        }
-    }
-
-    /// Why it cannot be reached. A pool only says how long it has waited, so one connection is tried outside of it.
-    async fn reason(&self, fault: Fault) -> Fault {
-        let (Pool::Server(_), Ok(options)) = (&self.pool, self.options()) else {
-            return fault;
-        };
-        match tokio::time::timeout(REASON, AnyConnection::connect_with(&options)).await {
-            Ok(Err(error)) => self.url.missing(&error).unwrap_or_else(|| error::fault(error)),
-            _ => fault,
-        }
+        store.ping().await?;
+        Ok(store)
     }
 
     fn pool(options: &StoreOptions, connect: AnyConnectOptions) -> AnyPool {
@@ -223,6 +216,14 @@ impl Store {
         migrate::pending(self.dialect, &self.options()?).await
     }
 
+    /// How many migrations the database has seen that only a newer version of this program knows.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unknown_migrations(&self) -> Result<usize, Fault> {
+        migrate::unknown(self.dialect, &self.options()?).await
+    }
+
     /// The database's own name for how it compares text; `None` where there is nothing to choose.
     ///
     /// # Errors
@@ -263,11 +264,11 @@ impl Store {
     async fn reader(&self) -> Result<Connection, Fault> {
         let (begun, span) = (Instant::now(), self.span("connection"));
         let source = match &self.pool {
-            Pool::File { readers, .. } => readers.acquire().instrument(span).await.map(Source::Reader).map_err(error::fault),
-            Pool::Server(pool) => pool.acquire().instrument(span).await.map(Source::Pooled).map_err(error::fault),
+            Pool::File { readers, .. } => readers.acquire().instrument(span).await.map(Source::Reader),
+            Pool::Server(pool) => pool.acquire().instrument(span).await.map(Source::Pooled).map_err(Error::from),
         };
         self.measures.reading.took(begun.elapsed());
-        self.connection(source)
+        self.connection(self.explained(source).await)
     }
 
     /// How many statements have run by way of this, besides those that only begin and end transactions, and those that
@@ -300,6 +301,22 @@ impl Store {
         }
     }
 
+    /// With the reason why there is no connection.
+    async fn explained(&self, source: Result<Source, Error>) -> Result<Source, Fault> {
+        let error = match source {
+            Ok(source) => {
+                self.absence.end();
+                return Ok(source);
+            }
+            Err(error) => error,
+        };
+        match &self.pool {
+            // In a box: every request has room for it, and hardly any needs it.
+            Pool::Server(_) => Err(Box::pin(self.absence.explain(&self.url, error)).await),
+            Pool::File { .. } => Err(error::fault(error)),
+        }
+    }
+
     /// A span for what is waited for here.
     fn span(&self, name: &str) -> Span {
         tracing::info_span!(target: spans::TARGET, "database", otel.name = name, otel.kind = "client", db.system.name = %self.dialect)
@@ -322,14 +339,17 @@ impl Store {
     async fn begin_unregistered(&self) -> Result<Tx, Fault> {
         let (begun, span) = (Instant::now(), self.span("begin"));
         let source = match &self.pool {
-            Pool::File { lane, .. } => lane.begin().instrument(span).await.map(Source::Lane),
-            Pool::Server(pool) => connection::limited(pool.begin())
-                .instrument(span)
-                .await
-                .map(Source::Transaction)
-                .map_err(error::fault),
+            Pool::File { lane, .. } => {
+                let source = lane.begin().instrument(span).await.map(Source::Lane);
+                self.measures.writing.took(begun.elapsed());
+                source
+            }
+            Pool::Server(pool) => {
+                let source = connection::limited(pool.begin()).instrument(span).await.map(Source::Transaction);
+                self.measures.writing.took(begun.elapsed());
+                self.explained(source.map_err(Error::from)).await
+            }
         };
-        self.measures.writing.took(begun.elapsed());
         let changes = Changes::of(Arc::clone(&self.cache));
         Ok(Tx::new(self.connection(source)?, Arc::clone(&self.audit), changes))
     }

@@ -12,6 +12,8 @@ use url::Url;
 
 use crate::base::fault::Fault;
 
+use super::wording::words;
+
 /// The databases that are spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -126,20 +128,34 @@ impl DatabaseUrl {
         self.file.as_deref()
     }
 
-    /// What to do when a server says with this error that it does not have the database.
-    pub(super) fn missing(&self, error: &sqlx::Error) -> Option<Fault> {
+    /// What to do when a server says with this error that it does not have the database, or that it does not let this user in.
+    pub(super) fn refused(&self, error: &sqlx::Error) -> Option<Fault> {
         let said = error.as_database_error()?;
-        let is_missing = said.code().as_deref() == Some("3D000") || said.message().starts_with("Unknown database");
+        let code = said.code();
+        let code = code.as_deref().unwrap_or_default();
+        let message = said.message();
+        if code == "3D000" || message.starts_with("Unknown database") {
+            return Some(self.missing());
+        }
+        // SQLSTATE class 28 is "invalid authorization". MySQL has another one where the user may not have this database.
+        let is_kept_out = (code.len() == 5 && code.starts_with("28")) || message.starts_with("Access denied");
+        is_kept_out.then(|| {
+            Fault::Unavailable(format!(
+                "the database server does not let this user in ({}): correct user and password in DATABASE_URL, with special characters percent-encoded, or the rights of the user",
+                words(error)
+            ))
+        })
+    }
+
+    fn missing(&self) -> Fault {
         let name = percent_decode_str(self.url.path().trim_start_matches('/')).decode_utf8_lossy();
         let collation = match self.dialect {
             Dialect::MySql => " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
             Dialect::Sqlite | Dialect::Postgres => "",
         };
-        is_missing.then(|| {
-            Fault::Unavailable(format!(
-                "the server has no database {name}: make it first, with CREATE DATABASE {name}{collation}, or correct DATABASE_URL"
-            ))
-        })
+        Fault::Unavailable(format!(
+            "the server has no database {name}: make it first, with CREATE DATABASE {name}{collation}, or correct DATABASE_URL"
+        ))
     }
 
     /// As the drivers read it.

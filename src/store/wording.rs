@@ -23,7 +23,10 @@ pub(super) fn words_of_file(error: &rusqlite::Error) -> String {
         Error::SqliteFailure(error, _) if error.code == ErrorCode::OperationInterrupted => {
             format!("a statement took longer than {} seconds and was given up", LIMIT.as_secs())
         }
-        Error::SqliteFailure(error, Some(message)) => format!("{message} [{}]", error.extended_code),
+        Error::SqliteFailure(error, Some(message)) => {
+            let said = format!("{message} [{}]", error.extended_code);
+            if is_damage(error.extended_code) { damaged(&said) } else { said }
+        }
         other => other.to_string(),
     }
 }
@@ -44,7 +47,19 @@ fn of_database(code: Option<&str>, message: &str, constraint: Option<&str>) -> S
     if let Some(code) = code {
         said = format!("{said} [{code}]");
     }
-    said
+    // SQLSTATE has five characters; those of SQLite, from its migrator, are shorter.
+    let of_file = code.filter(|code| code.len() < 5).and_then(|code| code.parse().ok());
+    if of_file.is_some_and(is_damage) { damaged(&said) } else { said }
+}
+
+/// Whether SQLite says with this code that the file is not what it has written: 11 corrupt, 26 not a database.
+fn is_damage(extended_code: i32) -> bool {
+    matches!(extended_code & 0xff, 11 | 26)
+}
+
+/// What to do about that.
+fn damaged(said: &str) -> String {
+    format!("{said}: the file is damaged, or is no database; stop the server and restore a backup")
 }
 
 /// Whether messages with this code show what somebody has sent: SQLSTATE classes 22 (data) and 23 (integrity), and what MySQL
@@ -99,6 +114,20 @@ mod tests {
         assert_eq!(words_of_file(&unreadable), "column 1 cannot be read: it is of type Text");
         let unstorable = rusqlite::Error::ToSqlConversionFailure("hunter2".into());
         assert!(!words_of_file(&unstorable).contains("hunter2"));
+    }
+
+    #[test]
+    fn of_a_damaged_file_it_is_said_what_to_do() {
+        let advice = "the file is damaged, or is no database; stop the server and restore a backup";
+        for code in [11, 26, 267] {
+            let error = rusqlite::ffi::Error::new(code);
+            let said = words_of_file(&rusqlite::Error::SqliteFailure(error, Some("it cannot be read".to_owned())));
+            assert_eq!(said, format!("it cannot be read [{code}]: {advice}"));
+            let said = of_database(Some(&code.to_string()), "it cannot be read", None);
+            assert!(said.ends_with(&format!("[{code}]: {advice}")), "{said}");
+        }
+        let full = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(13), Some("the disk is full".to_owned()));
+        assert_eq!(words_of_file(&full), "the disk is full [13]");
     }
 
     #[test]

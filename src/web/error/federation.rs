@@ -5,6 +5,7 @@ use actix_web::http::StatusCode;
 use serde_json::json;
 
 use super::Answer;
+use super::advice::wait;
 use crate::federation::vault::sessions::Asked;
 use crate::protocol::claims::RELAY;
 use crate::protocol::error::{ErrorCode, Refusal};
@@ -170,7 +171,7 @@ pub(super) fn answer(error: &RelayError) -> Answer {
                 ErrorCode::TemporarilyUnavailable,
                 "there were too many requests in vain; try again later",
                 "Too many requests",
-                Some("Wait a few minutes, then start again in the program that sent you."),
+                Some(&wait(*seconds, "then start again in the program that sent you")),
             )
         },
         RelayError::Full => Answer {

@@ -1,5 +1,6 @@
 //! Errors on their way out: the only folder that knows which status code they are.
 
+mod advice;
 mod agentcore;
 mod challenge;
 mod federation;
@@ -23,6 +24,7 @@ use crate::protocol::error::{ErrorCode, Refusal};
 
 use super::pages;
 use super::routes::Audience;
+use advice::wait;
 
 /// What a handler can fail with.
 #[derive(Debug)]
@@ -215,7 +217,7 @@ fn answer(error: &Error) -> Answer {
                 ErrorCode::TemporarilyUnavailable,
                 "there were too many requests; try again later",
                 "Too many requests",
-                Some("Wait a minute, then reload this page."),
+                Some(&wait(*seconds, "then reload this page")),
             )
         },
         Error::Refusal(refusal) => {
@@ -319,7 +321,7 @@ fn answer(error: &Error) -> Answer {
                 ErrorCode::AccessDenied,
                 "there were too many failed attempts",
                 "Too many failed attempts",
-                Some("Wait a few minutes, then try again."),
+                Some(&wait(*seconds, "then try again")),
             )
         },
         Error::RegistrationOff => Answer::new(
@@ -464,7 +466,9 @@ pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) ->
         Audience::AgentCore => agentcore::render(response, error, answer, request_id),
         Audience::Program => response.json(json!({ "error": answer.code.as_str(), "error_description": answer.description })),
         Audience::Person => {
-            let reference = Some(request_id.to_owned());
+            // What is beyond a limit is counted, and not in the log: nobody could look it up.
+            let is_logged = answer.status != StatusCode::TOO_MANY_REQUESTS;
+            let reference = is_logged.then(|| request_id.to_owned());
             pages::error::render(app, response, answer.title, answer.message, answer.advice, reference)
         }
     };

@@ -29,6 +29,7 @@ mod configuration;
 pub mod crash;
 pub mod database;
 mod declaration;
+mod doctor;
 mod federation;
 mod first_start;
 mod health;

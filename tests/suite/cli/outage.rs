@@ -14,13 +14,18 @@ use super::proxy::{Proxy, Wire};
 use crate::support::database::execute;
 use crate::support::process::{PATIENCE, Sandbox, wait_for};
 
+/// The address of a database server.
+async fn server_of(database: &Database) -> SocketAddr {
+    let url = Url::parse(&database.url).unwrap();
+    let port = url.port().unwrap_or(if url.scheme().starts_with("postgres") { 5432 } else { 3306 });
+    let host = url.host_str().expect("a database on a host").to_owned();
+    lookup_host((host, port)).await.expect("its address").next().expect("an address")
+}
+
 /// The same database, reached through a wire.
 pub async fn wired(database: &Database, sandbox: Sandbox) -> (Proxy, Sandbox) {
     let mut url = Url::parse(&database.url).unwrap();
-    let port = url.port().unwrap_or(if url.scheme().starts_with("postgres") { 5432 } else { 3306 });
-    let host = url.host_str().expect("a database on a host").to_owned();
-    let server: SocketAddr = lookup_host((host, port)).await.expect("its address").next().expect("an address");
-    let proxy = Proxy::to(server).await;
+    let proxy = Proxy::to(server_of(database).await).await;
     url.set_host(Some(&proxy.address.ip().to_string())).unwrap();
     url.set_port(Some(proxy.address.port())).unwrap();
     let sandbox = sandbox.with("DATABASE_URL", url.as_str()).with("GATEHOUSE_DATABASE_TIMEOUT", "1s");
@@ -167,6 +172,43 @@ async fn a_frozen_wire_to_postgres() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_wire_to_mysql() {
     loses_nothing(Kind::MySql, Wire::Frozen).await;
+}
+
+/// While nothing listens at its address, the log says that, and not only how long somebody has waited; and once that it is back.
+async fn why_it_is_away_is_logged(kind: Kind) {
+    let (database, sandbox) = Database::sandbox(kind).await;
+    let (proxy, sandbox) = wired(&database, sandbox).await;
+    populate(&sandbox);
+    let mut server = sandbox.serve();
+    await_ready(&sandbox).await;
+    let (http, address) = (browser(), proxy.address);
+    proxy.remove().await;
+    wait_for("/readyz says so", async || {
+        ask(&http, &sandbox, "/readyz").await.status() == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    wait_for("the log says why", async || {
+        ask(&http, &sandbox, "/readyz").await;
+        server.output().contains("refused")
+    })
+    .await;
+    assert!(!server.output().contains("database_back"), "{}", server.output());
+    let _proxy = Proxy::at(address, server_of(&database).await).await;
+    await_ready(&sandbox).await;
+    server.terminate();
+    server.await_exit();
+    let log = server.output();
+    assert_eq!(log.matches("the database answers again").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_postgres_is_away_is_logged() {
+    why_it_is_away_is_logged(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_mysql_is_away_is_logged() {
+    why_it_is_away_is_logged(Kind::MySql).await;
 }
 
 /// What is only found wrong when all is to be made durable: whatever is written down in the log of events.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 /// How the wire is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +23,34 @@ pub struct Proxy {
     /// Where it is entered
     pub address: SocketAddr,
     state: watch::Sender<Wire>,
+    entrance: JoinHandle<()>,
 }
 
 impl Proxy {
     /// A whole wire to a server.
     pub async fn to(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), server).await
+    }
+
+    /// As [`Self::to`], entered at an address that is known before.
+    pub async fn at(address: SocketAddr, server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let (state, observed) = watch::channel(Wire::Whole);
-        tokio::spawn(async move {
+        let entrance = tokio::spawn(async move {
             while let Ok((incoming, _)) = listener.accept().await {
                 tokio::spawn(carry(incoming, server, observed.clone()));
             }
         });
-        Self { address, state }
+        Self { address, state, entrance }
+    }
+
+    /// Removes it: connections break, and new ones are refused.
+    pub async fn remove(self) {
+        self.set(Wire::Cut);
+        self.entrance.abort();
+        // Not before it has ended nobody listens there.
+        let _ = self.entrance.await;
     }
 
     /// Changes it.

@@ -82,7 +82,9 @@ async fn everybody_is_answered_in_their_own_words() {
     let page = send(http().get(app.url("/"))).await;
     assert_eq!((page.status, page.header("retry-after")), (429, "61"));
     assert!(page.header("content-type").starts_with("text/html"));
-    assert!(page.body.to_string().contains("Too many requests"), "{}", page.body);
+    let told = page.body.to_string();
+    assert!(told.contains("Too many requests") && told.contains("Wait 61 seconds"), "{told}");
+    assert!(!told.contains("reference"), "nobody finds it in the log: {told}");
     let problem = send(http().get(app.url("/api/admin/v1/users"))).await;
     assert_eq!((problem.status, problem.header("content-type")), (429, "application/problem+json"));
     assert_eq!(problem.text("type"), "urn:gatehouse:problem:too-many-requests");

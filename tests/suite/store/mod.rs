@@ -2,13 +2,14 @@
 
 mod cache;
 
+use gatehouse::base::clock::Clock;
 use gatehouse::base::id::new_id;
 use gatehouse::model::event::{EventFilter, EventKind, Outcome};
 use gatehouse::model::grant::Grant;
 use gatehouse::model::session::Session;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::scope::Scope;
-use gatehouse::store::{GrantsWith, Owner, Redemption, Rotation, Setting};
+use gatehouse::store::{Dialect, GrantsWith, Owner, Redemption, Rotation, Setting};
 
 use crate::support::{TestApp, on_every_database};
 
@@ -43,6 +44,23 @@ pub fn grant(app: &TestApp, expires_at: i64) -> Grant {
 }
 
 on_every_database! {
+    /// A file has no clock of its own.
+    async fn the_clock_of_the_server_is_compared_with_ours(app: TestApp) {
+        let ours = Clock::system();
+        let fast = Clock::from_millis(move || ours.now_millis() + 7_200_000);
+        let ahead = |clock: Clock| {
+            let store = app.app.store.clone();
+            async move { store.clock_ahead(&clock).await.unwrap() }
+        };
+        let Some(behind) = ahead(fast).await else {
+            assert_eq!(app.app.store.dialect(), Dialect::Sqlite);
+            return;
+        };
+        assert!((-7_260_000..-7_140_000).contains(&behind), "{behind}");
+        let apart = ahead(Clock::system()).await.unwrap();
+        assert!(apart.abs() < 60_000, "{apart}");
+    }
+
     async fn what_is_written_is_read_back(app: TestApp) {
         let written = grant(&app, app.app.now() + 60);
         let mut tx = app.app.store.begin().await.unwrap();
