@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
@@ -39,23 +40,27 @@ pub async fn record_seldom(app: &App, event: Event) -> Result<(), Fault> {
         "event.{}",
         base64url(&app.secrets.throttle.mac(&[b"event", about.to_string().as_bytes()]))
     );
+    when_undone(async || try_to_record_seldom(app, &id, event.clone()).await).await
+}
+
+async fn try_to_record_seldom(app: &App, id: &str, event: Event) -> Result<(), Fault> {
     let now = app.now();
-    if app.store.read().await?.blocked_until(&id).await? > now {
-        app.left_out.count(&id, now);
+    if app.store.read().await?.blocked_until(id).await? > now {
+        app.left_out.count(id, now);
         return Ok(());
     }
     let mut tx = app.store.begin().await?;
-    let counter = tx.count_attempt(&id, now, now + SELDOM).await?;
+    let counter = tx.count_attempt(id, now, now + SELDOM).await?;
     if counter.blocked_until > now {
-        app.left_out.count(&id, now);
+        app.left_out.count(id, now);
         return tx.commit().await;
     }
-    tx.block_attempts(&id, now + SELDOM, now + SELDOM).await?;
-    let left_out = app.left_out.of(&id);
+    tx.block_attempts(id, now + SELDOM, now + SELDOM).await?;
+    let left_out = app.left_out.of(id);
     let event = if left_out > 0 { event.detail("left_out", left_out) } else { event };
     tx.record(event).await?;
     tx.commit().await?;
-    app.left_out.told(&id, left_out);
+    app.left_out.told(id, left_out);
     Ok(())
 }
 

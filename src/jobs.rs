@@ -3,7 +3,10 @@
 //! back at providers what is gone here.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
 
 use crate::admin::{signing_keys, stats};
 use crate::app::App;
@@ -12,7 +15,6 @@ use crate::base::fault::Fault;
 use crate::federation::relay::wait;
 use crate::federation::vault::{revocations, sessions};
 use crate::identity::limit;
-use crate::keys::rotation::Rotated;
 use crate::model::measures::Job;
 use crate::oauth::client_documents;
 use crate::oauth::registration::{self, Position};
@@ -68,10 +70,13 @@ pub async fn run(app: App) {
     );
 }
 
-/// Does a job once, and counts it. What another node has done in its turn counts as done.
+/// Does a job once, and counts it. What another node has done in its turn counts as done. A bug costs one run, not all that are to
+/// come.
 async fn counted<T>(app: &App, job: Job, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let begun = Instant::now();
-    let outcome = work.await;
+    // What it leaves behind is in the database, in whole transactions.
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(Fault::internal("it panicked")));
     app.measures.ran(job, outcome.is_ok(), begun.elapsed(), app.now());
     outcome
 }
@@ -177,13 +182,8 @@ async fn keep_young(app: &App) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match counted(app, Job::RotateKeys, signing_keys::rotate_aged(app)).await {
-            Ok(rotated) => {
-                for Rotated { new, .. } in rotated {
-                    tracing::info!(event = "key_rotated", key = new.id, algorithm = %new.algorithm, active_at = new.active_at, "a signing key was replaced because of its age");
-                }
-            }
-            Err(fault) => tracing::warn!(event = "keys_not_rotated", "{fault}"),
+        if let Err(fault) = counted(app, Job::RotateKeys, signing_keys::rotate_aged(app)).await {
+            tracing::warn!(event = "keys_not_rotated", "{fault}");
         }
     }
 }

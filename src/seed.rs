@@ -19,6 +19,7 @@ use crate::oauth::clients::{self, ClientError, NewClient};
 use crate::protocol::client_authentication::AuthMethod;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
+use crate::store::Setting;
 
 /// A set of demo data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +75,45 @@ pub struct Seeded {
     pub replaced: Vec<&'static str>,
 }
 
-/// Makes the users and clients of a profile. Doing it again brings users back to their demo
-/// passwords and limits, and leaves clients as they are.
+/// Why nothing was seeded.
+#[derive(Debug)]
+pub enum SeedError {
+    /// It would open an installation of others to everybody; the text says how.
+    Refused(String),
+    /// The database failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for SeedError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// The issuer by which others reach this installation, if they do: that of this process, or that of a server which was started on
+/// the same database.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn seed(app: &App, profile: Profile) -> Result<Seeded, Fault> {
+pub async fn public_issuer(app: &App) -> Result<Option<String>, Fault> {
+    if app.issuer.is_loopback() {
+        return app.store.read().await?.setting(Setting::Issuer).await;
+    }
+    Ok(Some(app.issuer.as_str().to_owned()))
+}
+
+/// Makes the users and clients of a profile. Doing it again brings users back to their demo
+/// passwords and limits, and leaves clients as they are. An installation that others can reach is left alone unless `even_in_public`,
+/// and a user who administers something in any case.
+///
+/// # Errors
+/// See [`SeedError`]; when the database fails, a part of it may be done.
+pub async fn seed(app: &App, profile: Profile, even_in_public: bool) -> Result<Seeded, SeedError> {
+    if let (Some(issuer), false) = (public_issuer(app).await?, even_in_public) {
+        return Err(SeedError::Refused(format!(
+            "the issuer {issuer} can be reached by others, and everybody knows the demo passwords"
+        )));
+    }
     let (users, clients) = match profile {
         Profile::Demo => (
             vec![
@@ -120,6 +154,15 @@ pub async fn seed(app: &App, profile: Profile) -> Result<Seeded, Fault> {
             )
         }
     };
+    for user in &users {
+        let existing = app.store.read().await?.user_by_name(user.username).await?;
+        if existing.is_some_and(|existing| !existing.settings.roles.is_empty()) {
+            return Err(SeedError::Refused(format!(
+                "the user {} has roles, and everybody would know their password",
+                user.username
+            )));
+        }
+    }
     let mut replaced = Vec::new();
     for user in &users {
         if put_user(app, user).await? {

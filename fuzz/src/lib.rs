@@ -355,6 +355,7 @@ pub fn tokens(raw: &[u8]) {
     let Some(text) = text(raw) else { return };
     if let Some(code) = AuthorizationCode::parse(text) {
         assert!(code.to_text() == text);
+        assert!(!code.is_authentic(&MacKey::new(&[1; 32])));
     }
     if let Some(token) = RefreshToken::parse(text) {
         let key = MacKey::new(&[1; 32]);

@@ -98,24 +98,36 @@ pub async fn rotate(app: &App, algorithm: SigningAlgorithm, immediately: bool) -
 /// same moment one does it.
 ///
 /// # Errors
-/// As [`rotate`]; what was replaced before stays so.
+/// As [`rotate`], the first of them; the keys of other algorithms are replaced all the same.
 pub async fn rotate_aged(app: &App) -> Result<Vec<Rotated>, Fault> {
     let lifetime = app.lifetimes().signing_key;
-    let mut done = Vec::new();
+    let (mut done, mut failed) = (Vec::new(), None);
     if lifetime == 0 {
         return Ok(done);
     }
     let keys = app.store.read().await?.signing_keys().await?;
     let aged = |algorithm: &SigningAlgorithm| rotation::is_aged(&keys, *algorithm, app.now(), lifetime);
     for algorithm in SigningAlgorithm::ALL.into_iter().filter(aged) {
-        let new = made(app, algorithm, PUBLISH_LEAD).await?;
-        let mut tx = app.store.begin().await?;
-        rotation::hold(&mut tx).await?;
-        if rotation::is_aged(&tx.signing_keys().await?, algorithm, app.now(), lifetime) {
-            done.push(put_in_place(app, tx, new).await?);
+        match rotate_one_aged(app, algorithm, lifetime).await {
+            Ok(rotated) => done.extend(rotated),
+            Err(fault) => failed = failed.or(Some(fault)),
         }
     }
-    Ok(done)
+    failed.map_or(Ok(done), Err)
+}
+
+/// Replaces the key of one algorithm, unless somebody else has just done so.
+async fn rotate_one_aged(app: &App, algorithm: SigningAlgorithm, lifetime: Seconds) -> Result<Option<Rotated>, Fault> {
+    let new = made(app, algorithm, PUBLISH_LEAD).await?;
+    let mut tx = app.store.begin().await?;
+    rotation::hold(&mut tx).await?;
+    if !rotation::is_aged(&tx.signing_keys().await?, algorithm, app.now(), lifetime) {
+        return Ok(None);
+    }
+    let rotated = put_in_place(app, tx, new).await?;
+    let new = &rotated.new;
+    tracing::info!(event = "key_rotated", key = new.id, algorithm = %new.algorithm, active_at = new.active_at, "a signing key was replaced because of its age");
+    Ok(Some(rotated))
 }
 
 /// A new key, which signs in `lead` seconds.

@@ -35,7 +35,7 @@ const ATTEMPTS: u32 = 4;
 /// # Errors
 /// That of the last attempt; every other one at once.
 pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
-    let mut attempts = 0;
+    let (began, mut attempts) = (Instant::now(), 0);
     loop {
         attempts += 1;
         match work().await {
@@ -46,11 +46,16 @@ pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<
                     cause,
                     "a transaction was undone, and is begun again"
                 );
-                tokio::time::sleep(PAUSE * attempts).await;
+                tokio::time::sleep(PAUSE * attempts + share(began.elapsed())).await;
             }
             outcome => return outcome,
         }
     }
+}
+
+/// Some part of a pause, by what nobody can foresee of a time: two who have undone each other do not come back at the same moment.
+fn share(time: Duration) -> Duration {
+    Duration::from_nanos(u64::from(time.subsec_nanos()) % 20_000_000)
 }
 
 #[cfg(test)]

@@ -34,6 +34,14 @@ pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// The first half of a MAC, where less is enough.
+#[must_use]
+pub fn half(mac: &[u8; 32]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&mac[..16]);
+    half
+}
+
 /// A key for HMAC-SHA-256.
 #[derive(Clone, Debug)]
 pub struct MacKey(hmac::Key);

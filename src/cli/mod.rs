@@ -38,6 +38,7 @@ mod user;
 mod vault;
 mod workload;
 
+use std::mem::ManuallyDrop;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -247,7 +248,9 @@ fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
     let traces = Traces::of(&config.monitoring)?;
     let log_level = logging::init(&config, Some(&lines), &traces)?;
     let settings: Settings = Box::new(move || sources.load().map_err(|error| error.to_string()));
-    let outcome = actix_web::rt::System::new().block_on(serve::run(config, settings, &lines, log_level));
+    // Not dropped: it would wait for whatever still runs on a thread of its own, such as asking a name server that is silent.
+    let system = ManuallyDrop::new(actix_web::rt::System::new());
+    let outcome = system.block_on(serve::run(config, settings, &lines, log_level));
     traces.finish();
     let _ = lines.flush(LAST_LINES);
     outcome.map(|()| ExitCode::SUCCESS)

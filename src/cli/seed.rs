@@ -12,7 +12,7 @@ pub struct Args {
     /// large installation has, for measuring, in an empty database
     #[arg(long, default_value = "demo")]
     profile: String,
-    /// Seed although the issuer is not a loopback address: everybody knows these passwords
+    /// Seed although others can reach the issuer, here or on another server of this database: everybody knows these passwords
     #[arg(long)]
     i_know_the_passwords_are_public: bool,
     /// Users of the profile large
@@ -31,14 +31,11 @@ pub async fn run(app: &App, args: &Args) -> Result<(), Failure> {
         return large(app, args).await;
     }
     let profile = Profile::parse(&args.profile).ok_or("--profile must be demo, mcp or large")?;
-    if !app.issuer.is_loopback() && !args.i_know_the_passwords_are_public {
-        return Err(format!(
-            "the issuer {} can be reached by others, and everybody knows the demo passwords; see --help",
-            app.issuer
-        )
-        .into());
-    }
-    let seeded = seed::seed(app, profile).await?;
+    let seeded = match seed::seed(app, profile, args.i_know_the_passwords_are_public).await {
+        Ok(seeded) => seeded,
+        Err(seed::SeedError::Refused(why)) => return Err(format!("{why}; see --help").into()),
+        Err(seed::SeedError::Fault(fault)) => return Err(fault.into()),
+    };
     for username in &seeded.replaced {
         eprintln!("{username} existed: password and limits replaced");
     }
@@ -46,12 +43,8 @@ pub async fn run(app: &App, args: &Args) -> Result<(), Failure> {
 }
 
 async fn large(app: &App, args: &Args) -> Result<(), Failure> {
-    if !app.issuer.is_loopback() {
-        return Err(format!(
-            "the issuer {} can be reached by others, and a large installation of nobody is only for measuring",
-            app.issuer
-        )
-        .into());
+    if let Some(issuer) = seed::public_issuer(app).await? {
+        return Err(format!("the issuer {issuer} can be reached by others, and a large installation of nobody is only for measuring").into());
     }
     let sizes = Sizes {
         users: args.users,

@@ -24,9 +24,9 @@ use super::logging::LogLevel;
 use super::signals::{self, Signals};
 use super::{Failure, notify};
 
-/// How long the database may take for the last that is written: whoever stops the process kills it 30 seconds after the delay, and
-/// requests have 20 of these.
-const LAST_WORDS: Duration = Duration::from_secs(6);
+/// How long the database may take for the last that is written: whoever stops the process kills it 30 seconds after the delay. Requests
+/// have 20 of these, the last spans and the last lines two each.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Serves until it is told to stop. `settings` reads the configuration again, and `log_level` says which log lines are written.
 pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: LogLevel) -> Result<(), Failure> {
@@ -85,18 +85,28 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     announce(app, lines, is_token_in_force).await?;
     notify::ready();
     let metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
-    let beside = tokio::spawn({
+    let mut beside = tokio::spawn({
         let app = app.clone();
         async move { tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live()) }
     });
-    let outcome = server.await;
+    let handle = server.handle();
+    let mut server = std::pin::pin!(server);
+    let outcome = tokio::select! {
+        outcome = &mut server => outcome.map_err(Failure::from),
+        // None of it ends by itself. Whoever watches the process starts it again.
+        ended = &mut beside => {
+            tracing::error!(event = "jobs_ended", "what runs beside the requests has ended: {ended:?}");
+            handle.stop(true).await;
+            Err("what runs beside the requests has ended".into())
+        }
+    };
     beside.abort();
-    // Last: how the server ends is worth seeing.
+    // Last: how the server ends is worth seeing. Nobody waits for a scraper that keeps its connection.
     if let Some((handle, served)) = metrics {
-        handle.stop(true).await;
+        handle.stop(false).await;
         let _ = served.await;
     }
-    Ok(outcome?)
+    outcome
 }
 
 /// Writes down what is not yet, and closes the database.

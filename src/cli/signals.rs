@@ -44,8 +44,11 @@ pub fn listen() -> io::Result<Signals> {
     });
     tokio::spawn(async move {
         next(&mut stops).await;
+        let was_told = told.send_replace(true);
+        // What is said of the stop comes later: a server that still starts finishes that first.
+        tracing::debug!(event = "signal", "a signal to stop has arrived");
         // Whoever has closed the terminal and then wants it to be quick has told it twice, too.
-        if !told.send_replace(true) {
+        if !was_told {
             next(&mut stops).await;
         }
         // What was acknowledged is in the database.

@@ -31,7 +31,7 @@ const BATCH: usize = 512;
 /// How long they gather, at most.
 const DELAY: Duration = Duration::from_secs(2);
 /// How long sending the last ones may take when the server ends.
-const LAST_SPANS: Duration = Duration::from_secs(3);
+const LAST_SPANS: Duration = Duration::from_secs(2);
 
 /// What makes and sends traces, where anything does.
 #[derive(Default)]

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::base::clock::Seconds;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
+use crate::base::digest::half;
 use crate::base::limiter::{Key, Rate, Standing};
 use crate::model::client::{Client, ClientOrigin};
 use crate::model::limit::{By, Class, Counted, key, network};
@@ -230,8 +231,3 @@ pub(super) fn name(app: &App, parts: &[&str]) -> [u8; 16] {
     half(&app.secrets.throttle.mac(&parts))
 }
 
-fn half(mac: &[u8; 32]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&mac[..16]);
-    half
-}

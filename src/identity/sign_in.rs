@@ -56,10 +56,23 @@ pub const AMR_PASSWORD: &str = "pwd";
 /// # Errors
 /// When the database fails or too many passwords are being checked.
 pub async fn sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
-    when_undone(async || try_to_sign_in(app, attempt).await).await
+    Ok(match when_undone(async || try_to_sign_in(app, attempt).await).await? {
+        Attempted::Told(outcome) => outcome,
+        Attempted::Failed(failure) => {
+            failed(app, attempt, &failure).await?;
+            Outcome::Wrong
+        }
+    })
 }
 
-async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Fault> {
+/// What one attempt has come to.
+enum Attempted {
+    Told(Outcome),
+    /// It was wrong, which is written down
+    Failed(Failure),
+}
+
+async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fault> {
     let user = find_user(app, attempt.username).await?;
     // Counted under what was typed, whether there is such a user or not: two names of one account
     // must not show by their counters that they belong together.
@@ -133,11 +146,11 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Outcome, Faul
     spraying::succeeded(app);
     app.counters.count(Statistic::SignIns);
     let device = device::remember(app, &user)?;
-    Ok(Outcome::Done {
+    Ok(Attempted::Told(Outcome::Done {
         session: Box::new(session),
         user: Box::new(user),
         device,
-    })
+    }))
 }
 
 /// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
@@ -148,35 +161,36 @@ async fn wrong(
     mut tx: Tx,
     known: Option<&str>,
     now: Timestamp,
-) -> Result<Outcome, Fault> {
-    let Failure {
-        blocked,
-        is_new,
-        is_spraying,
-    } = counters.failed(&mut tx, now).await?;
+) -> Result<Attempted, Fault> {
+    let failure = counters.failed(&mut tx, now).await?;
     let about = |event: Event| match known {
         Some(user_id) => event.subject(user_id),
         None => event,
     };
     tx.record(about(app.event(EventKind::SignInFailed)).refused()).await?;
     // Told once, when it begins: what is refused from then on must not fill the log.
-    if !blocked.is_empty() {
+    if !failure.blocked.is_empty() {
         let event = about(app.event(EventKind::SignInThrottled)).refused();
-        tx.record(event.detail("counters", blocked)).await?;
+        tx.record(event.detail("counters", failure.blocked.clone())).await?;
     }
     tx.commit().await?;
-    if is_spraying {
-        spraying::detected(app, "network").await?;
-    }
-    if is_new {
-        spraying::failed(app, &attempt.origin.address, attempt.password).await?;
-    }
-    app.counters.count(Statistic::FailedSignIns);
-    tracing::debug!(event = "sign_in_failed", "a sign-in failed");
-    Ok(Outcome::Wrong)
+    Ok(Attempted::Failed(failure))
 }
 
-fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
+/// What a failure that is written down brings about besides. It is not done again with the attempt.
+async fn failed(app: &App, attempt: &SignIn<'_>, failure: &Failure) -> Result<(), Fault> {
+    app.counters.count(Statistic::FailedSignIns);
+    tracing::debug!(event = "sign_in_failed", "a sign-in failed");
+    if failure.is_spraying {
+        spraying::detected(app, "network").await?;
+    }
+    if failure.is_new {
+        spraying::failed(app, &attempt.origin.address, attempt.password).await?;
+    }
+    Ok(())
+}
+
+fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Attempted {
     app.measures.throttled_sign_ins.one_more();
     tracing::warn!(
         event = "sign_in_throttled",
@@ -184,7 +198,7 @@ fn throttled(app: &App, seconds: Seconds, attempt: &SignIn<'_>) -> Outcome {
         address = attempt.origin.address,
         "a sign-in was refused: too many failures"
     );
-    Outcome::Throttled(seconds)
+    Attempted::Told(Outcome::Throttled(seconds))
 }
 
 /// Finds whoever `typed` names, by one query in every case.

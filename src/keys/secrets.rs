@@ -27,6 +27,8 @@ pub const MIN_APP_SECRET: usize = 32;
 /// The keys of the server. `Debug` shows nothing.
 #[derive(Clone)]
 pub struct Secrets {
+    /// Authenticates authorization codes.
+    pub code: MacKeys,
     /// Authenticates refresh tokens.
     pub refresh_token: MacKeys,
     /// Authenticates the tokens of forms (CSRF).
@@ -108,6 +110,7 @@ impl Secrets {
         });
         let vault = vaults.next().ok_or_else(|| Fault::internal("there is no secret"))??;
         Ok(Self {
+            code: macs("authorization code v1")?,
             refresh_token: macs("refresh token v1")?,
             form: macs("form v1")?,
             admin_token: macs("admin token v1")?,

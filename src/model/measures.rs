@@ -132,6 +132,56 @@ impl Handshakes {
     }
 }
 
+/// Of what there was not enough when somebody was turned away at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// Connections in all
+    Connections,
+    /// Connections of one address
+    ConnectionsOfAddress,
+    /// Requests of one address that are open over HTTP/2
+    RequestsOfAddress,
+    /// Long heads, in all or of one address
+    LongHeads,
+    /// Frames of HTTP/2 that ask for nothing, on one connection
+    EmptyFrames,
+}
+
+impl NoRoom {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Connections,
+        Self::ConnectionsOfAddress,
+        Self::RequestsOfAddress,
+        Self::LongHeads,
+        Self::EmptyFrames,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsOfAddress => "connections_of_address",
+            Self::RequestsOfAddress => "requests_of_address",
+            Self::LongHeads => "long_heads",
+            Self::EmptyFrames => "empty_frames",
+        }
+    }
+}
+
+/// How often somebody was.
+#[derive(Debug, Default)]
+pub struct TurnedAway([Counter; NoRoom::ALL.len()]);
+
+impl TurnedAway {
+    /// How often for this reason.
+    #[must_use]
+    pub fn of(&self, reason: NoRoom) -> &Counter {
+        &self.0[reason as usize]
+    }
+}
+
 /// What is counted here.
 #[derive(Debug, Default)]
 pub struct Measures {
@@ -143,6 +193,8 @@ pub struct Measures {
     limited: [[Counter; By::ALL.len()]; Class::ALL.len()],
     /// TLS of the listener
     pub handshakes: Arc<Handshakes>,
+    /// Whom the listener had no room for
+    pub turned_away: Arc<TurnedAway>,
     /// When the process began
     pub started_at: Moment,
     /// Until when the certificate of the listener is valid

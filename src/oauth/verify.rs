@@ -141,6 +141,12 @@ pub async fn id_token_hint(app: &App, token: &str, client_id: &str) -> Result<Op
     Ok(claims.filter(|claims| claims.aud == client_id).map(|claims| claims.sub))
 }
 
+/// A code that we made; whether it is still worth something is for the grant to say.
+#[must_use]
+pub fn authorization_code(app: &App, code: &str) -> Option<AuthorizationCode> {
+    AuthorizationCode::parse(code).filter(|code| app.secrets.code.iter().any(|key| code.is_authentic(key)))
+}
+
 /// A refresh token that we made; whether it is the current one is for the grant to say.
 #[must_use]
 pub fn refresh_token(app: &App, token: &str) -> Option<RefreshToken> {

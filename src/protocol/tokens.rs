@@ -1,6 +1,7 @@
 //! The outer form of what we hand out: a recognisable prefix, the grant it belongs to, and a part
 //! that cannot be guessed. Secret scanners can find leaks by the prefix.
 
+use crate::base::digest::{MacKey, equal, half};
 use crate::base::encoding::{base64url, from_base64url};
 use crate::base::id::{id_bytes, id_from_bytes};
 
@@ -13,32 +14,47 @@ pub const ACCESS_TOKEN_PREFIX: &str = "gha_";
 /// Prefix of workload access tokens.
 pub const WORKLOAD_TOKEN_PREFIX: &str = "ghw_";
 
-/// An authorization code: the grant's id and 192 random bits. Only its digest is stored.
+/// An authorization code: the grant's id, 192 random bits, and a MAC over both, so that nobody asks the database for one that was
+/// made up. Only its digest is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationCode {
     grant: [u8; 16],
     secret: [u8; 24],
+    mac: [u8; 16],
 }
 
 impl AuthorizationCode {
-    /// A code for a grant; `None` when the id is not one of ours.
+    /// A code for a grant; `key` authenticates it. `None` when the id is not one of ours.
     #[must_use]
-    pub fn new(grant_id: &str, secret: [u8; 24]) -> Option<Self> {
+    pub fn new(grant_id: &str, secret: [u8; 24], key: &MacKey) -> Option<Self> {
+        let grant = id_bytes(grant_id)?;
         Some(Self {
-            grant: id_bytes(grant_id)?,
+            grant,
             secret,
+            mac: Self::mac(&grant, &secret, key),
         })
     }
 
-    /// Parses a code; `None` for anything that we cannot have made.
+    /// Parses a code; `None` for anything that we cannot have made. The MAC is not checked yet.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 40] = from_base64url(text.strip_prefix(CODE_PREFIX)?)?.try_into().ok()?;
-        let (grant, secret) = bytes.split_at(16);
+        let bytes: [u8; 56] = from_base64url(text.strip_prefix(CODE_PREFIX)?)?.try_into().ok()?;
         Some(Self {
-            grant: grant.try_into().ok()?,
-            secret: secret.try_into().ok()?,
+            grant: bytes[..16].try_into().ok()?,
+            secret: bytes[16..40].try_into().ok()?,
+            mac: bytes[40..].try_into().ok()?,
         })
+    }
+
+    /// Whether it was made with this key.
+    #[must_use]
+    pub fn is_authentic(&self, key: &MacKey) -> bool {
+        equal(&Self::mac(&self.grant, &self.secret, key), &self.mac)
+    }
+
+    /// Half of a MAC is enough: it keeps guesses from the database, and whoever guesses it has not guessed the secret.
+    fn mac(grant: &[u8; 16], secret: &[u8; 24], key: &MacKey) -> [u8; 16] {
+        half(&key.mac(&[grant, secret]))
     }
 
     /// The grant it belongs to.
@@ -50,9 +66,10 @@ impl AuthorizationCode {
     /// The code as the client sees it.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut bytes = [0; 40];
+        let mut bytes = [0; 56];
         bytes[..16].copy_from_slice(&self.grant);
-        bytes[16..].copy_from_slice(&self.secret);
+        bytes[16..40].copy_from_slice(&self.secret);
+        bytes[40..].copy_from_slice(&self.mac);
         format!("{CODE_PREFIX}{}", base64url(&bytes))
     }
 }
@@ -104,7 +121,7 @@ impl RefreshToken {
     /// Whether `mac` computes the MAC that the token carries.
     #[must_use]
     pub fn is_authentic(&self, mac: impl Fn(&[u8; 16], u32) -> [u8; 32]) -> bool {
-        crate::base::digest::equal(&mac(&self.grant, self.generation), &self.mac)
+        equal(&mac(&self.grant, self.generation), &self.mac)
     }
 
     /// The token as the client sees it.

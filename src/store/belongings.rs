@@ -2,12 +2,13 @@
 //!
 //! A popular client has millions of them. One statement that removes them all would keep every other writer of SQLite waiting,
 //! and be given up before its end, on every database. So they go in batches; and where everything need not happen in one
-//! transaction ([`Store::thin_out`]) others write in between. What a batch has removed is gone for good, so each looks first
-//! whether its owner is still the one that was to be removed.
+//! transaction ([`Store::thin_out`]) others write in between. What a batch has removed is gone for good, so each first holds the
+//! row of its owner, if that is still the one that was to be removed: who changes it meanwhile waits for this batch, and there is
+//! no further one.
 
 use crate::base::fault::Fault;
 
-use super::sql::{Sql, sql};
+use super::sql::{Hold, Sql, hold, sql};
 use super::sweep::BATCH;
 use super::{Store, Tx};
 
@@ -47,11 +48,11 @@ impl<'a> Owner<'a> {
         id
     }
 
-    /// The statement that reads the version of the row.
-    fn version(self) -> Sql {
+    /// Holds the row, if it is of a version.
+    fn of_version(self) -> Hold {
         match self {
-            Self::Client(_) => sql!("SELECT version FROM clients WHERE id = $1"),
-            Self::User(_) => sql!("SELECT version FROM users WHERE id = $1"),
+            Self::Client(_) => hold!("clients", "updated_at", "id = $1 AND version = $2"),
+            Self::User(_) => hold!("users", "updated_at", "id = $1 AND version = $2"),
         }
     }
 
@@ -66,7 +67,8 @@ impl<'a> Owner<'a> {
 impl Store {
     /// Removes grants and consents of somebody who is about to be removed, and is of this version; each batch in a transaction
     /// of its own. What is less than a batch, and comes meanwhile, stays for [`Tx::delete_client`] and [`Tx::delete_user`].
-    /// False when somebody changed or deleted them: they are not to be removed then, and from there on nothing is.
+    /// False when somebody changed or deleted them: they are not to be removed then, and from there on nothing is. The batches
+    /// before that have gone.
     ///
     /// # Errors
     /// When the database fails; what was removed until then stays removed.
@@ -75,7 +77,7 @@ impl Store {
         for table in owner.tables() {
             loop {
                 let mut tx = self.begin().await?;
-                if !tx.is_of_version(owner, version).await? {
+                if !tx.hold_version(owner, version).await? {
                     return Ok(false);
                 }
                 if !tx.remove_batch(table, owner).await? {
@@ -89,9 +91,8 @@ impl Store {
 }
 
 impl Tx {
-    async fn is_of_version(&mut self, owner: Owner<'_>, version: i64) -> Result<bool, Fault> {
-        let found = self.query(owner.version()).text(owner.id()).optional(|row| row.integer(0));
-        Ok(found.await? == Some(version))
+    async fn hold_version(&mut self, owner: Owner<'_>, version: i64) -> Result<bool, Fault> {
+        self.hold(owner.of_version()).text(owner.id()).bind(version).held().await
     }
 
     /// Removes one batch; false when there is less than that.

@@ -354,7 +354,13 @@ impl Tx {
         // A client that hangs up now must not keep anybody from learning what came of it.
         detached(async move {
             lane.doubt();
-            connection.commit().await?;
+            if let Err(fault) = connection.commit().await {
+                // Then it is known that nothing was written.
+                if matches!(fault, Fault::Undone(_)) {
+                    lane.trust();
+                }
+                return Err(fault);
+            }
             drop(changes);
             lane.committed();
             Ok(())

@@ -32,6 +32,8 @@ pub enum Setting {
     SetupCompletedAt,
     /// That signing keys and standard scopes have been made.
     Initialized,
+    /// The issuer of this installation, once it is one that others can reach.
+    Issuer,
     /// When grants and sessions were last counted.
     StatsSampledAt,
     /// When a node last began to remove what has expired.
@@ -64,6 +66,7 @@ impl Setting {
             Self::AdminTokenHash => "admin_token_hash",
             Self::SetupCompletedAt => "setup_completed_at",
             Self::Initialized => "initialized",
+            Self::Issuer => "issuer",
             Self::StatsSampledAt => "stats_sampled_at",
             Self::SweptAt => "swept_at",
             Self::ReapedAt => "reaped_at",

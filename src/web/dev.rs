@@ -13,7 +13,7 @@ use crate::protocol::parameters::Parameters;
 use crate::protocol::pkce::CodeChallenge;
 use crate::protocol::scope::Scope;
 use crate::protocol::token_request::GrantType;
-use crate::seed::{self, Profile};
+use crate::seed::{self, Profile, SeedError};
 
 use super::call::Call;
 use super::error::Error;
@@ -45,7 +45,10 @@ pub async fn seed(call: Call) -> Result<HttpResponse, Error> {
     let parameters = parameters(&call)?;
     let profile =
         Profile::parse(parameters.get("profile")?.unwrap_or("demo")).ok_or_else(|| invalid_request("the profile must be demo or mcp"))?;
-    let seeded = seed::seed(&app, profile).await?;
+    let seeded = seed::seed(&app, profile, false).await.map_err(|error| match error {
+        SeedError::Refused(why) => Error::Refusal(Refusal::quoting(ErrorCode::InvalidRequest, &why)),
+        SeedError::Fault(fault) => Error::Fault(fault),
+    })?;
     Ok(HttpResponse::Ok().json(seeded))
 }
 

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use crate::base::process::max_files;
 use crate::config::Config;
 use crate::model::limit::network;
+use crate::model::measures::{NoRoom, TurnedAway};
 
 use super::address::is_in;
 
@@ -25,11 +26,9 @@ const LARGE_HEADS_OF_ONE: usize = 8;
 /// How many more there may be of those who bring everybody.
 const LARGE_HEADS_IN_RESERVE: usize = 64;
 
-/// How long all heads together may be, of the requests that one network has open over HTTP/2, in bytes. (In memory they are several
+/// How long a head is usually, in bytes. One that is shorter counts for as much: its request needs memory, too. All heads of the
+/// requests that one network has open over HTTP/2 may be as long as this many times its connections. (In memory they are several
 /// times that.) With HTTP/1.1 there is one on a connection, and connections are counted.
-const HEADS_OF_ONE: usize = 4 * 1024 * 1024;
-/// For how long a head counts that is shorter: its request needs memory, too. So a network has as many requests as it may have
-/// connections.
 const SHORT_HEAD: usize = 2048;
 
 /// Counts connections. Made once and shared by all threads.
@@ -42,6 +41,7 @@ pub struct Doors {
     all: AtomicUsize,
     large: AtomicUsize,
     networks: Mutex<HashMap<Network, Share>>,
+    turned_away: Arc<TurnedAway>,
 }
 
 type Network = [u8; 16];
@@ -97,7 +97,14 @@ impl Doors {
             all: AtomicUsize::new(0),
             large: AtomicUsize::new(0),
             networks: Mutex::default(),
+            turned_away: Arc::default(),
         }
+    }
+
+    /// These doors, which count there whom they turn away.
+    #[must_use]
+    pub fn counting(self, turned_away: Arc<TurnedAway>) -> Self {
+        Self { turned_away, ..self }
     }
 
     /// Lets somebody in, if there is room.
@@ -105,6 +112,7 @@ impl Doors {
     pub fn enter(self: &Arc<Self>, peer: Option<IpAddr>) -> Option<Guest> {
         if self.all.fetch_add(1, Ordering::Relaxed) >= self.most {
             self.all.fetch_sub(1, Ordering::Relaxed);
+            self.turned_away.of(NoRoom::Connections).one_more();
             return None;
         }
         let mut guest = Guest {
@@ -119,6 +127,7 @@ impl Doors {
                 has_room
             });
             if !has_room {
+                self.turned_away.of(NoRoom::ConnectionsOfAddress).one_more();
                 return None;
             }
             guest.network = Some(network(peer));
@@ -147,17 +156,23 @@ impl Guest {
         self.network.is_some()
     }
 
+    /// It sends frames that ask for nothing, and is let go.
+    pub fn floods(&self) {
+        self.doors.turned_away.of(NoRoom::EmptyFrames).one_more();
+    }
+
     /// Room for a head of this length among those of its network.
     #[must_use]
     pub fn head(&self, length: usize) -> Option<Head> {
         let length = length.max(SHORT_HEAD);
         if let Some(network) = self.network {
             let has_room = self.doors.change(network, |share| {
-                let has_room = share.heads + length <= HEADS_OF_ONE;
+                let has_room = share.heads + length <= self.doors.most_of_one.saturating_mul(SHORT_HEAD);
                 share.heads += if has_room { length } else { 0 };
                 has_room
             });
             if !has_room {
+                self.doors.turned_away.of(NoRoom::RequestsOfAddress).one_more();
                 return None;
             }
         }
@@ -171,6 +186,14 @@ impl Guest {
     /// The right to send a long head, if not too many have it.
     #[must_use]
     pub fn large(&self) -> Option<Large> {
+        let large = self.try_large();
+        if large.is_none() {
+            self.doors.turned_away.of(NoRoom::LongHeads).one_more();
+        }
+        large
+    }
+
+    fn try_large(&self) -> Option<Large> {
         let most = match self.network {
             Some(_) => LARGE_HEADS,
             None => LARGE_HEADS + LARGE_HEADS_IN_RESERVE,

@@ -1,11 +1,15 @@
-//! HTTP/2 (RFC 9113), bounded: how many requests one connection may have at once, how long their heads are, how long it may say nothing.
+//! HTTP/2 (RFC 9113), bounded: how many requests one connection may have at once, how long their heads are, how many frames ask for
+//! nothing (`frames`), how long it may say nothing and how slowly an answer may be taken.
 //!
 //! The web framework has a dispatcher of its own, which sets none of these bounds: thousands of requests could be open on one
 //! connection, each with a head of megabytes. What a stream does when its client resets it is decided here, too: nobody goes on
 //! with what nobody waits for, or a client could open and reset streams without end.
 
+mod frames;
+
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::{BodySize, MessageBody};
@@ -33,6 +37,8 @@ use super::doors::{Guest, Head, Large};
 use super::error::{HEAD_TOO_LONG, NO_ROOM};
 use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, STALL_PATIENCE, USUAL_HEAD};
 
+use frames::Frames;
+
 /// How many requests of a connection may be open at once.
 const STREAMS: u32 = 100;
 /// How long the head of a request may be, in bytes as RFC 9113 §6.5.2 counts them.
@@ -48,6 +54,8 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 const IDLE: Duration = Duration::from_secs(30);
 /// How much of an answer is sent at once.
 const PART: usize = 16 * 1024;
+/// How much of an answer a client takes in a second at least, once it has had [`STALL_PATIENCE`].
+const PACE: usize = 1024;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -72,6 +80,11 @@ pub async fn serve<T, S, B>(
         .initial_window_size(BODY_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(PART * 4);
+    let guest = Arc::new(guest);
+    let stream = Frames::new(stream, {
+        let guest = Arc::clone(&guest);
+        move || guest.floods()
+    });
     let Ok(Ok(mut connection)) = timeout(HEAD_PATIENCE, builder.handshake(stream)).await else {
         return;
     };
@@ -244,6 +257,7 @@ async fn send<B: MessageBody>(response: HttpResponse<B>, mut respond: SendRespon
         return;
     }
     let mut body = std::pin::pin!(body);
+    let mut pace = Pace::default();
     loop {
         let part = tokio::select! {
             part = poll_fn(|context| body.as_mut().poll_next(context)) => part,
@@ -251,7 +265,7 @@ async fn send<B: MessageBody>(response: HttpResponse<B>, mut respond: SendRespon
         };
         match part {
             Some(Ok(part)) if !part.is_empty() => {
-                if !send_part(&mut stream, part).await {
+                if !send_part(&mut stream, part, &mut pace).await {
                     return;
                 }
             }
@@ -271,19 +285,38 @@ fn date(clock: &Clock) -> Option<HeaderValue> {
     HeaderValue::try_from(text).ok()
 }
 
+/// How quickly an answer is taken.
+#[derive(Debug, Default)]
+struct Pace {
+    taken: usize,
+    /// For how long it was waited for room
+    waited: Duration,
+}
+
+impl Pace {
+    /// How long the client may take to make more room.
+    fn patience(&self) -> Duration {
+        let earned = Duration::from_secs(u64::try_from(self.taken / PACE).unwrap_or(u64::MAX));
+        STALL_PATIENCE.min((STALL_PATIENCE + earned).saturating_sub(self.waited))
+    }
+}
+
 /// Sends a part of an answer as its client makes room for it; whether it was sent.
-async fn send_part(stream: &mut SendStream<Bytes>, mut part: Bytes) -> bool {
+async fn send_part(stream: &mut SendStream<Bytes>, mut part: Bytes, pace: &mut Pace) -> bool {
     while !part.is_empty() {
         stream.reserve_capacity(part.len().min(PART));
+        let begun = Instant::now();
         let room = tokio::select! {
             room = poll_fn(|context| stream.poll_capacity(context)) => room,
-            () = sleep(STALL_PATIENCE) => {
+            () = sleep(pace.patience()) => {
                 stream.send_reset(Reason::CANCEL);
                 return false;
             }
         };
+        pace.waited += begun.elapsed();
         let Some(Ok(room)) = room else { return false };
         let now = part.split_to(room.min(part.len()));
+        pace.taken += now.len();
         if stream.send_data(now, false).is_err() {
             return false;
         }

@@ -113,7 +113,7 @@ pub fn start(app: &App, listener: TcpListener, stop: impl Future<Output = ()> + 
         .shutdown_timeout(SHUTDOWN_PATIENCE);
     let stopping = server.graceful_shutdown_signal();
     let address = listener.local_addr()?;
-    let (shared, doors) = (app.clone(), Arc::new(Doors::new(&app.config)));
+    let (shared, doors) = (app.clone(), Arc::new(Doors::new(&app.config).counting(Arc::clone(&app.measures.turned_away))));
     let told = Arc::new(Semaphore::new(TOLD_AT_A_TIME));
     // One for each worker. (`HttpServer` does the same, and leaves no place for what is bounded here.)
     let server = server.listen("http", listener, move || {

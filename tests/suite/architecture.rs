@@ -415,3 +415,21 @@ fn what_the_server_is_busy_with_has_its_advice() {
     }
     assert!(found >= 3, "{found}");
 }
+
+/// A request that fails by no fault of its own leaves a line, and operators can read what its event means.
+#[test]
+fn events_of_failed_requests_are_explained() {
+    let page = |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let (logs, advice) = (page("docs/operations.md"), page("docs/monitoring.md"));
+    let mut found = Vec::new();
+    for event in page("src/web/error/mod.rs").split("event = \"").skip(1) {
+        let event = event.split('"').next().unwrap_or_default();
+        let name = format!("`{event}`");
+        let has_row = logs.lines().any(|line| line.starts_with("| `") && line.contains(&name));
+        assert!(has_row, "docs/operations.md has no row for {event}");
+        let is_explained = advice.contains(&format!("`event={event}`"));
+        assert!(is_explained, "docs/monitoring.md says nothing of {event}");
+        found.push(event.to_owned());
+    }
+    assert_eq!(found, ["busy", "undone", "fault"]);
+}

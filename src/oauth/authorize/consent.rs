@@ -253,7 +253,7 @@ impl Road<'_> {
         let app = self.app;
         let now = app.now();
         let id = new_id(&app.clock, &app.random);
-        let code = AuthorizationCode::new(&id, app.random.bytes())
+        let code = AuthorizationCode::new(&id, app.random.bytes(), app.secrets.code.newest())
             .ok_or_else(|| Fault::internal("a new id is not an id"))?
             .to_text();
         let mut requested_claims = request.claims;

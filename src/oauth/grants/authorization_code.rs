@@ -9,10 +9,10 @@ use crate::oauth::client_authentication::AuthenticatedClient;
 use crate::oauth::grants::{Recalled, audience_of, recall, revoke_replayed};
 use crate::oauth::issue::{self, OnBehalf, TokenResponse};
 use crate::oauth::machine::CodeRedemption;
+use crate::oauth::verify;
 use crate::protocol::error::{Refusal, invalid_grant};
 use crate::protocol::pkce;
 use crate::protocol::token_request::GrantType;
-use crate::protocol::tokens::AuthorizationCode;
 use crate::store::Redemption;
 
 /// The one answer for a code that is worth nothing, whatever the reason.
@@ -31,7 +31,7 @@ pub async fn redeem(
     code_verifier: Option<&str>,
     resource: &[String],
 ) -> Result<Result<TokenResponse, Refusal>, Fault> {
-    let recalled = match AuthorizationCode::parse(code) {
+    let recalled = match verify::authorization_code(app, code) {
         Some(parsed) => recall(app, &parsed.grant_id()).await?,
         None => None,
     };

@@ -60,6 +60,11 @@ impl HeldLane {
         self.is_in_doubt = true;
     }
 
+    /// It is known that nothing of the transaction is there: it was undone.
+    pub(in crate::store) fn trust(&mut self) {
+        self.is_in_doubt = false;
+    }
+
     /// An event was written.
     pub(super) fn append(&mut self, link: Link, event: Event) {
         self.head = link;

@@ -240,12 +240,20 @@ impl Tx {
         // whoever waits here goes away.
         lane.doubt();
         let entry = lane.next(&event)?;
-        if entry.link.sequence == 1 {
-            self.insert_lane(&Lane::new(entry.node, entry.lane)).await?;
+        let written = self.write_entry(&entry).await;
+        if matches!(written, Err(Fault::Undone(_))) {
+            lane.trust();
         }
-        self.insert_entry(&entry).await?;
+        written?;
         lane.append(entry.link, event);
         self.lane = Some(lane);
         Ok(())
+    }
+
+    async fn write_entry(&mut self, entry: &Entry) -> Result<(), Fault> {
+        if entry.link.sequence == 1 {
+            self.insert_lane(&Lane::new(entry.node, entry.lane)).await?;
+        }
+        self.insert_entry(entry).await
     }
 }

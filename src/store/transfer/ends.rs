@@ -316,8 +316,9 @@ impl Target {
             Err(error) if has_answered(&error) => Err(fault(error).into()),
             Err(error) => Err(TransferError::Unknown(format!(
                 "the connection to {} broke while everything was being committed, so it is not known whether it is there ({}): start no \
-                 server yet, and run the same command again. When it says that the target is not empty, everything is there; otherwise it \
-                 is transferred then",
+                 server yet, and run the same command again. When it says that the target is not empty, everything is there. When it says \
+                 that the target cannot be kept from changing, the database has not noticed yet that the connection is gone: then wait, and \
+                 run it again. Otherwise it is transferred then",
                 self.url,
                 words(&error)
             ))),

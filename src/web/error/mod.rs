@@ -437,7 +437,9 @@ fn answer(error: &Error) -> Answer {
 pub fn render(app: &App, error: &Error, audience: Audience, request_id: &str) -> HttpResponse {
     match error {
         // More than can be done at once is no fault of ours, and a flood must not look like one.
-        Error::Fault(fault @ (Fault::Busy(_) | Fault::Undone(_))) => tracing::warn!(event = "busy", "{fault}"),
+        Error::Fault(fault @ Fault::Busy(_)) => tracing::warn!(event = "busy", "{fault}"),
+        // Nor is this one: the database has chosen. More room would not help.
+        Error::Fault(fault @ Fault::Undone(_)) => tracing::warn!(event = "undone", "{fault}"),
         Error::Fault(fault) => tracing::error!(event = "fault", "{fault}"),
         _ => {}
     }

@@ -33,7 +33,7 @@ pub async fn families(app: &App) -> Vec<Family> {
     families.extend(database(app, is_up));
     families.extend(passwords(app));
     families.extend(keys(app));
-    families.extend(tls(app));
+    families.extend(listener(app));
     families.extend(jobs(app));
     families.extend(outside(app));
     families.extend(waiting(app).await);
@@ -282,8 +282,15 @@ fn keys(app: &App) -> Vec<Family> {
     vec![active, age, next, count]
 }
 
-/// TLS of the listener.
-fn tls(app: &App) -> Vec<Family> {
+/// The listener: whom it turned away, and TLS.
+fn listener(app: &App) -> Vec<Family> {
+    let mut turned_away = Family::counter(
+        "gatehouse_turned_away",
+        "Connections and requests for which the listener had no room, by what there was not enough of.",
+    );
+    for reason in NoRoom::ALL {
+        turned_away = turned_away.count(one("reason", reason.as_str()), app.measures.turned_away.of(reason));
+    }
     let mut handshakes = Family::counter(
         "gatehouse_tls_handshakes",
         "Handshakes of TLS at the listener, by outcome; refused: not begun, because too many of that network's were.",
@@ -295,7 +302,7 @@ fn tls(app: &App) -> Vec<Family> {
         "gatehouse_certificate_not_after_timestamp_seconds",
         "Until when the certificate of the listener is valid that is in force; absent where it speaks no TLS.",
     );
-    vec![handshakes, end.maybe(none(), app.measures.certificate_ends_at.value().map(at))]
+    vec![turned_away, handshakes, end.maybe(none(), app.measures.certificate_ends_at.value().map(at))]
 }
 
 /// When the next key of an algorithm begins to sign.

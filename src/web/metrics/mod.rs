@@ -32,8 +32,6 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long connections are kept that ask for nothing.
 const IDLE_PATIENCE: Duration = Duration::from_secs(75);
-/// How long running requests may take when it is stopped, in seconds.
-const SHUTDOWN_PATIENCE: u64 = 2;
 
 /// Starts serving metrics on a bound socket, until it is stopped by its handle.
 ///
@@ -46,7 +44,6 @@ pub fn start(app: &App, listener: TcpListener) -> io::Result<Server> {
     let server = Server::build()
         .workers(1)
         .max_concurrent_connections(CONNECTIONS)
-        .shutdown_timeout(SHUTDOWN_PATIENCE)
         .disable_signals()
         .listen("metrics", listener, move || {
             let shared = shared.clone();

@@ -1,6 +1,7 @@
 //! Stopping: what is under way is answered, nothing new is taken, the exit code is 0.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sqlx::any::install_default_drivers;
@@ -9,8 +10,11 @@ use sqlx::{AnyConnection, Connection, Executor};
 use super::database::{Database, Kind};
 use super::outage::wired;
 use super::proxy::Wire as WireToDatabase;
-use crate::support::process::{Sandbox, await_that};
+use crate::support::process::{Sandbox, await_that, free_port};
 use crate::support::wire::{Wire, post_head};
+
+/// After this Docker kills it, as the files in `deploy/` have it.
+const KILLED_AFTER: Duration = Duration::from_secs(40);
 
 /// Whether a new connection is refused. One that the server had accepted before may be answered, and one that it did not is closed.
 fn is_closed_to_newcomers(sandbox: &Sandbox) -> bool {
@@ -82,7 +86,9 @@ fn whatever_tells_it_to_stop_is_obeyed_in_the_same_way() {
 
 #[tokio::test]
 async fn told_while_it_still_starts_it_finishes_that_and_does_not_serve() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::new()
+        .with("GATEHOUSE_LOG_LEVEL", "gatehouse=debug")
+        .with("GATEHOUSE_DATABASE_TIMEOUT", "60s");
     sandbox.run(&["migrate"]).done();
     // Its first keys have to wait for this.
     install_default_drivers();
@@ -90,19 +96,30 @@ async fn told_while_it_still_starts_it_finishes_that_and_does_not_serve() {
     let mut connection = AnyConnection::connect(&url).await.unwrap();
     connection.execute("BEGIN IMMEDIATE").await.unwrap();
     let mut server = sandbox.launch(&[]);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    await_that(|| server.output(), || server.catches_termination());
     server.terminate();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.await_line("a signal to stop has arrived");
+    assert!(!server.output().contains("the server has stopped"), "it still starts");
     connection.execute("ROLLBACK").await.unwrap();
     assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
     assert!(!server.output().contains("gatehouse is ready"), "{}", server.output());
     assert!(server.output().contains("the server has stopped"), "{}", server.output());
 }
 
-/// Whoever stops it waits for 30 seconds, and that is enough even when the database says nothing any more.
+/// How many requests are being worked on.
+fn in_flight(metrics: SocketAddr) -> u32 {
+    let page = Wire::to(metrics).and_then(|mut wire| wire.get("/metrics")).unwrap();
+    let mut lines = page.body.lines();
+    let number = lines.find_map(|line| line.strip_prefix("gatehouse_http_requests_in_flight "));
+    number.expect("the metric").parse().expect("a whole number")
+}
+
+/// Whoever stops it waits for so long, and that is enough even when the database says nothing any more.
 async fn stops_in_time_without(kind: Kind) {
     let (database, sandbox) = Database::sandbox(kind).await;
     let (proxy, sandbox) = wired(&database, sandbox).await;
+    let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let sandbox = sandbox.with("GATEHOUSE_METRICS_LISTEN", &metrics.to_string());
     let secret = sandbox.service_client("job", "openid", &["--secret-post"]);
     let mut server = sandbox.serve();
     server.await_line("gatehouse is ready");
@@ -117,13 +134,17 @@ async fn stops_in_time_without(kind: Kind) {
     let mut wire = Wire::to(sandbox.address()).unwrap();
     wire.send("GET /register/nobody HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n\r\n")
         .unwrap();
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    await_that(|| server.output(), || in_flight(metrics) == 1);
     let told = Instant::now();
     server.terminate();
     let status = server.await_exit();
     let took = told.elapsed();
     assert_eq!(status.code(), Some(0), "{}", server.output());
-    assert!(took < Duration::from_secs(30), "{took:?}: {}", server.output());
+    assert!(took < KILLED_AFTER, "{took:?}: {}", server.output());
+    // It may have been cut off instead.
+    if let Ok(answer) = wire.answer() {
+        assert_eq!(answer.status(), 503, "{}", answer.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::environment::{assert_known, interpolated};
+use super::kubernetes::MIGRATION;
 use super::{IMAGE, Manifest, OF_OPERATORS, assert_is_a_command, entries, in_repository, items, number, text, text_of, user_of_the_image};
 
 /// The proxy's file.
@@ -59,10 +60,13 @@ fn nodes_run_this_version() {
         assert!(node["deploy"]["replicas"].as_u64() > Some(1), "one node is no cluster");
         let delay = node["environment"]["GATEHOUSE_SHUTDOWN_DELAY"].as_str().map_or(0, number);
         let grace = number(text(&node["stop_grace_period"]));
-        assert!(grace > delay + 20, "running requests get 20 seconds");
+        assert!(grace >= delay + 30, "running requests get 20 seconds, and the database some more");
+        let kept = setting(&text_of(&in_repository(CADDYFILE)), "keepalive").map(|kept| number(&kept));
+        assert!(
+            kept.is_some() && Some(delay) > kept,
+            "Caddy keeps connections for longer than nodes wait"
+        );
         if installation.command == "serve" {
-            let kept = setting(&text_of(&in_repository(CADDYFILE)), "keepalive").map(|kept| number(&kept));
-            assert!(Some(delay) > kept, "Caddy keeps connections for longer than nodes wait");
             let metrics = text(&node["environment"]["GATEHOUSE_METRICS_LISTEN"]);
             assert_ne!(
                 metrics,
@@ -74,6 +78,9 @@ fn nodes_run_this_version() {
         let check = items(&node["healthcheck"]["test"]);
         assert_eq!(check[..2], ["CMD", "gatehouse"]);
         assert_is_a_command(&json!(check[2..]));
+        let starting = |name: &str| number(text(&node["healthcheck"][name]));
+        assert!(starting("start_period") >= MIGRATION, "nobody ends a migration");
+        assert_eq!(starting("start_interval"), 1, "whoever waits for it is told at once");
     }
 }
 

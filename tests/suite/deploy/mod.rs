@@ -159,6 +159,9 @@ fn the_image_is_as_they_expect_it() {
     assert!(has("VOLUME /data"), "they cover its volume");
     assert!(has("STOPSIGNAL SIGTERM"), "it is stopped by what stops it");
     assert!(dockerfile.contains("    CMD [\"gatehouse\", \"healthcheck\"]\n"), "it asks itself");
+    let (_, patience) = dockerfile.split_once(" --start-period=").expect("it is given time to start");
+    assert!(number(patience) >= kubernetes::MIGRATION, "nobody ends a migration");
+    assert!(dockerfile.contains(" --start-interval=1s "), "whoever waits for it is told at once");
     for base in dockerfile.lines().filter_map(|line| line.strip_prefix("ARG ")) {
         let (_, tag) = base.rsplit_once(':').expect("a tag");
         assert!(tag.contains("trixie"), "{base}: the C library of both stages must fit");

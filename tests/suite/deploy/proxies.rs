@@ -26,6 +26,8 @@ struct Front {
     sandbox: Sandbox,
     /// Its public URL
     base: String,
+    /// Where the server, not the proxy, shows what has reached it
+    metrics: SocketAddr,
     proxy: Child,
     _server: Server,
 }
@@ -51,6 +53,8 @@ fn behind(scheme: &str) -> (Sandbox, u16) {
 impl Front {
     /// Starts both, and waits until the proxy takes connections.
     fn start(sandbox: Sandbox, scheme: &str, port: u16, mut proxy: Command) -> Self {
+        let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let sandbox = sandbox.with("GATEHOUSE_METRICS_LISTEN", &metrics.to_string());
         sandbox
             .run_with_input(&["user", "add", "alice", "--password-stdin"], PASSWORD)
             .done();
@@ -70,6 +74,7 @@ impl Front {
         });
         Self {
             base: format!("{scheme}://localhost:{port}"),
+            metrics,
             sandbox,
             proxy,
             _server: server,

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use gatehouse::base::digest::sha256;
+use gatehouse::base::encoding::base64url;
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -394,6 +396,12 @@ fn breaking(kind: usize) -> Option<(usize, Vec<u8>)> {
     (kind % 5 == 4).then(|| (number, request()))
 }
 
+/// Bytes that nobody has made, in base64url.
+fn made_up(number: usize, length: usize) -> String {
+    let digest = sha256(&number.to_be_bytes());
+    base64url(&digest.iter().copied().cycle().take(length).collect::<Vec<_>>())
+}
+
 /// A bad request of some kind; the last one of a connection says so.
 fn bad(kind: usize, number: usize, is_last: bool) -> Vec<u8> {
     let end = if is_last { "Connection: close\r\n" } else { "" };
@@ -415,13 +423,15 @@ fn bad(kind: usize, number: usize, is_last: bool) -> Vec<u8> {
         ),
         2 => post("/token", form, "", &"%ff%00&=&&".repeat(50)),
         3 => post("/register", "application/json", "", &"[".repeat(2000)),
-        4 => get("/userinfo", &format!("Authorization: Bearer ghx_{number}\r\n")),
+        4 => get("/userinfo", &format!("Authorization: Bearer gha_{}\r\n", made_up(number, 400))),
         5 => post(
             "/token",
             form,
             "",
+            // As long as a code is, from a client that has no secret: what reads it is what reads codes.
             &format!(
-                "grant_type=authorization_code&code=ghc_{number}&client_id=machine&code_verifier={}",
+                "grant_type=authorization_code&code=ghc_{}&client_id=app&code_verifier={}",
+                made_up(number, 56),
                 "v".repeat(50)
             ),
         ),

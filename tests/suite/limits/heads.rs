@@ -1,4 +1,5 @@
-//! Long heads of HTTP/2 over TLS, of requests that are never finished: what they hold stays bounded, and others are answered.
+//! Long heads of HTTP/2 over TLS, of requests that are never finished, and frames without anything in them: what they hold stays
+//! bounded, and others are answered.
 //!
 //! The real program, with the limits that everybody has.
 
@@ -38,6 +39,7 @@ const FRAME: usize = 16 * 1024;
 /// Where bodies are waited for, by endpoints with limits of their own.
 const PATHS: [&str; 6] = ["/token", "/introspect", "/userinfo", "/login", "/register", "/account/profile"];
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const CONTINUATION: u8 = 9;
@@ -117,8 +119,17 @@ fn unfinished(connection: usize) -> Vec<u8> {
     all
 }
 
+/// The beginning of a request, and megabytes of its body in frames that have nothing of it in them.
+fn empty() -> Vec<u8> {
+    let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    all.extend(frame(SETTINGS, 0, 0, &[]));
+    all.extend(head(1, &fields("/token", HEAD / 2), true));
+    all.extend(frame(DATA, 0, 1, &[]).repeat(400_000));
+    all
+}
+
 /// Connects and says all of that; what is answered is read until the server closes the connection.
-async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, connection: usize) -> JoinHandle<()> {
+async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, said: Vec<u8>) -> JoinHandle<()> {
     let stream = connect(address, from).await.expect("a connection");
     let name = ServerName::try_from("localhost").expect("a name");
     let stream = connector.connect(name, stream).await.expect("TLS");
@@ -128,7 +139,7 @@ async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, connec
         while matches!(reader.read(&mut part).await, Ok(1..)) {}
     });
     // Who is refused may notice while writing.
-    let _ = writer.write_all(&unfinished(connection)).await;
+    let _ = writer.write_all(&said).await;
     let _ = writer.flush().await;
     tokio::spawn(async move {
         let _ = reading.await;
@@ -136,14 +147,16 @@ async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, connec
     })
 }
 
+/// What a metric says.
+fn measured(metrics: SocketAddr, name: &str) -> usize {
+    let page = Wire::to(metrics).and_then(|mut wire| wire.get("/metrics")).expect("metrics");
+    let line = page.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.expect("the metric").parse().expect("a number")
+}
+
 /// How many requests are being worked on.
 fn open(metrics: SocketAddr) -> usize {
-    let page = Wire::to(metrics).and_then(|mut wire| wire.get("/metrics")).expect("metrics");
-    let line = page
-        .body
-        .lines()
-        .find_map(|line| line.strip_prefix("gatehouse_http_requests_in_flight "));
-    line.expect("the metric").parse().expect("a number")
+    measured(metrics, "gatehouse_http_requests_in_flight")
 }
 
 /// Somebody who does everything right, from another address.
@@ -218,7 +231,7 @@ async fn heads_of_requests_that_are_never_finished_do_not_fill_the_memory() {
     let all = (0..CONNECTIONS).flat_map(|connection| (0..PLACES).map(move |place| (connection, place)));
     let strangers = all.map(|(connection, place)| {
         let from = Ipv4Addr::new(127, 0, 0, 21 + place).into();
-        tokio::spawn(come(connector.clone(), sandbox.address(), from, connection))
+        tokio::spawn(come(connector.clone(), sandbox.address(), from, unfinished(connection)))
     });
     let strangers: Vec<_> = strangers.collect();
     let mut most = 0;
@@ -241,5 +254,33 @@ async fn heads_of_requests_that_are_never_finished_do_not_fill_the_memory() {
     let ends = tokio::time::timeout(Duration::from_mins(2), ends).await;
     assert!(ends.is_ok(), "somebody is held for ever");
     ask(&sandbox, &secret);
+    assert_bounded(&server);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_without_anything_in_them_do_not_fill_the_memory() {
+    const MANY: usize = 40;
+    let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let sandbox = sandbox(metrics);
+    let secret = sandbox.service_client("machine", "openid", &[]);
+    let server = sandbox.serve();
+    wait_for("the listener of metrics", async || Wire::to(metrics).is_ok()).await;
+    ask(&sandbox, &secret);
+    let connector = connector(&sandbox);
+    let from = Ipv4Addr::new(127, 0, 0, 31).into();
+    let strangers: Vec<_> = (0..MANY)
+        .map(|_| tokio::spawn(come(connector.clone(), sandbox.address(), from, empty())))
+        .collect();
+    ask(&sandbox, &secret);
+    for stranger in strangers {
+        let gone = async { stranger.await.expect("nobody fails").await };
+        let gone = tokio::time::timeout(Duration::from_secs(30), gone).await;
+        gone.expect("they are let go").expect("nobody fails");
+    }
+    let name = "gatehouse_turned_away_total{reason=\"empty_frames\"}";
+    assert_eq!(measured(metrics, name), MANY);
+    ask(&sandbox, &secret);
+    let peak = server.peak_kib() / 1024;
+    assert!(peak < 150, "{peak} MiB");
     assert_bounded(&server);
 }

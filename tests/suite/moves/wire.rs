@@ -10,6 +10,8 @@ pub enum Break {
     BeforeIt,
     /// The server has committed, and its answer does not arrive.
     AfterIt,
+    /// The server neither hears of the commit nor notices that the program is gone, as when a network breaks in between.
+    Unnoticed,
 }
 
 /// The URL at which the server is reached over such a wire.
@@ -39,6 +41,12 @@ async fn carry(mut program: TcpStream, mut server: TcpStream, at: Break) {
                 let message = &asked[..length];
                 let is_commit = message.windows(7).any(|part| part == b"COMMIT\0");
                 if is_commit && at == Break::BeforeIt {
+                    return;
+                }
+                if is_commit && at == Break::Unnoticed {
+                    drop(program);
+                    // Until the server itself ends it.
+                    while matches!(server.read(&mut answered).await, Ok(1..)) {}
                     return;
                 }
                 if server.write_all(message).await.is_err() {

@@ -16,8 +16,8 @@ use crate::cli::person::{Application, text};
 use crate::support::client::send;
 use crate::support::process::{free_port, wait_for};
 
-/// Time between two looks, in seconds: a little more than there is between two readings of the keys.
-const STEP: i64 = 61;
+/// Time between two looks, in seconds: more than there is between two readings of the keys, and less than a key set may be kept.
+const STEP: i64 = 121;
 /// For how long a key signs, in seconds: the least that can be set.
 const LIFETIME: i64 = 86_400;
 /// How long it is looked, in seconds, from shortly before the first key is old: two rotations, and the life of the last token of

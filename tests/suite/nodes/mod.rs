@@ -2,7 +2,7 @@
 //!
 //! `flows` and `races` go through a proxy that gives each request to another node; `kills` and `restarts` take nodes and
 //! database away under load and compare with what was acknowledged (`ledger`); `clocks` and `skew` have nodes whose clocks differ;
-//! in `deadlock` the database sides with somebody else;
+//! in `deadlock` and `undone` the database sides with somebody else;
 //! `keys`, `jobs` and `upgrade` are about what happens beside the requests; `migrations` reads the schema's files.
 
 mod clocks;
@@ -19,4 +19,5 @@ mod races;
 mod restarts;
 mod servers;
 mod skew;
+mod undone;
 mod upgrade;

@@ -13,6 +13,14 @@ fn mac(key: u8) -> impl Fn(&[u8; 16], u32) -> [u8; 32] {
     move |grant, generation| key.mac(&[grant, &generation.to_be_bytes()])
 }
 
+fn key(number: u8) -> MacKey {
+    MacKey::new(&[number; 32])
+}
+
+fn code(secret: [u8; 24]) -> AuthorizationCode {
+    AuthorizationCode::new(GRANT, secret, &key(1)).unwrap()
+}
+
 fn refresh_token(generation: u32) -> RefreshToken {
     RefreshToken::new(GRANT, generation, mac(1)).unwrap()
 }
@@ -24,7 +32,7 @@ fn the_prefixes() {
         [CODE_PREFIX, REFRESH_TOKEN_PREFIX, ACCESS_TOKEN_PREFIX, WORKLOAD_TOKEN_PREFIX],
         ["ghc_", "ghr_", "gha_", "ghw_"]
     );
-    assert!(AuthorizationCode::new(GRANT, [7; 24]).unwrap().to_text().starts_with("ghc_"));
+    assert!(code([7; 24]).to_text().starts_with("ghc_"));
     assert!(refresh_token(1).to_text().starts_with("ghr_"));
 }
 
@@ -38,7 +46,7 @@ fn only_ids_of_ours_become_tokens() {
         "0198c0ff-ee00-7000-8000-000000000001",
         &format!("{GRANT}0"),
     ] {
-        assert!(AuthorizationCode::new(id, [0; 24]).is_none(), "{id}");
+        assert!(AuthorizationCode::new(id, [0; 24], &key(1)).is_none(), "{id}");
         assert!(RefreshToken::new(id, 1, mac(1)).is_none(), "{id}");
     }
 }
@@ -53,12 +61,14 @@ fn the_same_token_can_be_derived_again() {
 fn a_token_of_another_key_is_not_authentic() {
     assert!(refresh_token(3).is_authentic(mac(1)));
     assert!(!refresh_token(3).is_authentic(mac(2)));
+    assert!(code([3; 24]).is_authentic(&key(1)));
+    assert!(!code([3; 24]).is_authentic(&key(2)));
 }
 
 #[test]
 fn one_kind_is_not_another() {
     let (code, token) = (
-        AuthorizationCode::new(GRANT, [7; 24]).unwrap().to_text(),
+        code([7; 24]).to_text(),
         refresh_token(1).to_text(),
     );
     assert!(AuthorizationCode::parse(&token).is_none() && RefreshToken::parse(&code).is_none());
@@ -86,9 +96,10 @@ fn what_surrounds_a_token_makes_it_another_text() {
 
 proptest! {
     #[test]
-    fn any_text_is_parsed_or_not(text in prop_oneof![any::<String>(), "gh[cr]_[A-Za-z0-9_-]{50,72}"]) {
+    fn any_text_is_parsed_or_not(text in prop_oneof![any::<String>(), "gh[cr]_[A-Za-z0-9_-]{68,76}"]) {
         if let Some(code) = AuthorizationCode::parse(&text) {
             prop_assert_eq!(code.to_text(), text.clone());
+            prop_assert!(!code.is_authentic(&key(1)));
         }
         if let Some(token) = RefreshToken::parse(&text) {
             prop_assert_eq!(token.to_text(), text);
@@ -99,9 +110,9 @@ proptest! {
     #[test]
     fn a_code_comes_back(grant: [u8; 16], secret: [u8; 24]) {
         let id = gatehouse::base::id::id_from_bytes(grant);
-        let code = AuthorizationCode::new(&id, secret).unwrap();
+        let code = AuthorizationCode::new(&id, secret, &key(1)).unwrap();
         let parsed = AuthorizationCode::parse(&code.to_text());
-        prop_assert!(parsed.is_some_and(|parsed| parsed == code && parsed.grant_id() == id));
+        prop_assert!(parsed.is_some_and(|parsed| parsed == code && parsed.grant_id() == id && parsed.is_authentic(&key(1))));
     }
 
     #[test]
@@ -124,12 +135,11 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_code_is_another_code(secret: [u8; 24], at in 0_usize..58, with in "[A-Za-z0-9_. -]") {
-        let code = AuthorizationCode::new(GRANT, secret).unwrap();
-        let text = code.to_text();
-        prop_assert_eq!(text.len(), 58);
+    fn a_changed_code_is_never_authentic(secret: [u8; 24], at in 0_usize..79, with in "[A-Za-z0-9_. -]") {
+        let text = code(secret).to_text();
+        prop_assert_eq!(text.len(), 79);
         let altered = format!("{}{with}{}", &text[..at], &text[at + 1..]);
         prop_assume!(altered != text);
-        prop_assert!(AuthorizationCode::parse(&altered).is_none_or(|other| other != code));
+        prop_assert!(AuthorizationCode::parse(&altered).is_none_or(|other| !other.is_authentic(&key(1))));
     }
 }

@@ -228,14 +228,23 @@ impl Server {
         format!("{}{}", self.stdout.text(), self.stderr.text())
     }
 
+    /// What the kernel says of it under a name.
+    fn kernel_says(&self, name: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()).expect(name).to_owned()
+    }
+
     /// The most memory that it has held at once, in KiB.
     pub fn peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
-        line.split_whitespace()
-            .nth(1)
-            .and_then(|number| number.parse().ok())
-            .expect("a number")
+        self.kernel_says("VmHWM").parse().expect("a number")
+    }
+
+    /// Whether it does something by itself at SIGTERM: until then that would end it at once.
+    pub fn catches_termination(&self) -> bool {
+        const SIGTERM: u32 = 15;
+        let caught = u64::from_str_radix(&self.kernel_says("SigCgt"), 16).expect("a mask");
+        (caught >> (SIGTERM - 1)) & 1 == 1
     }
 
     /// Asks it to stop (SIGTERM).

@@ -1,17 +1,19 @@
 //! What one client sends through a proxy, and what others are answered who share its connections to the server: bodies that are not
 //! what their heads say, with requests hidden in them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::Front;
+use crate::support::process::await_that;
 use crate::support::tls_wire::TlsWire;
-use crate::support::wire::Answer;
+use crate::support::wire::{Answer, Wire};
 
 /// How often each kind of body is sent.
-const ROUNDS: usize = 6;
+const ROUNDS: u64 = 6;
 /// How many others ask meanwhile.
 const OTHERS: usize = 4;
 /// For how long a body that is not complete is waited for by whoever does not finish it.
@@ -27,17 +29,35 @@ fn hidden() -> String {
     format!("GET {HIDDEN} HTTP/1.1\r\nHost: localhost\r\nX-Swallows: ")
 }
 
-/// Bodies that are not what their heads say, by name.
-fn poisons() -> Vec<(&'static str, String)> {
-    let post = |headers: &str, body: &str| {
-        format!("POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n{headers}\r\n{body}")
+/// Where bodies go of which nobody knows how they end. Whether a proxy passes them on is its affair.
+const BROKEN: &str = "/token";
+
+/// A body that is not what its head says.
+struct Poison {
+    name: &'static str,
+    /// Where it goes; what is HTTP as it should be goes where nothing else goes, and so can be seen to arrive
+    path: &'static str,
+    request: String,
+}
+
+impl Poison {
+    /// Whether it is HTTP as it should be: whoever goes by the rules passes it on.
+    fn is_valid(&self) -> bool {
+        self.path != BROKEN
+    }
+}
+
+fn poisons() -> Vec<Poison> {
+    let post_to = |path: &str, headers: &str, body: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n{headers}\r\n{body}")
     };
+    let post = |headers: &str, body: &str| post_to(BROKEN, headers, body);
     let hidden = hidden();
     let whole = format!("GET {HIDDEN} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let length = |body: &str| format!("Content-Length: {}\r\n", body.len());
     let chunk = |body: &str| format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
     let chunked = "Transfer-Encoding: chunked\r\n";
-    vec![
+    let broken = [
         // Whoever goes by the length takes what follows the last chunk for a part of the body; whoever goes by chunks takes it for a request.
         ("both lengths, chunks that end early", {
             let body = format!("0\r\n\r\n{hidden}");
@@ -61,15 +81,6 @@ fn poisons() -> Vec<(&'static str, String)> {
             let body = format!("0\r\n\r\n{hidden}");
             post(&format!("{}Transfer-Encoding: chunked, identity\r\n", length(&body)), &body)
         }),
-        ("a request in a body", post(&length(&whole), &whole)),
-        ("a request in a chunk", post(chunked, &chunk(&whole))),
-        ("a request in the body of a GET", {
-            format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{}\r\n{whole}", length(&whole))
-        }),
-        ("a body that is too large to be read", {
-            let body = format!("{}{}", "a=b&".repeat(40_000), whole.repeat(100));
-            post(&length(&body), &body)
-        }),
         (
             "a body longer than it says",
             post("Content-Length: 5\r\n", &format!("a=b&c{hidden}")),
@@ -82,7 +93,27 @@ fn poisons() -> Vec<(&'static str, String)> {
             post(chunked, &format!("5;a=\r\nb\r\n\r\n\r\n{hidden}")),
         ),
         ("a line break alone", post(chunked, &format!("5\naaaaa\n0\n\n{hidden}"))),
-    ]
+    ];
+    let too_large = format!("{}{}", "a=b&".repeat(40_000), whole.repeat(100));
+    let valid = [
+        (
+            "a request in a body",
+            "/introspect",
+            post_to("/introspect", &length(&whole), &whole),
+        ),
+        ("a request in a chunk", "/revoke", post_to("/revoke", chunked, &chunk(&whole))),
+        ("a request in the body of a GET", "/ping", {
+            format!("GET /ping HTTP/1.1\r\nHost: localhost\r\n{}\r\n{whole}", length(&whole))
+        }),
+        (
+            "a body that is too large to be read",
+            "/register",
+            post_to("/register", &length(&too_large), &too_large),
+        ),
+    ];
+    let broken = broken.into_iter().map(|(name, request)| (name, BROKEN, request));
+    let all = broken.chain(valid);
+    all.map(|(name, path, request)| Poison { name, path, request }).collect()
 }
 
 /// What is the same each time in an answer.
@@ -98,12 +129,34 @@ fn essence(answer: &Answer) -> String {
     essence
 }
 
+/// Tells those who go on asking that it is over, when it is dropped: also when something fails, or they would be waited for for ever.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Front {
     fn wire(&self) -> TlsWire {
         TlsWire::at(&self.sandbox, &self.base["https://".len()..], "http/1.1")
     }
 
-    /// Nobody is answered what somebody else has asked, whatever is sent.
+    /// How many requests for a path have reached the server.
+    fn arrived(&self, path: &str) -> u64 {
+        let page = Wire::to(self.metrics).and_then(|mut wire| wire.get("/metrics")).expect("metrics");
+        let beginning = format!("gatehouse_http_requests_total{{route=\"{path}\",");
+        let mut arrived = 0;
+        for line in page.body.lines().filter(|line| line.starts_with(&beginning)) {
+            let (_, count) = line.rsplit_once(' ').expect("a number at the end");
+            arrived += count.parse::<u64>().expect("a number");
+        }
+        arrived
+    }
+
+    /// Nobody is answered what somebody else has asked, whatever is sent; and what is HTTP as it should be has reached the server, for a
+    /// proxy that refuses everything keeps requests apart, too.
     pub fn assert_requests_stay_apart(&self) {
         let mut first = self.wire();
         let expected = ASKED.map(|path| essence(&first.get(path)));
@@ -111,6 +164,7 @@ impl Front {
             expected[..3].iter().all(|answer| answer.starts_with("200 ")) && expected[3].starts_with("404"),
             "{expected:?}"
         );
+        let mut arrived: BTreeMap<&str, u64> = BTreeMap::new();
         let is_over = AtomicBool::new(false);
         let ask = || {
             let mut wire = self.wire();
@@ -128,28 +182,41 @@ impl Front {
             asked
         };
         let asked: usize = thread::scope(|scope| {
+            let end = End(&is_over);
             let others: Vec<_> = (0..OTHERS).map(|_| scope.spawn(ask)).collect();
             for _ in 0..ROUNDS {
-                for (what, poison) in poisons() {
+                for poison in poisons() {
+                    let before = self.arrived(poison.path);
                     let mut wire = self.wire();
                     // Who is refused may notice while writing.
-                    let _ = wire.try_to_send(poison.as_bytes());
+                    let _ = wire.try_to_send(poison.request.as_bytes());
                     thread::sleep(WHILE);
+                    if poison.is_valid() {
+                        await_that(
+                            || format!("{} does not reach the server: {arrived:?}", poison.name),
+                            || self.arrived(poison.path) > before,
+                        );
+                    }
                     drop(wire);
                     // Perhaps on the connection to the server that the one before had.
                     let mut next = self.wire();
                     for (path, expected) in ASKED.iter().zip(&expected) {
-                        assert_eq!(essence(&next.get(path)), *expected, "{path} after {what}");
+                        assert_eq!(essence(&next.get(path)), *expected, "{path} after {}", poison.name);
                     }
+                    // What is broken has one path, so that a late one may be counted for the one after it.
+                    *arrived.entry(poison.name).or_default() += self.arrived(poison.path) - before;
                 }
             }
-            is_over.store(true, Ordering::Relaxed);
+            drop(end);
             others
                 .into_iter()
                 .map(|other| other.join().expect("each is answered what it has asked"))
                 .sum()
         });
         assert!(asked > 100, "only {asked}");
+        for poison in poisons().iter().filter(|poison| poison.is_valid()) {
+            assert!(arrived[poison.name] >= ROUNDS, "{}: {arrived:?}", poison.name);
+        }
         // Who sends more than it says is answered all of it, and nobody else is.
         let mut wire = self.wire();
         let after = format!("a=b&cGET {HIDDEN} HTTP/1.1\r\nHost: localhost\r\n\r\n");

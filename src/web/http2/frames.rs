@@ -1,0 +1,255 @@
+//! Counts the frames of a connection that ask for nothing (RFC 9113 §10.5).
+//!
+//! A frame of nine bytes without data uses none of the window, and yet each is work and memory: what it was kept in is given back only
+//! when the connection ends. Whoever sends many more of them than requests is let go.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+/// How many there may be beyond what requests and time allow.
+const ROOM: u32 = 500;
+/// How many a request brings: parts of its body, windows for its answer, its end before its time.
+const OF_REQUEST: u32 = 8;
+/// The time after which there may be one more.
+const PACE: Duration = Duration::from_millis(10);
+/// Data that is less than this is worth nothing, unless it is the last.
+const LITTLE: usize = 256;
+
+/// What a client sends first (RFC 9113 §3.4), in bytes.
+const PREFACE: usize = 24;
+/// The head of a frame (RFC 9113 §4.1), in bytes.
+const HEAD: usize = 9;
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const END_STREAM: u8 = 0x1;
+const PADDED: u8 = 0x8;
+
+/// What comes next.
+#[derive(Debug)]
+enum Next {
+    Preface(usize),
+    Head([u8; HEAD], usize),
+    /// How long the padding of data is that is this long with it
+    Padding(usize),
+    Payload(usize),
+}
+
+/// A stream that fails when too many such frames are read from it.
+#[derive(Debug)]
+pub struct Frames<S, F> {
+    stream: S,
+    next: Next,
+    room: u32,
+    counted_at: Instant,
+    flooded: F,
+}
+
+impl<S, F: FnMut()> Frames<S, F> {
+    /// This stream; `flooded` is told when it fails because of them.
+    pub fn new(stream: S, flooded: F) -> Self {
+        Self {
+            stream,
+            next: Next::Preface(PREFACE),
+            room: ROOM,
+            counted_at: Instant::now(),
+            flooded,
+        }
+    }
+
+    /// Looks at what was read.
+    fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let taken = match &mut self.next {
+                Next::Preface(left) | Next::Payload(left) => {
+                    let taken = (*left).min(bytes.len());
+                    *left -= taken;
+                    if *left == 0 {
+                        self.next = Next::Head([0; HEAD], 0);
+                    }
+                    taken
+                }
+                Next::Head(head, have) => {
+                    let taken = (HEAD - *have).min(bytes.len());
+                    head[*have..*have + taken].copy_from_slice(&bytes[..taken]);
+                    *have += taken;
+                    if *have == HEAD {
+                        let head = *head;
+                        self.begin(head)?;
+                    }
+                    taken
+                }
+                Next::Padding(length) => {
+                    let length = *length;
+                    self.data(length.saturating_sub(1 + usize::from(bytes[0])))?;
+                    self.payload(length - 1);
+                    1
+                }
+            };
+            bytes = &bytes[taken..];
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, [high, middle, low, kind, flags, ..]: [u8; HEAD]) -> io::Result<()> {
+        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        self.payload(length);
+        match kind {
+            HEADERS => {
+                self.room = self.room.saturating_add(OF_REQUEST).min(ROOM);
+                Ok(())
+            }
+            DATA if flags & END_STREAM != 0 => Ok(()),
+            DATA if flags & PADDED != 0 && length > 0 => {
+                self.next = Next::Padding(length);
+                Ok(())
+            }
+            DATA => self.data(length),
+            _ => self.worthless(),
+        }
+    }
+
+    fn payload(&mut self, length: usize) {
+        self.next = if length == 0 {
+            Next::Head([0; HEAD], 0)
+        } else {
+            Next::Payload(length)
+        };
+    }
+
+    fn data(&mut self, length: usize) -> io::Result<()> {
+        if length < LITTLE { self.worthless() } else { Ok(()) }
+    }
+
+    fn worthless(&mut self) -> io::Result<()> {
+        if self.room == 0 {
+            let more = self.counted_at.elapsed().as_nanos() / PACE.as_nanos();
+            self.room = u32::try_from(more).unwrap_or(ROOM).min(ROOM);
+            self.counted_at = Instant::now();
+        }
+        let Some(room) = self.room.checked_sub(1) else {
+            (self.flooded)();
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "too many frames that ask for nothing",
+            ));
+        };
+        self.room = room;
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin, F: FnMut() + Unpin> AsyncRead for Frames<S, F> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) => Poll::Ready(self.read(&buffer.filled()[before..])),
+            other => other,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::{Frames, LITTLE, OF_REQUEST, PACE, PREFACE, ROOM};
+
+    /// A frame of a type, with flags and a payload.
+    fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
+    }
+
+    /// How many of these frames are taken, in pieces of this size.
+    fn taken(frames: &[Vec<u8>], piece: usize) -> usize {
+        let told = Cell::new(0);
+        let mut watched = Frames::new((), || told.set(told.get() + 1));
+        watched.read(&[0; PREFACE]).unwrap();
+        for (number, frame) in frames.iter().enumerate() {
+            if frame.chunks(piece).any(|piece| watched.read(piece).is_err()) {
+                assert_eq!(told.get(), 1);
+                return number;
+            }
+        }
+        assert_eq!(told.get(), 0);
+        frames.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_asks_for_nothing_is_counted_whatever_it_is() {
+        let most = usize::try_from(ROOM).unwrap();
+        let padded = [&[255][..], &[b'a'; LITTLE - 1], &[0; 255]].concat();
+        for worthless in [
+            frame(0, 0, b""),
+            frame(0, 0, &[b'a'; LITTLE - 1]),
+            frame(0, 8, &padded),
+            frame(0, 8, &[0]),
+            frame(2, 0, &[0; 5]),
+            frame(3, 0, &[0; 4]),
+            frame(4, 0, b""),
+            frame(6, 0, &[0; 8]),
+            frame(8, 0, &[0; 4]),
+            frame(9, 4, b""),
+            frame(200, 0, &[0; 1000]),
+        ] {
+            for piece in [1, 7, 4096] {
+                assert_eq!(taken(&vec![worthless.clone(); most + 10], piece), most, "{worthless:?} {piece}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_asks_for_something_is_not() {
+        let padded = [&[200][..], &[b'a'; LITTLE], &[0; 200]].concat();
+        for useful in [
+            frame(1, 4, &[0; 40]),
+            frame(0, 0, &[b'a'; LITTLE]),
+            frame(0, 1, b""),
+            frame(0, 9, &[0]),
+            frame(0, 8, &padded),
+        ] {
+            for piece in [1, 4096] {
+                assert_eq!(taken(&vec![useful.clone(); 2000], piece), 2000, "{useful:?} {piece}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_and_time_make_room() {
+        let each = usize::try_from(OF_REQUEST).unwrap();
+        let request = [vec![frame(1, 4, &[0; 40])], vec![frame(8, 0, &[0; 4]); each]].concat();
+        let requests = vec![request; 1000].concat();
+        assert_eq!(taken(&requests, 4096), requests.len());
+        let mut watched = Frames::new((), || ());
+        watched.read(&[0; PREFACE]).unwrap();
+        let ping = frame(6, 0, &[0; 8]);
+        for _ in 0..ROOM {
+            watched.read(&ping).unwrap();
+        }
+        tokio::time::advance(PACE * 3 + Duration::from_millis(1)).await;
+        for _ in 0..3 {
+            watched.read(&ping).unwrap();
+        }
+        assert!(watched.read(&ping).is_err());
+    }
+}
