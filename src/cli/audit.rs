@@ -34,7 +34,7 @@ pub enum Command {
 #[derive(clap::Args)]
 pub struct List {
     /// What happened, such as session.started; see docs/audit.md
-    #[arg(long, value_name = "EVENT")]
+    #[arg(long, visible_alias = "event", value_name = "EVENT")]
     kind: Option<String>,
     /// The user whom it concerns: name, or sub when the account is gone
     #[arg(long, value_name = "USER")]

@@ -18,6 +18,9 @@ pub struct Args {
 }
 
 pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
+    if let Some(database) = config.database_url.file().filter(|file| !file.exists()) {
+        return Err(super::no_database(database).into());
+    }
     let random = Random::system();
     let bytes = tokio::select! {
         bytes = store::backup(&config.database_url, &args.to, &random) => bytes?,
@@ -28,13 +31,36 @@ pub async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
         }
     };
     say!("Wrote {}: {bytes} bytes, checked.", args.to.display());
-    let secret = match (&config.app_secret, config.database_url.file()) {
-        (None, Some(database)) => installation::secret_file(database).display().to_string(),
-        _ => "APP_SECRET".to_owned(),
-    };
-    say!("The secret is not in it: keep a copy of {secret} somewhere else. Without it the backup is lost.");
+    match secrets(config).as_slice() {
+        [one] => say!("The secret is not in it: keep a copy of {one} somewhere else. Without it the backup is lost."),
+        several => say!(
+            "The secrets are not in it, and one of them takes the place of another: keep copies of {} somewhere else. Without all of them the backup is lost.",
+            several.join(" and ")
+        ),
+    }
     if let Some(file) = config.vault_keys_file() {
         say!("Nor are the vault keys: keep a copy of {}, too.", file.display());
     }
     Ok(())
+}
+
+/// What has to be kept beside the copy so that everything in it opens.
+fn secrets(config: &Config) -> Vec<String> {
+    let mut needed: Vec<String> = match (&config.app_secret, config.database_url.file()) {
+        (None, Some(database)) => {
+            // While the previous one is there, something may be sealed with it.
+            let previous = Some(installation::previous_secret_file(database)).filter(|file| file.exists());
+            let files = std::iter::once(installation::secret_file(database)).chain(previous);
+            files.map(|file| file.display().to_string()).collect()
+        }
+        _ => vec!["APP_SECRET".to_owned()],
+    };
+    if config.previous_secret().is_some() {
+        needed.push("APP_SECRET_PREVIOUS".to_owned());
+    }
+    // Other nodes may seal with it already.
+    if config.next_secret().is_some() {
+        needed.push("APP_SECRET_NEXT".to_owned());
+    }
+    needed
 }

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::admin::signing_keys;
+use crate::admin::{AdminError, signing_keys};
 use crate::app::App;
 use crate::base::clock::Timestamp;
 use crate::model::signing_key::{KeyState, SigningAlgorithm, SigningKey};
@@ -59,10 +59,17 @@ pub async fn run(app: &App, command: Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::Retire { kid, now } => {
-            signing_keys::retire(app, &kid, now).await?;
+            signing_keys::retire(app, &kid, now).await.map_err(|error| explained(&kid, error))?;
             say!("{kid} signs no more{}", if now { ", and what it signed is refused." } else { "." });
             Ok(())
         }
+    }
+}
+
+fn explained(kid: &str, error: AdminError) -> Failure {
+    match error {
+        AdminError::NotFound => format!("there is no key {kid} that is still published; see them with: gatehouse key list").into(),
+        other => other.into(),
     }
 }
 

@@ -40,7 +40,7 @@ mod workload;
 
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -263,13 +263,7 @@ fn serve(config: Config, sources: Sources) -> Result<ExitCode, Failure> {
 /// Runs a command on the installation. However it ends, what it did is sealed in the audit log.
 async fn with_installation(config: Config, command: Command) -> Result<ExitCode, Failure> {
     if let Some(file) = config.database_url.file().filter(|file| !file.exists() && !begins(&command)) {
-        let folder = std::env::current_dir().unwrap_or_default();
-        return Err(format!(
-            "there is no database {} in {}: run this where the server runs, or name the database with --database-url; gatehouse migrate makes a new one",
-            file.display(),
-            folder.display()
-        )
-        .into());
+        return Err(format!("{}; gatehouse migrate makes a new one", no_database(file)).into());
     }
     let app = open(config).await?.acting_as(Actor::Command);
     let done = |()| ExitCode::SUCCESS;
@@ -306,6 +300,16 @@ async fn with_installation(config: Config, command: Command) -> Result<ExitCode,
     };
     app.store.close().await;
     outcome
+}
+
+/// What to say of a file of SQLite that is not there.
+fn no_database(file: &Path) -> String {
+    let folder = std::env::current_dir().unwrap_or_default();
+    format!(
+        "there is no database {} in {}: run this where the server runs, or name the database with --database-url",
+        file.display(),
+        folder.display()
+    )
 }
 
 /// Whether a command may be the first one of an installation. The others would look at an empty one that they have just made.

@@ -56,7 +56,7 @@ impl From<Fault> for BackupError {
 pub async fn backup(url: &DatabaseUrl, to: &Path, random: &Random) -> Result<u64, BackupError> {
     let Some(database) = url.file() else {
         return Err(BackupError::Refused(format!(
-            "{} has a program for this: {}",
+            "{} has a program for this, whose file is for your eyes only: umask 077 && {}",
             url.dialect(),
             dump_command(url, to)
         )));
@@ -64,7 +64,12 @@ pub async fn backup(url: &DatabaseUrl, to: &Path, random: &Random) -> Result<u64
     if !database.exists() {
         return Err(BackupError::Refused(format!("there is no database {}", database.display())));
     }
-    let failed = |error: io::Error| BackupError::Refused(format!("cannot write {}: {error}", to.display()));
+    let failed = |error: io::Error| {
+        BackupError::Refused(match error.kind() {
+            ErrorKind::AlreadyExists => format!("{} is there already, and stays as it is: choose another name", to.display()),
+            _ => format!("cannot write {}: {error}", to.display()),
+        })
+    };
     if to.symlink_metadata().is_ok() {
         return Err(failed(io::Error::from(ErrorKind::AlreadyExists)));
     }

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, ServerConfig};
 use secrecy::zeroize::Zeroizing;
 
 use crate::app::reload::Reread;
@@ -227,7 +227,10 @@ impl Pair {
             return Err(named(&files.certificate, "holds no certificate in PEM"));
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| named(&files.key, error))?;
-        CertifiedKey::from_der(chain, key, provider).map_err(|error| named(&files.certificate, error))
+        CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => named(&files.key, "the key is that of another certificate"),
+            error => named(&files.certificate, error),
+        })
     }
 }
 

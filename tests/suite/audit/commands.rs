@@ -80,7 +80,9 @@ fn what_the_operator_does_is_recorded() {
             .done()
             .starts_with("The audit log is intact: 14 events")
     );
-    assert_eq!(events(&sandbox, &["--kind", "client.changed", "--limit", "1"]).len(), 1);
+    for flag in ["--kind", "--event"] {
+        assert_eq!(events(&sandbox, &[flag, "client.changed", "--limit", "1"]).len(), 1, "{flag}");
+    }
     assert_eq!(events(&sandbox, &["--client", "app", "--since", "1h"]).len(), 5);
     assert_eq!(events(&sandbox, &["--until", "1h"]).len(), 0);
     assert_eq!(

@@ -322,6 +322,11 @@ fn keys_are_listed_alike_for_people_and_programs() {
     let before = sandbox.run(&["key", "list", "--json"]).json();
     let old = find(&before, "algorithm", "ES256").unwrap()["kid"].as_str().unwrap().to_owned();
     sandbox.run(&["key", "rotate", "--now", "--algorithm", "ES256"]).done();
+    let refusal = sandbox.run(&["key", "retire", "--now", "another"]).refused();
+    assert!(
+        refusal.contains("there is no key another") && refusal.contains("gatehouse key list"),
+        "{refusal}"
+    );
     sandbox.run(&["key", "retire", "--now", &old]).done();
     let keys = sandbox.run(&["key", "list", "--json"]).json();
     let expired = find(&keys, "kid", &old).expect("it is still there");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::environment::{assert_known, interpolated};
 use super::kubernetes::MIGRATION;
 use super::{IMAGE, Manifest, OF_OPERATORS, assert_is_a_command, entries, in_repository, items, number, text, text_of, user_of_the_image};
 
@@ -50,7 +51,7 @@ impl Installation {
 fn nodes_run_this_version() {
     for installation in BOTH {
         let node = &installation.compose()["services"][installation.node];
-        assert_eq!(node["image"], IMAGE);
+        assert_eq!(interpolated(text(&node["image"])), IMAGE, "unless .env says another one");
         assert_eq!(node["command"], json!([installation.command]));
         assert_is_a_command(&node["command"]);
         let user = user_of_the_image();
@@ -99,7 +100,8 @@ fn every_service_is_confined() {
             assert_eq!(service["logging"]["driver"], "local", "{name} writes until the disk is full");
             assert!(service["logging"]["options"]["max-size"].is_string(), "{name}");
             assert!(service["healthcheck"]["test"].is_array(), "nobody asks how {name} is");
-            let (_, tag) = text(&service["image"]).split_once(':').expect("a tag");
+            let image = interpolated(text(&service["image"]));
+            let (_, tag) = image.split_once(':').expect("a tag");
             assert!(tag.starts_with(|c: char| c.is_ascii_digit()), "{name}: {tag} is no version");
         }
     }
@@ -189,4 +191,33 @@ fn the_proxy_knows_what_it_passes_on() {
     assert!(number(&setting("response_header_timeout")) > 60, "long polls take 60 seconds");
     assert_eq!(setting("request>uri"), "regexp [?].* ?REDACTED", "codes are not logged");
     assert_eq!(setting("request>headers"), "delete", "admin tokens are not logged");
+}
+
+/// Where all nodes are replaced at once, a file beside the other gives them the secret before, too.
+#[test]
+fn the_guide_gives_nodes_two_secrets() {
+    let guide = text_of(&in_repository("deploy/README.md"));
+    let (_, block) = guide
+        .split_once("```yaml\n# compose.override.yaml")
+        .expect("the guide has the file");
+    let (block, _) = block.split_once("\n```").expect("it ends");
+    let (_, file) = block.split_once('\n').expect("after its name");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(file).expect("YAML");
+    let [more] = documents.as_slice() else {
+        panic!("one document");
+    };
+    assert_eq!(assert_known("compose.override.yaml", &documents), 1);
+    let node = &more["services"]["gatehouse"];
+    assert_eq!(node["secrets"], json!(["app_secret_previous"]));
+    assert_eq!(
+        node["environment"],
+        json!({ "APP_SECRET_PREVIOUS_FILE": "/run/secrets/app_secret_previous" })
+    );
+    let path = more["secrets"]["app_secret_previous"]["file"].as_str().expect("a file");
+    let moved = format!("mv secrets/app_secret {}\n", path.trim_start_matches("./"));
+    assert!(guide.contains(&moved), "the guide does not make {path}");
+    for (name, _) in entries(&more["services"]) {
+        let is_there = |installation: &Installation| installation.compose()["services"][name].is_object();
+        assert!(BOTH.iter().any(is_there), "nothing is called {name}");
+    }
 }

@@ -35,7 +35,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A value as Compose passes it on when `.env` has the host name and nothing else.
-fn interpolated(value: &str) -> String {
+pub fn interpolated(value: &str) -> String {
     let mut done = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("${") {

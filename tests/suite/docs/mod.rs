@@ -1,5 +1,6 @@
 //! The documentation against the code that it describes, and against itself.
 
+mod commands;
 mod links;
 mod mcp_clients;
 mod operations;

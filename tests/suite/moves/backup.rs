@@ -11,7 +11,7 @@ use super::{is_log_intact, stop};
 use crate::cli::crash::populate;
 use crate::cli::database::{Database, Kind};
 use crate::cli::person::{Application, PASSWORD, Person, text};
-use crate::support::process::Sandbox;
+use crate::support::process::{APP_SECRET, Sandbox};
 
 const WRITERS: usize = 3;
 
@@ -52,7 +52,10 @@ async fn what_was_acknowledged_before_it_is_in_it() {
     let mode = std::fs::metadata(sandbox.file("copy.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(
-        sandbox.run(&["backup", "--to", "copy.db"]).refused().contains("exists"),
+        sandbox
+            .run(&["backup", "--to", "copy.db"])
+            .refused()
+            .contains("is there already, and stays as it is: choose another name"),
         "it overwrites nothing"
     );
     let leftovers: Vec<_> = std::fs::read_dir(sandbox.folder())
@@ -86,7 +89,10 @@ async fn what_was_acknowledged_before_it_is_in_it() {
 fn nothing_is_written_where_there_is_nothing_to_copy() {
     let sandbox = Sandbox::new();
     let refusal = sandbox.run(&["backup", "--to", "copy.db"]).refused();
-    assert!(refusal.contains("there is no database"), "{refusal}");
+    assert!(
+        refusal.contains("there is no database") && refusal.contains("run this where the server runs"),
+        "{refusal}"
+    );
     assert!(!sandbox.file("copy.db").exists() && !sandbox.file("gatehouse.db").exists());
     sandbox.write("gatehouse.db", &"no database at all, but long enough for a header ".repeat(100));
     let refusal = sandbox.run(&["backup", "--to", "copy.db"]).refused();
@@ -108,7 +114,7 @@ async fn servers_have_programs_of_their_own() {
     ] {
         let (_database, sandbox) = Database::sandbox(Kind::Sqlite).await;
         let refusal = sandbox.with("DATABASE_URL", url).run(&["backup", "--to", "copy.dump"]).refused();
-        assert!(refusal.ends_with(program), "{refusal}");
+        assert!(refusal.ends_with(&format!(": umask 077 && {program}")), "{refusal}");
         assert!(!refusal.contains("hush"), "{refusal}");
     }
 }
@@ -119,4 +125,24 @@ fn the_copy_has_the_name_that_was_asked_for() {
     sandbox.run(&["migrate"]).done();
     sandbox.run(&["backup", "--to", "b?x.db"]).done();
     assert!(sandbox.file("b?x.db").exists() && !sandbox.file("b").exists());
+}
+
+/// With one of them alone the copy does not open.
+#[test]
+fn a_copy_that_needs_two_secrets_names_both() {
+    let sandbox = Sandbox::new().without("APP_SECRET");
+    populate(&sandbox);
+    let said = sandbox.run(&["backup", "--to", "first.db"]).done();
+    assert!(said.contains("keep a copy of gatehouse.secret somewhere else"), "{said}");
+    sandbox.run(&["secret", "rotate"]).done();
+    let said = sandbox.run(&["backup", "--to", "second.db"]).done();
+    assert!(
+        said.contains("keep copies of gatehouse.secret and gatehouse.secret.previous"),
+        "{said}"
+    );
+    let sandbox = sandbox
+        .with("APP_SECRET", APP_SECRET)
+        .with("APP_SECRET_PREVIOUS", &"old".repeat(16));
+    let said = sandbox.run(&["backup", "--to", "third.db"]).done();
+    assert!(said.contains("keep copies of APP_SECRET and APP_SECRET_PREVIOUS"), "{said}");
 }
