@@ -139,8 +139,8 @@ fn hashing() -> Outcome<impl FnMut() -> Outcome<()> + Send> {
     let mut hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hasher();
     Ok(move || {
         let mut digest = [0; 32];
-        let hashed = hasher.hash_into(b"correct horse", b"0123456789abcdef", &mut digest);
-        Ok(hashed.map_err(|error| error.to_string())?)
+        let outcome = hasher.hash_into(b"correct horse", b"0123456789abcdef", &mut digest);
+        Ok(outcome.map_err(|error| error.to_string())?)
     })
 }
 

@@ -159,13 +159,7 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fa
 }
 
 /// Counts a failure. What was typed is not kept when nobody has that name: people type passwords there.
-async fn wrong(
-    app: &App,
-    counters: &Attempt,
-    mut tx: Tx,
-    known: Option<&str>,
-    now: Timestamp,
-) -> Result<Attempted, Fault> {
+async fn wrong(app: &App, counters: &Attempt, mut tx: Tx, known: Option<&str>, now: Timestamp) -> Result<Attempted, Fault> {
     let failure = counters.failed(&mut tx, now).await?;
     let about = |event: Event| match known {
         Some(user_id) => event.subject(user_id),

@@ -62,7 +62,7 @@ impl<S, F: FnMut()> Frames<S, F> {
     }
 
     /// Looks at what was read.
-    fn read(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    fn read(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let taken = match &mut self.next {
                 Next::Preface(left) | Next::Payload(left) => {
@@ -79,13 +79,13 @@ impl<S, F: FnMut()> Frames<S, F> {
                     *have += taken;
                     if *have == HEAD {
                         let head = *head;
-                        self.begin(head)?;
+                        self.begin(head, now)?;
                     }
                     taken
                 }
                 Next::Padding(length) => {
                     let length = *length;
-                    self.data(length.saturating_sub(1 + usize::from(bytes[0])))?;
+                    self.data(length.saturating_sub(1 + usize::from(bytes[0])), now)?;
                     self.payload(length - 1);
                     1
                 }
@@ -95,7 +95,7 @@ impl<S, F: FnMut()> Frames<S, F> {
         Ok(())
     }
 
-    fn begin(&mut self, [high, middle, low, kind, flags, ..]: [u8; HEAD]) -> io::Result<()> {
+    fn begin(&mut self, [high, middle, low, kind, flags, ..]: [u8; HEAD], now: Instant) -> io::Result<()> {
         let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.payload(length);
         match kind {
@@ -108,8 +108,8 @@ impl<S, F: FnMut()> Frames<S, F> {
                 self.next = Next::Padding(length);
                 Ok(())
             }
-            DATA => self.data(length),
-            _ => self.worthless(),
+            DATA => self.data(length, now),
+            _ => self.worthless(now),
         }
     }
 
@@ -121,15 +121,15 @@ impl<S, F: FnMut()> Frames<S, F> {
         };
     }
 
-    fn data(&mut self, length: usize) -> io::Result<()> {
-        if length < LITTLE { self.worthless() } else { Ok(()) }
+    fn data(&mut self, length: usize, now: Instant) -> io::Result<()> {
+        if length < LITTLE { self.worthless(now) } else { Ok(()) }
     }
 
-    fn worthless(&mut self) -> io::Result<()> {
+    fn worthless(&mut self, now: Instant) -> io::Result<()> {
         if self.room == 0 {
-            let more = self.counted_at.elapsed().as_nanos() / PACE.as_nanos();
+            let more = now.duration_since(self.counted_at).as_nanos() / PACE.as_nanos();
             self.room = u32::try_from(more).unwrap_or(ROOM).min(ROOM);
-            self.counted_at = Instant::now();
+            self.counted_at = now;
         }
         let Some(room) = self.room.checked_sub(1) else {
             (self.flooded)();
@@ -147,7 +147,7 @@ impl<S: AsyncRead + Unpin, F: FnMut() + Unpin> AsyncRead for Frames<S, F> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Ready(Ok(())) => Poll::Ready(self.read(&buffer.filled()[before..])),
+            Poll::Ready(Ok(())) => Poll::Ready(self.read(&buffer.filled()[before..], Instant::now())),
             other => other,
         }
     }
@@ -170,7 +170,7 @@ impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::time::Duration;
+    use tokio::time::Instant;
 
     use super::{Frames, LITTLE, OF_REQUEST, PACE, PREFACE, ROOM};
 
@@ -184,9 +184,10 @@ mod tests {
     fn taken(frames: &[Vec<u8>], piece: usize) -> usize {
         let told = Cell::new(0);
         let mut watched = Frames::new((), || told.set(told.get() + 1));
-        watched.read(&[0; PREFACE]).unwrap();
+        let now = Instant::now();
+        watched.read(&[0; PREFACE], now).unwrap();
         for (number, frame) in frames.iter().enumerate() {
-            if frame.chunks(piece).any(|piece| watched.read(piece).is_err()) {
+            if frame.chunks(piece).any(|piece| watched.read(piece, now).is_err()) {
                 assert_eq!(told.get(), 1);
                 return number;
             }
@@ -195,8 +196,8 @@ mod tests {
         frames.len()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_asks_for_nothing_is_counted_whatever_it_is() {
+    #[test]
+    fn what_asks_for_nothing_is_counted_whatever_it_is() {
         let most = usize::try_from(ROOM).unwrap();
         let padded = [&[255][..], &[b'a'; LITTLE - 1], &[0; 255]].concat();
         for worthless in [
@@ -218,8 +219,8 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_asks_for_something_is_not() {
+    #[test]
+    fn what_asks_for_something_is_not() {
         let padded = [&[200][..], &[b'a'; LITTLE], &[0; 200]].concat();
         for useful in [
             frame(1, 4, &[0; 40]),
@@ -234,22 +235,23 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn requests_and_time_make_room() {
+    #[test]
+    fn requests_and_time_make_room() {
         let each = usize::try_from(OF_REQUEST).unwrap();
         let request = [vec![frame(1, 4, &[0; 40])], vec![frame(8, 0, &[0; 4]); each]].concat();
         let requests = vec![request; 1000].concat();
         assert_eq!(taken(&requests, 4096), requests.len());
         let mut watched = Frames::new((), || ());
-        watched.read(&[0; PREFACE]).unwrap();
+        let now = Instant::now();
+        watched.read(&[0; PREFACE], now).unwrap();
         let ping = frame(6, 0, &[0; 8]);
         for _ in 0..ROOM {
-            watched.read(&ping).unwrap();
+            watched.read(&ping, now).unwrap();
         }
-        tokio::time::advance(PACE * 3 + Duration::from_millis(1)).await;
+        let later = now + PACE * 3;
         for _ in 0..3 {
-            watched.read(&ping).unwrap();
+            watched.read(&ping, later).unwrap();
         }
-        assert!(watched.read(&ping).is_err());
+        assert!(watched.read(&ping, later).is_err());
     }
 }

@@ -302,7 +302,12 @@ fn demo_data() {
     let issuer = sandbox.issuer();
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", &issuer);
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
-    assert!(sandbox.run(&["seed", "--profile", "large"]).refused().contains("https://login.example"));
+    assert!(
+        sandbox
+            .run(&["seed", "--profile", "large"])
+            .refused()
+            .contains("https://login.example")
+    );
 }
 
 #[test]
