@@ -6,6 +6,7 @@
 
 pub mod again;
 pub mod clock;
+pub mod computing;
 pub mod digest;
 pub mod document;
 pub mod encoding;

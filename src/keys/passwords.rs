@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
+use crate::base::computing::Computing;
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::base::measure::{Counter, DURATIONS, Histogram};
@@ -57,6 +58,7 @@ struct Inner {
     line: usize,
     waiting: AtomicUsize,
     argon2id: Argon2id,
+    computing: Computing,
     /// What an unknown user is compared with, so that it costs the same.
     decoy: String,
     measures: Measures,
@@ -123,6 +125,7 @@ impl Passwords {
             line,
             waiting: AtomicUsize::new(0),
             argon2id: Argon2id::new()?,
+            computing: Computing::on(permits),
             decoy,
             measures: Measures::default(),
         })))
@@ -243,17 +246,17 @@ impl Turn {
             .acquire_owned()
             .await
             .map_err(Fault::internal)?;
-        let (passwords, permit) = (self.passwords.clone(), (Arc::clone(&self.permit), computing));
-        tokio::task::spawn_blocking(move || {
+        // A client that hangs up must not free a place whose memory is in use.
+        let (passwords, permits) = (self.passwords.clone(), (Arc::clone(&self.permit), computing));
+        let work = move || {
             let begun = Instant::now();
             let outcome = work(&passwords.0);
             passwords.0.measures.hashing.took(begun.elapsed());
-            drop(permit);
+            drop(permits);
             outcome
-        })
-        .instrument(tracing::info_span!(target: spans::TARGET, "password hashing"))
-        .await
-        .map_err(Fault::internal)?
+        };
+        let span = tracing::info_span!(target: spans::TARGET, "password hashing");
+        self.passwords.0.computing.run(work).instrument(span).await?
     }
 }
 

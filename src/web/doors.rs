@@ -294,7 +294,7 @@ mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
 
-    use super::{Doors, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE};
+    use super::{Doors, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE, share};
     use crate::config::Config;
 
     fn address(text: &str) -> IpAddr {
@@ -325,9 +325,34 @@ mod tests {
         drop((second, third, proxies, again));
         assert!(doors.networks.lock().unwrap().is_empty(), "nobody is remembered who has left");
         let all: Vec<_> = (0..5)
-            .map(|number| doors.enter(Some(address(&format!("192.0.2.{number}")))))
+            .map(|number| doors.enter(Some(address(&format!("192.0.{number}.1")))))
             .collect();
         assert!(all.iter().all(Option::is_some));
+        drop(all);
+        assert!(doors.around.lock().unwrap().is_empty(), "nobody is remembered who has left");
+    }
+
+    #[test]
+    fn who_has_many_networks_has_not_all_connections() {
+        let mut config = Config::default();
+        config.limits.connections = 40;
+        config.limits.connections_of_address = 2;
+        let doors = Arc::new(Doors::new(&config));
+        let from = |text: String| doors.enter(Some(address(&text)));
+        let one: Vec<_> = (0..20).filter_map(|number| from(format!("2001:db8:0:{number}::1"))).collect();
+        assert_eq!(one.len(), 8);
+        let others: Vec<_> = (1..20).filter_map(|number| from(format!("2001:db8:{number}::1"))).collect();
+        assert_eq!(others.len(), 19);
+        let neighbours: Vec<_> = (0..20).filter_map(|number| from(format!("192.0.2.{number}"))).collect();
+        assert_eq!(neighbours.len(), 8);
+    }
+
+    #[test]
+    fn one_address_never_has_all_connections() {
+        assert_eq!(share(2048, 16_384, 16_384), 2048);
+        assert_eq!(share(2048, 944, 16_384), 118);
+        assert_eq!(share(2048, 400, 400), 300);
+        assert_eq!(share(1, 16, 16_384), 1);
     }
 
     #[test]
