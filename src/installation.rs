@@ -100,13 +100,15 @@ where
     let app = App::new(config, store, secrets, clock, random, fetch)?;
     app.keys.reload(&app.store, app.now()).await?;
     app.refresh_live().await?;
-    again(async || remember_issuer(&app).await).await?;
     Ok(app)
 }
 
-/// Notes an issuer that others can reach: what is only for trying out must not be done to such an installation by a command that was
-/// not told of it.
-async fn remember_issuer(app: &App) -> Result<(), Fault> {
+/// Notes the issuer of a server that others can reach: what is only for trying out must not be done to such an installation by a
+/// command that was not told of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remember_issuer(app: &App) -> Result<(), Fault> {
     let issuer = app.issuer.as_str();
     if app.issuer.is_loopback() || app.store.read().await?.setting(Setting::Issuer).await?.as_deref() == Some(issuer) {
         return Ok(());

@@ -16,6 +16,7 @@ use crate::config::relay::Serves;
 use crate::config::{AuditLog, Config, LogFormat};
 use crate::federation::relay;
 use crate::identity::admin_token;
+use crate::installation;
 use crate::jobs;
 use crate::web::{metrics, server};
 
@@ -75,6 +76,7 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
         None => true,
     };
     again(async || secret_rotation::serve(app).await).await?;
+    again(async || installation::remember_issuer(app).await).await?;
     let listen = app.config.listen;
     let listener = bind(listen, "--listen")?;
     let metrics = match app.config.monitoring.metrics_listen {

@@ -32,7 +32,7 @@ pub enum Setting {
     SetupCompletedAt,
     /// That signing keys and standard scopes have been made.
     Initialized,
-    /// The issuer of this installation, once it is one that others can reach.
+    /// The issuer of a server that others could reach, the last one that was started.
     Issuer,
     /// When grants and sessions were last counted.
     StatsSampledAt,

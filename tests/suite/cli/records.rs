@@ -298,7 +298,8 @@ fn demo_data() {
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", "https://login.example");
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));
     assert!(sandbox.run(&["seed", "--i-know-the-passwords-are-public"]).status.success());
-    // Who forgets to say how others reach it seeds nothing all the same.
+    // Who forgets to say how others reach it seeds nothing all the same, once a server was there for them.
+    drop(sandbox.serve());
     let issuer = sandbox.issuer();
     let sandbox = sandbox.with("GATEHOUSE_ISSUER", &issuer);
     assert!(sandbox.run(&["seed"]).refused().contains("https://login.example"));

@@ -119,7 +119,10 @@ async fn stops_in_time_without(kind: Kind) {
     let (database, sandbox) = Database::sandbox(kind).await;
     let (proxy, sandbox) = wired(&database, sandbox).await;
     let metrics = SocketAddr::from(([127, 0, 0, 1], free_port()));
-    let sandbox = sandbox.with("GATEHOUSE_METRICS_LISTEN", &metrics.to_string());
+    // So long that the request is still there when the metrics tell of it.
+    let sandbox = sandbox
+        .with("GATEHOUSE_METRICS_LISTEN", &metrics.to_string())
+        .with("GATEHOUSE_DATABASE_TIMEOUT", "15s");
     let secret = sandbox.service_client("job", "openid", &["--secret-post"]);
     let mut server = sandbox.serve();
     server.await_line("gatehouse is ready");

@@ -128,6 +128,17 @@ impl World {
                 now.is_some() && now > before
             })
             .await;
+            // A thread that has slept through it takes the first request that it is given for one that is late.
+            wait_for("threads that know the time", async || {
+                for _ in 0..4 {
+                    let answer = fresh_http().get(format!("{}/healthz", self.cluster.at(node))).send().await;
+                    if !answer.is_ok_and(|answer| answer.status() == 200) {
+                        return false;
+                    }
+                }
+                true
+            })
+            .await;
         }
     }
 
