@@ -40,27 +40,34 @@ impl Computing {
             // Whoever waited may have gone.
             let _ = done.send(work());
         });
-        self.works
-            .get_or_init(|| start(self.threads))
-            .send(work)
-            .map_err(|_| Fault::internal("there is no thread that computes"))?;
+        let works = match self.works.get() {
+            Some(works) => works,
+            // Two may start them at the same moment; those of one end at once.
+            None => {
+                let started = start(self.threads)?;
+                self.works.get_or_init(|| started)
+            }
+        };
+        works.send(work).map_err(|_| Fault::internal("there is no thread that computes"))?;
         awaited.await.map_err(|_| Fault::internal("a computation ended without an outcome"))
     }
 }
 
-fn start(threads: usize) -> mpsc::UnboundedSender<Work> {
+fn start(threads: usize) -> Result<mpsc::UnboundedSender<Work>, Fault> {
     let (sender, works) = mpsc::unbounded_channel();
     let works = Arc::new(Mutex::new(works));
-    for _ in 0..threads.max(1) {
+    for number in 0..threads.max(1) {
         let works = Arc::clone(&works);
         let started = std::thread::Builder::new()
             .name("computing".to_owned())
             .spawn(move || work_off(&works));
-        if let Err(error) = started {
-            tracing::error!(event = "fault", "a thread for computations cannot be made: {error}");
+        match started {
+            Ok(_) => {}
+            Err(error) if number == 0 => return Err(Fault::internal(error)),
+            Err(error) => tracing::error!(event = "fault", "only {number} threads for computations can be made: {error}"),
         }
     }
-    sender
+    Ok(sender)
 }
 
 fn work_off(works: &Works) {
@@ -76,8 +83,12 @@ fn work_off(works: &Works) {
 /// Lets this thread, and on Linux it alone, go after others.
 #[cfg(target_os = "linux")]
 fn give_way() {
-    // Where it cannot be had the system shares as it likes.
-    let _ = rustix::process::nice(NICENESS);
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!(
+            event = "same_priority",
+            "requests may wait for password hashes, whose threads cannot be given a lower priority: {error}"
+        );
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::admin::{reload, secret_rotation, stats};
@@ -87,27 +89,36 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     announce(app, lines, is_token_in_force).await?;
     notify::ready();
     let metrics = metrics.map(|server| (server.handle(), tokio::spawn(server)));
-    let mut beside = tokio::spawn({
+    let beside = tokio::spawn({
         let app = app.clone();
-        async move { tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live()) }
-    });
-    let handle = server.handle();
-    let mut server = std::pin::pin!(server);
-    let outcome = tokio::select! {
-        outcome = &mut server => outcome.map_err(Failure::from),
-        // None of it ends by itself. Whoever watches the process starts it again.
-        ended = &mut beside => {
-            tracing::error!(event = "jobs_ended", "what runs beside the requests has ended: {ended:?}");
-            handle.stop(true).await;
-            Err("what runs beside the requests has ended".into())
+        async move {
+            tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live());
         }
-    };
-    beside.abort();
+    });
+    let outcome = serve_beside(server, beside).await;
     // Last: how the server ends is worth seeing. Nobody waits for a scraper that keeps its connection.
     if let Some((handle, served)) = metrics {
         handle.stop(false).await;
         let _ = served.await;
     }
+    outcome
+}
+
+/// Serves until the server ends, and as long as what runs beside it does, which does not end by itself. Whoever watches the process starts
+/// it again.
+async fn serve_beside(server: Server, mut beside: JoinHandle<()>) -> Result<(), Failure> {
+    let handle = server.handle();
+    let mut server = std::pin::pin!(server);
+    let outcome = tokio::select! {
+        outcome = &mut server => outcome.map_err(Failure::from),
+        ended = &mut beside => {
+            tracing::error!(event = "jobs_ended", "what runs beside the requests has ended: {ended:?}");
+            // It hears of that only while somebody waits for it.
+            let _ = tokio::join!(handle.stop(true), server.as_mut());
+            Err("what runs beside the requests has ended".into())
+        }
+    };
+    beside.abort();
     outcome
 }
 
@@ -199,7 +210,7 @@ async fn announce(app: &App, lines: &Lines, is_token_in_force: bool) -> Result<(
             );
         }
     }
-    let unknown = app.store.unknown_migrations().await?;
+    let unknown = again(async || app.store.unknown_migrations().await).await?;
     if unknown > 0 {
         tracing::warn!(
             event = "schema_newer",
@@ -224,4 +235,33 @@ async fn announce(app: &App, lines: &Lines, is_token_in_force: bool) -> Result<(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use actix_service::fn_service;
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
+    use super::serve_beside;
+
+    #[tokio::test]
+    async fn the_server_ends_when_the_jobs_have_ended() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = actix_server::Server::build()
+            .workers(1)
+            .shutdown_timeout(1)
+            .disable_signals()
+            .listen("test", listener, || fn_service(|_: TcpStream| async { Ok::<_, ()>(()) }))
+            .unwrap()
+            .run();
+        let beside = tokio::spawn(async {});
+        let ended = timeout(Duration::from_secs(30), serve_beside(server, beside)).await;
+        assert!(ended.expect("it ends").is_err());
+        assert!(std::net::TcpStream::connect(address).is_err());
+    }
 }

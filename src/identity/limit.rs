@@ -27,8 +27,8 @@ const HANDSHAKES: u16 = 256;
 const HANDSHAKE_RATE: Rate = Rate { limit: 6000, window: 60 };
 /// The most keys that others are told of at once.
 const MOST_NEWS: usize = 500;
-/// The kind of counters of requests of a network that were refused because of who asked.
-const REFUSED: u16 = 259;
+/// The first kind of counters of requests of a network that were refused because of who asked: there is one for each class.
+const REFUSED: u16 = 320;
 /// How many times as many as its network may make; what is beyond is counted for the network.
 const REFUSED_TIMES: u32 = 4;
 
@@ -118,7 +118,7 @@ fn may_be_refused(app: &App, class: Class, network: [u8; 16]) -> bool {
         ..rate
     };
     let key = Key {
-        kind: REFUSED,
+        kind: REFUSED + class as u16,
         who: network,
     };
     app.limiter.take(key, rate, app.clock.now_millis()).is_ok()

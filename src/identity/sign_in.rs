@@ -148,7 +148,7 @@ async fn try_to_sign_in(app: &App, attempt: &SignIn<'_>) -> Result<Attempted, Fa
         address = attempt.origin.address,
         "somebody signed in"
     );
-    spraying::succeeded(app);
+    spraying::succeeded(app, &attempt.origin.address);
     app.counters.count(Statistic::SignIns);
     let device = device::remember(app, &user)?;
     Ok(Attempted::Told(Outcome::Done {

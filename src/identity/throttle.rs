@@ -68,8 +68,12 @@ fn counter(app: &App, rule: &Rule, parts: &[&str]) -> String {
 /// When the database fails.
 pub async fn forgive(app: &App, tx: &mut Tx, user: &User) -> Result<(), Fault> {
     let names = [Some(user.settings.username.as_str()), user.settings.email.as_deref()];
-    for name in names.into_iter().flatten() {
-        tx.clear_attempts(&counter(app, &ACCOUNT, &[&name.to_lowercase()])).await?;
+    let names = names.into_iter().flatten();
+    let mut ids: Vec<String> = names.map(|name| counter(app, &ACCOUNT, &[&name.to_lowercase()])).collect();
+    // One order for everybody.
+    ids.sort();
+    for id in &ids {
+        tx.clear_attempts(id).await?;
     }
     Ok(())
 }

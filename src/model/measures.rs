@@ -139,6 +139,8 @@ pub enum NoRoom {
     Connections,
     /// Connections of one address
     ConnectionsOfAddress,
+    /// Connections of a /48 of IPv6
+    ConnectionsAround,
     /// Requests of one address that are open over HTTP/2
     RequestsOfAddress,
     /// Long heads, in all or of one address
@@ -149,9 +151,10 @@ pub enum NoRoom {
 
 impl NoRoom {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Connections,
         Self::ConnectionsOfAddress,
+        Self::ConnectionsAround,
         Self::RequestsOfAddress,
         Self::LongHeads,
         Self::EmptyFrames,
@@ -163,6 +166,7 @@ impl NoRoom {
         match self {
             Self::Connections => "connections",
             Self::ConnectionsOfAddress => "connections_of_address",
+            Self::ConnectionsAround => "connections_around",
             Self::RequestsOfAddress => "requests_of_address",
             Self::LongHeads => "long_heads",
             Self::EmptyFrames => "empty_frames",

@@ -32,6 +32,9 @@ const LARGE_HEADS_IN_RESERVE: usize = 64;
 /// times that.) With HTTP/1.1 there is one on a connection, and connections are counted.
 const SHORT_HEAD: usize = 2048;
 
+/// The longest head over HTTP/2: one of these there may be.
+const LONGEST_HEAD: usize = 32 * 1024;
+
 /// Counts connections. Made once and shared by all threads.
 #[derive(Debug)]
 pub struct Doors {
@@ -42,7 +45,7 @@ pub struct Doors {
     all: AtomicUsize,
     large: AtomicUsize,
     networks: Mutex<HashMap<Network, Share>>,
-    /// The connections of those around: a customer of IPv6 has thousands of networks
+    /// The connections of those around: a customer of IPv6 may have thousands of networks
     around: Mutex<HashMap<Network, usize>>,
     turned_away: Arc<TurnedAway>,
 }
@@ -148,11 +151,14 @@ impl Doors {
                 return None;
             }
             guest.network = Some(network(peer));
-            if !self.come_near(surroundings(peer)) {
-                self.turned_away.of(NoRoom::ConnectionsOfAddress).one_more();
-                return None;
+            // Neighbours in IPv4 have nothing to do with each other.
+            if peer.is_ipv6() {
+                if !self.come_near(surroundings(peer)) {
+                    self.turned_away.of(NoRoom::ConnectionsAround).one_more();
+                    return None;
+                }
+                guest.around = Some(surroundings(peer));
             }
-            guest.around = Some(surroundings(peer));
         }
         Some(guest)
     }
@@ -198,7 +204,7 @@ impl Guest {
         let length = length.max(SHORT_HEAD);
         if let Some(network) = self.network {
             let has_room = self.doors.change(network, |share| {
-                let has_room = share.heads + length <= self.doors.most_of_one.saturating_mul(SHORT_HEAD);
+                let has_room = share.heads + length <= self.doors.most_of_one.saturating_mul(SHORT_HEAD).max(LONGEST_HEAD);
                 share.heads += if has_room { length } else { 0 };
                 has_room
             });
@@ -344,7 +350,7 @@ mod tests {
         let others: Vec<_> = (1..20).filter_map(|number| from(format!("2001:db8:{number}::1"))).collect();
         assert_eq!(others.len(), 19);
         let neighbours: Vec<_> = (0..20).filter_map(|number| from(format!("192.0.2.{number}"))).collect();
-        assert_eq!(neighbours.len(), 8);
+        assert_eq!(neighbours.len(), 40 - 8 - 19, "as many as there are in all");
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub async fn serve<T, S, B>(
         let guest = Arc::clone(&guest);
         move || guest.floods()
     });
+    let room = stream.room();
     let Ok(Ok(mut connection)) = timeout(HEAD_PATIENCE, builder.handshake(stream)).await else {
         return;
     };
@@ -98,6 +99,7 @@ pub async fn serve<T, S, B>(
         tokio::select! {
             next = accept(&mut connection, requests.len()) => {
                 let Some(Ok((request, respond))) = next else { return };
+                room.request();
                 // At once: a hundred of them are in memory otherwise before the first is looked at.
                 let admitted = match admit(&request, &guest) {
                     Ok(admitted) => admitted,

@@ -3,8 +3,10 @@
 //! A frame of nine bytes without data uses none of the window, and yet each is work and memory: what it was kept in is given back only
 //! when the connection ends. Whoever sends many more of them than requests is let go.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,8 +15,10 @@ use tokio::time::Instant;
 
 /// How many there may be beyond what requests and time allow.
 const ROOM: u32 = 500;
-/// How many a request brings: parts of its body, windows for its answer, its end before its time.
-const OF_REQUEST: u32 = 8;
+/// How many a request brings: its head, parts of its body, its end before its time.
+const OF_REQUEST: u32 = 9;
+/// Of how much that is sent the client may say that it has taken it (`WINDOW_UPDATE`), in bytes.
+const ANSWERED: usize = 2048;
 /// The time after which there may be one more.
 const PACE: Duration = Duration::from_millis(10);
 /// Data that is less than this is worth nothing, unless it is the last.
@@ -25,8 +29,6 @@ const PREFACE: usize = 24;
 /// The head of a frame (RFC 9113 §4.1), in bytes.
 const HEAD: usize = 9;
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const END_STREAM: u8 = 0x1;
 const PADDED: u8 = 0x8;
 
 /// What comes next.
@@ -39,13 +41,30 @@ enum Next {
     Payload(usize),
 }
 
+/// How many more of them there may be now.
+#[derive(Debug)]
+pub struct Room(Cell<u32>);
+
+impl Room {
+    /// A request was taken, whose head was counted. (What looks like one may be nothing.)
+    pub fn request(&self) {
+        self.earn(OF_REQUEST);
+    }
+
+    fn earn(&self, more: u32) {
+        self.0.set(self.0.get().saturating_add(more).min(ROOM));
+    }
+}
+
 /// A stream that fails when too many such frames are read from it.
 #[derive(Debug)]
 pub struct Frames<S, F> {
     stream: S,
     next: Next,
-    room: u32,
+    room: Rc<Room>,
     counted_at: Instant,
+    /// What was sent and has not made room yet
+    sent: usize,
     flooded: F,
 }
 
@@ -55,10 +74,16 @@ impl<S, F: FnMut()> Frames<S, F> {
         Self {
             stream,
             next: Next::Preface(PREFACE),
-            room: ROOM,
+            room: Rc::new(Room(Cell::new(ROOM))),
             counted_at: Instant::now(),
+            sent: 0,
             flooded,
         }
+    }
+
+    /// To be told of what makes room.
+    pub fn room(&self) -> Rc<Room> {
+        Rc::clone(&self.room)
     }
 
     /// Looks at what was read.
@@ -99,11 +124,6 @@ impl<S, F: FnMut()> Frames<S, F> {
         let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.payload(length);
         match kind {
-            HEADERS => {
-                self.room = self.room.saturating_add(OF_REQUEST).min(ROOM);
-                Ok(())
-            }
-            DATA if flags & END_STREAM != 0 => Ok(()),
             DATA if flags & PADDED != 0 && length > 0 => {
                 self.next = Next::Padding(length);
                 Ok(())
@@ -126,19 +146,19 @@ impl<S, F: FnMut()> Frames<S, F> {
     }
 
     fn worthless(&mut self, now: Instant) -> io::Result<()> {
-        if self.room == 0 {
+        if self.room.0.get() == 0 {
             let more = now.duration_since(self.counted_at).as_nanos() / PACE.as_nanos();
-            self.room = u32::try_from(more).unwrap_or(ROOM).min(ROOM);
+            self.room.earn(u32::try_from(more).unwrap_or(ROOM));
             self.counted_at = now;
         }
-        let Some(room) = self.room.checked_sub(1) else {
+        let Some(room) = self.room.0.get().checked_sub(1) else {
             (self.flooded)();
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
                 "too many frames that ask for nothing",
             ));
         };
-        self.room = room;
+        self.room.0.set(room);
         Ok(())
     }
 }
@@ -155,7 +175,14 @@ impl<S: AsyncRead + Unpin, F: FnMut() + Unpin> AsyncRead for Frames<S, F> {
 
 impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(length)) = &sent {
+            self.sent += length;
+            let earned = u32::try_from(self.sent / ANSWERED).unwrap_or(ROOM);
+            self.room.earn(earned);
+            self.sent %= ANSWERED;
+        }
+        sent
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -170,9 +197,11 @@ impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+
+    use tokio::io::{AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
-    use super::{Frames, LITTLE, OF_REQUEST, PACE, PREFACE, ROOM};
+    use super::{ANSWERED, Frames, LITTLE, OF_REQUEST, PACE, PREFACE, ROOM};
 
     /// A frame of a type, with flags and a payload.
     fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
@@ -202,9 +231,11 @@ mod tests {
         let padded = [&[255][..], &[b'a'; LITTLE - 1], &[0; 255]].concat();
         for worthless in [
             frame(0, 0, b""),
+            frame(0, 1, b""),
             frame(0, 0, &[b'a'; LITTLE - 1]),
             frame(0, 8, &padded),
-            frame(0, 8, &[0]),
+            frame(0, 9, &[0]),
+            frame(1, 4, b""),
             frame(2, 0, &[0; 5]),
             frame(3, 0, &[0; 4]),
             frame(4, 0, b""),
@@ -220,31 +251,36 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_something_is_not() {
+    fn parts_of_a_body_are_not() {
         let padded = [&[200][..], &[b'a'; LITTLE], &[0; 200]].concat();
-        for useful in [
-            frame(1, 4, &[0; 40]),
-            frame(0, 0, &[b'a'; LITTLE]),
-            frame(0, 1, b""),
-            frame(0, 9, &[0]),
-            frame(0, 8, &padded),
-        ] {
+        for useful in [frame(0, 0, &[b'a'; LITTLE]), frame(0, 8, &padded)] {
             for piece in [1, 4096] {
                 assert_eq!(taken(&vec![useful.clone(); 2000], piece), 2000, "{useful:?} {piece}");
             }
         }
     }
 
-    #[test]
-    fn requests_and_time_make_room() {
-        let each = usize::try_from(OF_REQUEST).unwrap();
-        let request = [vec![frame(1, 4, &[0; 40])], vec![frame(8, 0, &[0; 4]); each]].concat();
-        let requests = vec![request; 1000].concat();
-        assert_eq!(taken(&requests, 4096), requests.len());
-        let mut watched = Frames::new((), || ());
+    #[tokio::test]
+    async fn requests_answers_and_time_make_room() {
+        let (client, _server) = duplex(1 << 22);
+        let mut watched = Frames::new(client, || ());
+        let room = watched.room();
         let now = Instant::now();
         watched.read(&[0; PREFACE], now).unwrap();
         let ping = frame(6, 0, &[0; 8]);
+        for _ in 0..1000 {
+            watched.read(&frame(1, 4, &[0; 40]), now).unwrap();
+            room.request();
+            for _ in 1..OF_REQUEST {
+                watched.read(&ping, now).unwrap();
+            }
+        }
+        for _ in 0..100 {
+            watched.write_all(&vec![0; ANSWERED * 10]).await.unwrap();
+            for _ in 0..10 {
+                watched.read(&ping, now).unwrap();
+            }
+        }
         for _ in 0..ROOM {
             watched.read(&ping, now).unwrap();
         }
