@@ -15,13 +15,14 @@ use super::machine::Memory;
 use super::{Outcome, environment, say};
 
 /// What is not limited while it is measured: one address asks for everything, as often as it can.
-const UNLIMITED: [&str; 8] = [
+const UNLIMITED: [&str; 9] = [
     "TOKEN",
     "INTROSPECT",
     "USERINFO",
     "AUTHORIZE",
     "SIGN_IN",
     "METADATA",
+    "PAGE",
     "RELAY",
     "VAULT",
 ];

@@ -44,7 +44,10 @@ fn the_unit_goes_together_with_the_program() {
     assert!(number(&setting("WatchdogSec")) >= 10, "a machine may be busy");
     assert_eq!(setting("Restart"), "on-failure", "who stops it wants it stopped");
     let may_give_way = |line: &str| line == "SystemCallFilter=setpriority";
-    assert!(unit(SERVER).lines().any(may_give_way), "threads that compute hashes give way to others");
+    assert!(
+        unit(SERVER).lines().any(may_give_way),
+        "threads that compute hashes give way to others"
+    );
     assert_eq!(setting("WorkingDirectory"), format!("/var/lib/{}", setting("StateDirectory")));
     let guide = guide();
     assert!(guide.contains("install -m 0644 deploy/systemd/gatehouse.service /etc/systemd/system/"));
