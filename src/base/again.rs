@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
+use super::request;
 
 /// How long it is tried.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,25 +29,58 @@ pub async fn again<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fau
 /// How often a request is begun again.
 const ATTEMPTS: u32 = 4;
 
+/// How often something was begun that a database may undo in favour of another one ([`Fault::Undone`]). Databases do that to end a
+/// deadlock, engines that are distributed whenever two write the same, and both ask to be tried again.
+#[derive(Debug)]
+pub struct Attempts {
+    began: Instant,
+    count: u32,
+}
+
+impl Attempts {
+    /// The first one begins.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            count: 1,
+        }
+    }
+
+    /// Whether there may be another one: three after the first.
+    #[must_use]
+    pub fn may_go_on(&self) -> bool {
+        self.count < ATTEMPTS
+    }
+
+    /// Waits for a moment before another one, because the last was undone for this cause.
+    pub async fn go_on(&mut self, cause: &str) {
+        tracing::debug!(
+            event = "begun_again",
+            attempts = self.count,
+            cause,
+            "a transaction was undone, and is begun again"
+        );
+        tokio::time::sleep(PAUSE * self.count + share(self.began.elapsed())).await;
+        self.count += 1;
+    }
+}
+
 /// Does a transaction, and does it again from its beginning when the database has undone it in favour of another one
-/// ([`Fault::Undone`]), three times at most: for requests. Databases do that to end a deadlock, engines that are distributed
-/// whenever two write the same, and both ask to be tried again. What `work` did besides is done again, too.
+/// ([`Fault::Undone`]), three times at most: for what a request does besides other things, or when others have come before it. What
+/// `work` did besides is done again, too. A whole request of which nothing is committed is begun again without this.
 ///
 /// # Errors
 /// That of the last attempt; every other one at once.
 pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
-    let (began, mut attempts) = (Instant::now(), 0);
+    let mut attempts = Attempts::begin();
     loop {
-        attempts += 1;
         match work().await {
-            Err(Fault::Undone(cause)) if attempts < ATTEMPTS => {
-                tracing::debug!(
-                    event = "begun_again",
-                    attempts,
-                    cause,
-                    "a transaction was undone, and is begun again"
-                );
-                tokio::time::sleep(PAUSE * attempts + share(began.elapsed())).await;
+            Err(Fault::Undone(cause)) if attempts.may_go_on() => attempts.go_on(&cause).await,
+            Err(Fault::Undone(cause)) => {
+                // It was tried often enough: the request is not begun again on top of that.
+                request::note_settled();
+                return Err(Fault::Undone(cause));
             }
             outcome => return outcome,
         }

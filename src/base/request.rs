@@ -1,9 +1,11 @@
-//! Which request is being worked on, for the lines of the log.
+//! Which request is being worked on, for the lines of the log, and how much of it is settled.
 //!
 //! Lines are written on every floor, by libraries, too, and nobody hands an id to all of these. So it goes with the task: what
-//! runs inside [`within`] belongs to the request. Nothing is decided by it.
+//! runs inside [`within`] belongs to the request. One thing is decided by it: a request of which something is settled, because it
+//! was committed or somebody elsewhere was asked, is not begun again when the database undoes what comes after it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 tokio::task_local! {
@@ -20,6 +22,7 @@ pub struct Request {
     /// Whether somebody will ask for [`Self::client`]
     pub wants_client: bool,
     client: OnceLock<String>,
+    settled: AtomicU32,
 }
 
 impl Request {
@@ -31,6 +34,7 @@ impl Request {
             trace,
             wants_client,
             client: OnceLock::new(),
+            settled: AtomicU32::new(0),
         }
     }
 
@@ -71,11 +75,23 @@ pub fn note_client(id: &str) {
     });
 }
 
+/// Something of the request is done that must not be done twice, and that nothing takes back.
+pub fn note_settled() {
+    current(|request| request.settled.fetch_add(1, Ordering::Relaxed));
+}
+
+/// How much of the request that is: whoever begins something again looks whether this is still what it was before. `None` where it is
+/// not known, because no request is being worked on.
+#[must_use]
+pub fn settled() -> Option<u32> {
+    current(|request| request.settled.load(Ordering::Relaxed))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use super::{Request, carried, current, note_client, within};
+    use super::{Request, carried, current, note_client, note_settled, settled, within};
 
     #[tokio::test]
     async fn work_belongs_to_its_request() {
@@ -95,5 +111,25 @@ mod tests {
         assert_eq!(tokio::spawn(carried(async move { id() })).await.unwrap(), None);
         assert_eq!(id(), None);
         assert_eq!((request.client(), other.client()), (Some("app"), None));
+    }
+
+    #[tokio::test]
+    async fn what_is_settled_is_counted_for_its_request_and_no_other() {
+        let request = Arc::new(Request::new("one".to_owned(), None, false));
+        let other = Arc::new(Request::new("two".to_owned(), None, false));
+        note_settled();
+        assert_eq!(settled(), None, "nobody's");
+        within(Arc::clone(&request), async {
+            assert_eq!(settled(), Some(0));
+            note_settled();
+            assert_eq!(settled(), Some(1));
+            tokio::spawn(carried(async { note_settled() })).await.unwrap();
+            assert_eq!(settled(), Some(2), "another task that works for it");
+            tokio::spawn(async { note_settled() }).await.unwrap();
+            assert_eq!(settled(), Some(2), "another task that does not");
+        })
+        .await;
+        assert_eq!(within(other, async { settled() }).await, Some(0));
+        assert_eq!(within(request, async { settled() }).await, Some(2));
     }
 }

@@ -18,6 +18,7 @@ use url::{Host, Url};
 use crate::base::clock::Seconds;
 use crate::base::fault::Fault;
 use crate::base::redacted::redacted;
+use crate::base::request;
 use crate::base::spans;
 use crate::protocol::issuer::{Issuer, is_loopback};
 
@@ -251,6 +252,8 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn ask(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, FetchError> {
+        // What a provider is asked may be asked once only: its code is used up.
+        request::note_settled();
         let span = span(request.uri().host());
         self.0.counted(span, self.ask_in_turn(request, limit)).await
     }
@@ -278,6 +281,7 @@ impl Fetch {
     /// # Errors
     /// See [`FetchError`].
     pub async fn post(&self, url: &Url, bearer: Option<&str>, body: Vec<u8>) -> Result<u16, FetchError> {
+        request::note_settled();
         self.0.counted(span(url.host_str()), self.post_in_turn(url, bearer, body)).await
     }
 

@@ -52,6 +52,8 @@ pub struct Connection {
     source: Source,
     measures: Arc<Measures>,
     is_counted: bool,
+    /// Whether a statement has changed a row
+    has_written: bool,
 }
 
 impl Connection {
@@ -61,6 +63,7 @@ impl Connection {
             source,
             measures,
             is_counted: true,
+            has_written: false,
         }
     }
 
@@ -105,6 +108,10 @@ impl Connection {
             Source::Reader(_) | Source::Pooled(_) => Err(Fault::internal("a read connection was committed")),
         };
         self.measures.committing.took(begun.elapsed());
+        // Only of what was undone it is certain that nothing is there.
+        if self.has_written && !matches!(committed, Err(Fault::Undone(_))) {
+            request::note_settled();
+        }
         committed
     }
 
@@ -213,6 +220,7 @@ impl Statement<'_> {
             }
         };
         let matched = run.instrument(span).await;
+        connection.has_written |= matched.as_ref().is_ok_and(|matched| *matched > 0);
         connection.settle(matched.as_ref().err());
         matched
     }
@@ -409,7 +417,40 @@ fn operation(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::operation;
+    use crate::base::request::{self, Request};
+    use crate::store::{DatabaseUrl, Setting, Store, StoreOptions};
+
+    #[tokio::test]
+    async fn a_request_knows_whether_something_of_it_was_committed() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = DatabaseUrl::parse(&format!("sqlite://{}", folder.path().join("gatehouse.db").display())).unwrap();
+        let options = StoreOptions {
+            url,
+            pool_size: 1,
+            acquire_timeout: Duration::from_secs(5),
+        };
+        let store = Store::open(&options).await.unwrap();
+        store.migrate().await.unwrap();
+        let work = async {
+            store.begin().await.unwrap().commit().await.unwrap();
+            assert_eq!(request::settled(), Some(0), "nothing was written");
+            let mut tx = store.begin().await.unwrap();
+            tx.put_setting(Setting::SweptAt, "1", 1).await.unwrap();
+            drop(tx);
+            assert_eq!(request::settled(), Some(0), "it was not committed");
+            let mut tx = store.begin().await.unwrap();
+            tx.put_setting(Setting::SweptAt, "1", 1).await.unwrap();
+            assert_eq!(request::settled(), Some(0), "not yet");
+            tx.commit().await.unwrap();
+            assert_eq!(request::settled(), Some(1));
+        };
+        request::within(Arc::new(Request::new("one".to_owned(), None, false)), work).await;
+        store.close().await;
+    }
 
     #[test]
     fn an_operation_is_verb_and_table() {

@@ -20,7 +20,9 @@ use futures_util::{FutureExt, StreamExt};
 
 use crate::admin::access::{self, Rights};
 use crate::app::App;
+use crate::base::again::Attempts;
 use crate::base::fault::Fault;
+use crate::base::request;
 use crate::identity::limit;
 use crate::model::event::Actor;
 
@@ -192,14 +194,7 @@ impl Reader {
 }
 
 async fn handle(route: &'static Route, app: &App, http: HttpRequest, mut payload: Payload) -> Result<HttpResponse, Error> {
-    let mut call = Call {
-        app: app.clone(),
-        route,
-        http,
-        body: Bytes::new(),
-        administrator: None,
-        signed_in: None,
-    };
+    let mut call = unread(route, app, http, Bytes::new());
     // In boxes: what is over takes no room in a request that waits.
     // Before the body: strangers do not get to send one.
     Box::pin(admit(route, &mut call)).await?;
@@ -214,7 +209,43 @@ async fn handle(route: &'static Route, app: &App, http: HttpRequest, mut payload
     if !call.http.method().is_safe() {
         Box::pin(admit(route, &mut call)).await?;
     }
-    (route.handler)(call).await
+    if route.waits {
+        // Nothing is kept for them while they wait. What they write they begin again themselves, save for counts.
+        return (route.handler)(call).await;
+    }
+    done(route, app, call).await
+}
+
+/// A request of which it is not yet known who asks.
+fn unread(route: &'static Route, app: &App, http: HttpRequest, body: Bytes) -> Call {
+    Call {
+        app: app.clone(),
+        route,
+        http,
+        body,
+        administrator: None,
+        signed_in: None,
+    }
+}
+
+/// Has the handler do it. What the database has undone in favour of another transaction is begun again, a few times, as long as nothing
+/// of it is settled: neither committed, nor known to somebody elsewhere. Whoever may not do it any more by then is refused.
+async fn done(route: &'static Route, app: &App, mut call: Call) -> Result<HttpResponse, Error> {
+    let (http, body) = (call.http.clone(), call.body.clone());
+    let mut attempts = Attempts::begin();
+    loop {
+        let before = request::settled();
+        let outcome = (route.handler)(call).await;
+        let is_untouched = before.is_some() && request::settled() == before;
+        match outcome {
+            Err(Error::Fault(Fault::Undone(cause))) if is_untouched && attempts.may_go_on() => {
+                Box::pin(attempts.go_on(&cause)).await;
+            }
+            outcome => return outcome,
+        }
+        call = unread(route, app, http.clone(), body.clone());
+        Box::pin(admit(route, &mut call)).await?;
+    }
 }
 
 /// Lets in whom the route is for.

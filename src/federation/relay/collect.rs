@@ -8,6 +8,7 @@ use crate::base::clock::Seconds;
 use crate::base::encoding::base64url;
 use crate::base::fault::Fault;
 use crate::base::redacted::redacted;
+use crate::base::request;
 use crate::identity::quota::Quota;
 use crate::model::callback::{ACKNOWLEDGEMENT_WINDOW, Callback, Owner, Stage};
 use crate::model::event::{Actor, EventKind};
@@ -226,12 +227,12 @@ pub async fn forget(app: &App, collector: &Collector, state: &State) -> Result<R
     }
     // Those who watch are told although whoever forgets may have gone away.
     let app = app.clone();
-    let forgetting = tokio::spawn(async move {
+    let forgetting = request::carried(async move {
         tx.commit().await?;
         app.waiting.wake(&callback.id);
         Ok::<(), Fault>(())
     });
-    forgetting.await.map_err(Fault::internal)?.map(Ok)
+    tokio::spawn(forgetting).await.map_err(Fault::internal)?.map(Ok)
 }
 
 /// How long a collector has to wait who shows nothing but a state, which somebody might have guessed.

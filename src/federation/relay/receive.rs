@@ -9,6 +9,7 @@ use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::equal;
 use crate::base::fault::Fault;
 use crate::base::redacted::redacted;
+use crate::base::request;
 use crate::config::relay::Serves;
 use crate::identity::form_token::BrowserId;
 use crate::identity::quota::Quota;
@@ -189,13 +190,13 @@ async fn take_openly(app: &App, state: &State, answer: ProviderAnswer) -> Result
         .await?;
     // It is counted although whoever sent it may have gone away.
     let app = app.clone();
-    let keeping = tokio::spawn(async move {
+    let keeping = request::carried(async move {
         tx.commit().await?;
         app.open_callback_count.add_one();
         app.waiting.wake(&callback.id);
         Ok::<(), Fault>(())
     });
-    keeping.await.map_err(Fault::internal)??;
+    tokio::spawn(keeping).await.map_err(Fault::internal)??;
     Ok(Reception::Kept(Kept::new(&answer, None, None)))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::base::again::when_undone;
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
@@ -198,6 +199,11 @@ pub(super) async fn ask(
         created_at: now,
         expires_at: now + LIFETIME,
     };
+    when_undone(async || try_to_ask(app, &quota, &session, &name).await).await
+}
+
+async fn try_to_ask(app: &App, quota: &Quota, session: &ConnectionSession, name: &SessionName) -> Result<Given, Fault> {
+    let (user_id, now) = (&session.user_id, session.created_at);
     let mut tx = app.store.begin().await?;
     // One after the other, so that each sees the one before.
     if !tx.hold_user(user_id).await? {
@@ -209,10 +215,10 @@ pub(super) async fn ask(
     if let Some(seconds) = quota.spend(&mut tx, now).await? {
         return Ok(Given::TooMany(seconds));
     }
-    if !tx.insert_connection_session(&session).await? {
+    if !tx.insert_connection_session(session).await? {
         return Err(Fault::internal("two sessions with one id"));
     }
-    tx.record(about(app, EventKind::ConnectionAsked, &session)).await?;
+    tx.record(about(app, EventKind::ConnectionAsked, session)).await?;
     tx.commit().await?;
     Ok(Given::Question(Asked {
         authorization_url: app.issuer.endpoint(&format!("/connect/{}", name.text())),
@@ -306,12 +312,18 @@ pub async fn cancel(app: &App, agent: &Agent, name: &SessionName) -> Result<bool
     let Some(session) = find(app, agent, name).await? else {
         return Ok(false);
     };
-    let mut tx = app.store.begin().await?;
-    if !tx.cancel_connection_session(&session.id, app.now()).await? {
-        return Ok(false);
+    let is_cancelled = when_undone(async || {
+        let mut tx = app.store.begin().await?;
+        if !tx.cancel_connection_session(&session.id, app.now()).await? {
+            return Ok(false);
+        }
+        tx.record(about(app, EventKind::ConnectionCancelled, &session)).await?;
+        tx.commit().await?;
+        Ok(true)
+    });
+    let is_cancelled = is_cancelled.await?;
+    if is_cancelled {
+        app.waiting.wake(&session.id);
     }
-    tx.record(about(app, EventKind::ConnectionCancelled, &session)).await?;
-    tx.commit().await?;
-    app.waiting.wake(&session.id);
-    Ok(true)
+    Ok(is_cancelled)
 }

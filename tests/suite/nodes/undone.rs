@@ -4,20 +4,22 @@
 use std::collections::BTreeMap;
 
 use gatehouse::audit;
-use gatehouse::model::event::EventFilter;
+use gatehouse::model::event::{EventFilter, EventKind};
 use gatehouse::model::signing_key::SigningAlgorithm;
 use gatehouse::oauth::applications;
 use gatehouse::protocol::client_authentication::AuthMethod;
 use gatehouse::protocol::token_request::GrantType;
 use serde_json::json;
 
+use crate::api::{operator, signed_in};
 use crate::flows::registration::registered;
-use crate::relay::{Program, come_back};
+use crate::relay::{Program, come_back, place};
 use crate::support::TestApp;
 use crate::support::assertion::{self, ClientKey, fields};
 use crate::support::browser::{Browser, http};
 use crate::support::client::send;
 use crate::support::database::{Database, execute};
+use crate::vault::flow::{question, world};
 
 /// When the database undoes a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,54 @@ struct Left {
     lanes: u64,
 }
 
+/// What nothing begins again but what is around every handler: administration, and what people, clients and programs seldom do.
+async fn whole_requests(app: &TestApp, program: &Program, undoing: &mut Undoing<'_>) {
+    let operator = operator(app).await;
+    let client = json!({ "client_id": "made", "client_name": "Made", "redirect_uris": ["https://made.example/callback"] });
+    undoing.next("INSERT", "clients").await;
+    let made = operator.post("/clients", &client).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    undoing.next("UPDATE", "clients").await;
+    let changed = operator
+        .having_seen("\"1\"")
+        .patch("/clients/made", &json!({ "client_name": "Changed" }))
+        .await;
+    assert_eq!((changed.status, changed.header("etag")), (200, "\"2\""), "{}", changed.body);
+    undoing.next("DELETE", "clients").await;
+    assert_eq!(operator.having_seen("\"2\"").delete("/clients/made").await.status, 204);
+    undoing.next("INSERT", "users").await;
+    let carol = operator.post("/users", &json!({ "username": "carol" })).await;
+    assert_eq!(carol.status, 201, "{}", carol.body);
+    undoing.next("INSERT", "scopes").await;
+    let scope = operator.put("/scopes/calendar", &json!({ "description": "Your calendar" })).await;
+    assert_eq!(scope.status, 201, "{}", scope.body);
+
+    let (here, there) = (Browser::new(), Browser::new());
+    signed_in(app, &here, "alice").await;
+    signed_in(app, &there, "alice").await;
+    let page = here.visit(&app.url("/account/profile")).await;
+    undoing.next("UPDATE", "users").await;
+    let answer = here.submit(&page, &[("name", "Alice Adams")]).await;
+    assert_eq!(answer.location(), Some(app.url("/account/profile?done=saved")), "{}", answer.body);
+    undoing.next("DELETE", "sessions").await;
+    let csrf = here.visit(&app.url("/account/profile")).await.field("csrf");
+    let fields = [("csrf", csrf.as_str()), ("end", "others")];
+    let answer = here.post(&app.url("/account/sessions"), &fields).await;
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    assert_ne!(there.get(&app.url("/account")).await.status, 200, "it was ended");
+
+    let own = registered(app, &json!({ "redirect_uris": ["https://own.example/callback"] })).await;
+    undoing.next("DELETE", "clients").await;
+    let removal = http()
+        .delete(own.text("registration_client_uri"))
+        .bearer_auth(own.text("registration_access_token"));
+    assert_eq!(send(removal).await.status, 204);
+    let state = program.state(json!({})).await;
+    undoing.next("UPDATE OR DELETE", "callbacks").await;
+    let forgetting = program.request(reqwest::Method::DELETE, &place(&state));
+    assert_eq!(send(forgetting).await.status, 204);
+}
+
 /// Everything that begins again, once; what it leaves behind.
 async fn everything(when: When) -> Left {
     let app = TestApp::start(Database::Postgres).await;
@@ -148,6 +198,7 @@ async fn everything(when: When) -> Left {
     assert_eq!(come_back(&app, &browser, &state, "the-code").await.status, 200);
     undoing.next("UPDATE OR DELETE", "callbacks").await;
     assert_eq!(program.collect(&state).await.text("auth_code"), "the-code");
+    whole_requests(&app, &program, &mut undoing).await;
     undoing.check();
 
     let summary = audit::verify(&app.app).await.unwrap().expect("the audit log is whole");
@@ -176,4 +227,26 @@ async fn what_was_undone_is_begun_again_and_done_once() {
     let as_usual = everything(When::Never).await;
     assert_eq!(everything(When::AtOnce).await, as_usual);
     assert_eq!(everything(When::AtCommit).await, as_usual);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_was_undone_is_asked_once_and_taken_back_once() {
+    for when in [When::AtOnce, When::AtCommit] {
+        let world = world(TestApp::start(Database::Postgres).await).await;
+        let token = world.workload_token("agent", &world.alice).await;
+        let mut undoing = Undoing::of(&world.app, when).await;
+        undoing.next("INSERT", "connection_sessions").await;
+        let request = http().post(world.app.url("/api/vault/token")).bearer_auth(&token);
+        let (_, session) = question(&send(request.json(&json!({ "provider": "there" }))).await);
+        undoing.next("UPDATE", "connection_sessions").await;
+        let request = http()
+            .delete(world.app.url("/api/vault/session"))
+            .query(&[("uri", session.as_str())]);
+        assert_eq!(send(request.bearer_auth(&token)).await.status, 204);
+        undoing.check();
+        for kind in [EventKind::ConnectionAsked, EventKind::ConnectionCancelled] {
+            assert_eq!(world.events(kind).await.len(), 1, "{when:?}: {kind:?}");
+        }
+        world.app.stop().await;
+    }
 }
