@@ -74,7 +74,7 @@ pub async fn run(app: App) {
 /// come.
 async fn counted<T>(app: &App, job: Job, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let begun = Instant::now();
-    // What it leaves behind is in the database, in whole transactions; lanes that were being sealed are when they move again.
+    // What it leaves behind is in the database, in whole transactions; lanes that were being sealed are sealed the next time.
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|_| Err(Fault::internal("it panicked")));
     app.measures.ran(job, outcome.is_ok(), begun.elapsed(), app.now());

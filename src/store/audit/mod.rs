@@ -66,7 +66,7 @@ struct Lanes {
     newest: i64,
     /// How many have events
     used: i64,
-    /// Heads that have moved since the last sealing
+    /// Heads that have moved since they were sealed last
     moved: BTreeMap<i64, Link>,
 }
 
@@ -165,7 +165,7 @@ impl Store {
     /// Seals how far the audit log has come, if it has moved.
     ///
     /// # Errors
-    /// When the database fails; what was to be sealed is sealed the next time.
+    /// When the database fails; what was to be sealed is sealed the next time, as it is when nobody waits for this to end.
     pub async fn seal_audit(&self) -> Result<(), Fault> {
         let (Some(identity), Some(node)) = (self.audit.identity.get(), self.audit.node.get()) else {
             return Ok(());
@@ -173,8 +173,8 @@ impl Store {
         // One at a time: an older state must not be written over a newer one.
         let _turn = self.audit.sealing.lock().await;
         let (moved, used) = {
-            let mut lanes = self.audit.lanes();
-            (std::mem::take(&mut lanes.moved), lanes.used)
+            let lanes = self.audit.lanes();
+            (lanes.moved.clone(), lanes.used)
         };
         if moved.is_empty() {
             return Ok(());
@@ -184,14 +184,11 @@ impl Store {
             lanes: used,
             ..node.clone()
         };
-        let written = self.write_seals(&node, &moved, identity.keys.newest()).await;
-        if written.is_err() {
-            let mut lanes = self.audit.lanes();
-            for (number, head) in moved {
-                lanes.moved.entry(number).or_insert(head);
-            }
-        }
-        written
+        self.write_seals(&node, &moved, identity.keys.newest()).await?;
+        // Only now: whoever waits here may go away, or fall over a bug, and then they are still to be sealed. Those that have moved on
+        // meanwhile are, too.
+        self.audit.lanes().moved.retain(|number, head| moved.get(number) != Some(head));
+        Ok(())
     }
 
     async fn write_seals(&self, node: &Node, heads: &BTreeMap<i64, Link>, key: &MacKey) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! Whatever is done to the log behind the server's back is found, and where it was done is said.
 
+use std::time::Duration;
+
 use gatehouse::audit::Problem;
 use gatehouse::model::event::EventKind;
 use gatehouse::store::Dialect;
@@ -7,7 +9,7 @@ use sqlx::any::install_default_drivers;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row};
 
 use super::{all, finding, intact, record, tamper};
-use crate::support::{TestApp, on_every_database};
+use crate::support::{Database, TestApp, on_every_database};
 
 /// The id of an event by its number in the first lane.
 async fn id_of(app: &TestApp, sequence: i64) -> String {
@@ -38,7 +40,7 @@ async fn prepared(app: &TestApp) {
             tx.record(other.event(EventKind::SettingsChanged)).await.unwrap();
             tx.commit().await.unwrap();
         });
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         first.commit().await.unwrap();
         begun.await.unwrap();
     } else {
@@ -182,10 +184,42 @@ on_every_database! {
     }
 }
 
-fn kind_of(app: &TestApp) -> crate::support::Database {
+/// Whoever stops the server stops its jobs first, one of which may be sealing at that moment; and a sealing may fail.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_sealing_did_not_come_to_the_next_one_seals() {
+    let app = TestApp::start(Database::Sqlite).await;
+    record(&app, 3).await;
+    app.app.store.seal_audit().await.unwrap();
+    record(&app, 2).await;
+    // Somebody else writes to the file, for which the sealing waits until it is given up.
+    install_default_drivers();
+    let mut other = AnyConnection::connect(&app.database_url()).await.unwrap();
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let sealing = tokio::time::timeout(Duration::from_millis(100), app.app.store.seal_audit());
+    assert!(sealing.await.is_err(), "it cannot have sealed anything");
+    other.execute("ROLLBACK").await.unwrap();
+    // And once it is refused at its end.
+    let trigger = "CREATE TRIGGER refusing BEFORE UPDATE ON audit_nodes BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    other.execute(trigger).await.unwrap();
+    assert!(app.app.store.seal_audit().await.is_err());
+    other.execute("DROP TRIGGER refusing").await.unwrap();
+    let _ = other.close().await;
+
+    app.app.store.seal_audit().await.unwrap();
+    intact(&app).await;
+    tamper(&app, "DELETE FROM events WHERE lane = 1 AND sequence = 5").await;
+    let found = finding(&app).await;
+    assert_eq!(
+        (found.lane, found.sequence, found.problem),
+        (Some(1), Some(5), Problem::EventMissing),
+        "the end is sealed"
+    );
+}
+
+fn kind_of(app: &TestApp) -> Database {
     match app.app.store.dialect() {
-        Dialect::Sqlite => crate::support::Database::Sqlite,
-        Dialect::Postgres => crate::support::Database::Postgres,
-        Dialect::MySql => crate::support::Database::MySql,
+        Dialect::Sqlite => Database::Sqlite,
+        Dialect::Postgres => Database::Postgres,
+        Dialect::MySql => Database::MySql,
     }
 }
