@@ -31,6 +31,9 @@ use super::{Failure, notify};
 /// have 20 of these, the last spans and the last lines two each.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// Time between two looks whether another process still serves the same file.
+const LOOKING_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Serves until it is told to stop. `settings` reads the configuration again, and `log_level` says which log lines are written.
 pub async fn run(config: Config, settings: Settings, lines: &Lines, log_level: LogLevel) -> Result<(), Failure> {
     // Before anything is changed: a signal that nobody handles ends the process at once, in the middle of a
@@ -85,6 +88,14 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
         Some(address) => Some(metrics::start(app, bind(address, "--metrics-listen")?)?),
         None => None,
     };
+    let is_alone = is_alone(app);
+    if !is_alone {
+        tracing::warn!(
+            event = "served_twice",
+            database = %app.config.database_url,
+            "another server has this database open: SQLite is for one node, and several need PostgreSQL or MySQL; stop one of the two, unless this one takes the place of the other"
+        );
+    }
     let server = server::start(app, listener, stopped(app.clone(), stop))?;
     announce(app, lines, is_token_in_force).await?;
     notify::ready();
@@ -92,7 +103,12 @@ async fn serve(app: &App, lines: &Lines, signals: Signals) -> Result<(), Failure
     let beside = tokio::spawn({
         let app = app.clone();
         async move {
-            tokio::join!(jobs::run(app.clone()), reload_when_told(&app, &reload), notify::live());
+            tokio::join!(
+                jobs::run(app.clone()),
+                reload_when_told(&app, &reload),
+                notify::live(),
+                stay_alone(&app, is_alone)
+            );
         }
     });
     let outcome = serve_beside(server, beside).await;
@@ -132,6 +148,22 @@ async fn finish(app: &App) {
         tracing::warn!(event = "audit_not_sealed", "{fault}");
     }
     app.store.close().await;
+}
+
+/// Whether no other process serves the same file. Where nobody can say, nobody is warned.
+fn is_alone(app: &App) -> bool {
+    app.store.is_served_alone().unwrap_or_else(|error| {
+        tracing::debug!(event = "serving_unknown", %error, "it cannot be seen whether another server has this database open");
+        true
+    })
+}
+
+/// Waits for the end of the other process that serves the same file, if there is one: then this one is noticed by those that come after it.
+async fn stay_alone(app: &App, mut is_alone: bool) {
+    while !is_alone {
+        tokio::time::sleep(LOOKING_INTERVAL).await;
+        is_alone = self::is_alone(app);
+    }
 }
 
 /// A socket at an address, which the flag names.

@@ -4,7 +4,7 @@
 //! [`Store`] opens the database, [`Connection`] reads, [`Tx`] writes. Each table group has a file
 //! whose methods hang on those two: what only reads is on `Connection` (a `Tx` is one, too), what
 //! writes is on `Tx`; `cache.rs` keeps what is read at every request. The seams between the three databases are [`Dialect`], `sql::insert_if_absent`,
-//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer) and `readers.rs`; there is no `if sqlite` anywhere else.
+//! `migrate.rs` and, for SQLite, `file.rs`, `lane.rs` (its single writer), `readers.rs` and `serving.rs`; there is no `if sqlite` anywhere else.
 
 mod absence;
 mod access_keys;
@@ -40,6 +40,7 @@ mod revoked_tokens;
 mod row;
 mod scopes;
 mod sealed;
+mod serving;
 mod sessions;
 mod settings;
 mod shared_counts;
@@ -102,6 +103,7 @@ use connection::Source;
 use error::Error;
 use lane::Lane;
 use readers::Readers;
+use serving::Serving;
 
 /// How many rows are read at once where all are wanted.
 const WHOLE_PAGE: u16 = 1000;
@@ -116,6 +118,7 @@ pub struct Store {
     cache: Arc<Cache>,
     measures: Arc<Measures>,
     absence: Arc<Absence>,
+    serving: Arc<Serving>,
 }
 
 /// Where connections come from.
@@ -162,6 +165,7 @@ impl Store {
             cache: Arc::new(Cache::of(dialect)),
             measures,
             absence: Arc::default(),
+            serving: Arc::default(),
         };
         store.ping().await?;
         Ok(store)

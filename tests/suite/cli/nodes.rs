@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::database::{Database, Kind};
 use super::person::browser;
-use crate::support::process::Server;
+use crate::support::process::{Sandbox, Server};
 
 on_every_database!(four_that_start_at_once_agree);
 
@@ -43,4 +43,41 @@ async fn four_that_start_at_once_agree(kind: Kind) {
         seen.iter().all(|kids| *kids == seen[0]),
         "all nodes publish the same keys: {seen:?}"
     );
+}
+
+#[test]
+fn a_second_server_on_one_file_says_that_it_is_one_too_many() {
+    const WARNING: &str = "served_twice";
+    let sandbox = Sandbox::new();
+    let mut first = sandbox.serve();
+    first.await_line("gatehouse is ready");
+    let mut second = sandbox.node().serve();
+    second.await_line(WARNING);
+    second.await_line("gatehouse is ready");
+    // Copies are of the database, and of nothing beside it.
+    std::fs::create_dir(sandbox.file("copies")).unwrap();
+    sandbox.run(&["backup", "--to", "copies/copy.db"]).done();
+    let copied: Vec<_> = std::fs::read_dir(sandbox.file("copies"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(copied, ["copy.db"]);
+    for server in [&mut first, &mut second] {
+        server.terminate();
+        assert_eq!(server.await_exit().code(), Some(0), "{}", server.output());
+    }
+    assert!(!first.output().contains(WARNING), "{}", first.output());
+
+    // The lock has ended with them, whatever has become of its file.
+    let mut third = sandbox.serve();
+    third.await_line("gatehouse is ready");
+    third.kill();
+    let fourth = sandbox.serve();
+    fourth.await_line("gatehouse is ready");
+    assert!(
+        !fourth.output().contains(WARNING),
+        "a crash leaves none either: {}",
+        fourth.output()
+    );
+    assert!(!third.output().contains(WARNING), "{}", third.output());
 }
