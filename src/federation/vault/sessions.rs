@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::base::again::when_undone;
+use crate::base::again::{Attempts, when_undone};
 use crate::base::clock::{Seconds, Timestamp};
 use crate::base::digest::{equal, sha256_text};
 use crate::base::fault::Fault;
@@ -199,7 +199,14 @@ pub(super) async fn ask(
         created_at: now,
         expires_at: now + LIFETIME,
     };
-    when_undone(async || try_to_ask(app, &quota, &session, &name).await).await
+    // As `when_undone` does, whose closure could not be sent to another thread from here.
+    let mut attempts = Attempts::begin();
+    loop {
+        match try_to_ask(app, &quota, &session, &name).await {
+            Err(Fault::Undone(cause)) if attempts.may_go_on() => attempts.go_on(&cause).await,
+            outcome => return outcome,
+        }
+    }
 }
 
 async fn try_to_ask(app: &App, quota: &Quota, session: &ConnectionSession, name: &SessionName) -> Result<Given, Fault> {
