@@ -70,7 +70,7 @@ pub struct ClientView {
 }
 
 /// The picture of a client that an operator registered. One that nobody has looked at could show the picture of
-/// another, and would learn who looks at the page.
+/// another, and would learn who looks at the page. The policy of a page names the host of this picture, and of no other.
 fn shown_logo(client: &Client) -> Option<&str> {
     client.logo_uri.as_deref().filter(|_| client.origin == ClientOrigin::Operator)
 }

@@ -3,9 +3,13 @@
 use gatehouse::identity::activity;
 use gatehouse::model::event::EventKind;
 use gatehouse::protocol::client_authentication::AuthMethod;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 
 use super::{post, signed_in};
-use crate::support::{Browser, TestApp, on_every_database};
+use crate::flows::registration::{client_of, registered};
+use crate::support::elsewhere::{Elsewhere, Served};
+use crate::support::{Browser, Page, TestApp, on_every_database};
 
 const PATH: &str = "/account/applications";
 const REMOVE: &str = "/account/applications/remove";
@@ -91,6 +95,49 @@ on_every_database! {
         let page = browser.visit(&app.url(PATH)).await;
         assert!(page.header("content-security-policy").contains("img-src 'self' https://logo.example"));
         assert!(page.header("content-security-policy").contains("script-src 'none'"));
+    }
+
+    /// Such a picture could be somebody else's, and its host would learn who looks at the page: neither the page nor its policy
+    /// names it, as on the consent page.
+    async fn no_picture_is_loaded_of_a_client_that_nobody_has_looked_at(app: TestApp) {
+        app.user("alice").await;
+        let (browser, elsewhere) = (signed_in(&app, "alice").await, Elsewhere::start().await);
+        let own = app.client(AuthMethod::None, |new| new.logo_uri = Some("https://looked-at.example/a.png".to_owned())).await;
+        let mut metadata = json!({
+            "client_name": "Stranger", "redirect_uris": [own.redirect_uri], "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"], "logo_uri": "https://registered.example/a.png",
+        });
+        let answer = registered(&app, &metadata).await;
+        let mut itself = client_of(&app, &answer).await;
+        itself.redirect_uri.clone_from(&own.redirect_uri);
+        let mut described = own.clone();
+        described.client.id = elsewhere.url("/client.json");
+        metadata["client_id"] = json!(described.id());
+        metadata["logo_uri"] = json!("https://described.example/a.png");
+        elsewhere.serve("/client.json", Served::json(&metadata));
+
+        let images = |page: &Page| {
+            let policy = page.header("content-security-policy").to_owned();
+            let rest = policy.split("img-src 'self'").nth(1).expect("images have a policy").to_owned();
+            rest.split(';').next().unwrap_or_default().trim().to_owned()
+        };
+        for (client, host) in [(&own, "https://looked-at.example"), (&itself, ""), (&described, "")] {
+            let page = browser.visit(&client.authorize_url(&[("scope", "openid")])).await;
+            assert!(page.body.contains("name=\"decision\""), "{}", page.body);
+            assert_eq!((images(&page).as_str(), page.body.contains("/a.png")), (host, !host.is_empty()), "{}", client.id());
+            let page = client.authorize(&browser, "alice", &[("scope", "openid")]).await;
+            assert_eq!(client.redeem(&page.answer("code").unwrap()).await.status, 200);
+            // The question shows no pictures at all.
+            let id = utf8_percent_encode(client.id(), NON_ALPHANUMERIC);
+            let page = browser.visit(&app.url(&format!("{REMOVE}?client={id}"))).await;
+            assert_eq!((page.status.as_u16(), images(&page).as_str()), (200, ""), "{}", client.id());
+            assert!(!page.body.contains("/a.png"), "{}", page.body);
+        }
+        let page = browser.visit(&app.url(PATH)).await;
+        assert_eq!(page.body.matches("class=\"entry\"").count(), 3, "{}", page.body);
+        assert_eq!(images(&page), "https://looked-at.example");
+        assert_eq!(page.body.matches("<img class=\"client-logo\"").count(), 1, "{}", page.body);
+        assert!(page.body.contains("src=\"https://looked-at.example/a.png\""), "{}", page.body);
     }
 
     async fn what_is_no_longer_in_force_is_not_called_connected(app: TestApp) {

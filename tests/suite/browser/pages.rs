@@ -2,7 +2,8 @@
 
 use gatehouse::identity::admin_token;
 
-use super::{local_client, photo_album, server, server_with};
+use super::{administration, encoded, local_client, photo_album, registers_itself, server, server_with};
+use crate::security::markup::EVIL;
 use crate::support::Chrome;
 use crate::support::application::Application;
 use crate::support::elsewhere::{Elsewhere, Served};
@@ -102,6 +103,60 @@ async fn consent_page_of_a_client_with_a_document() {
     chrome.see("Any program on this device could pretend to be this app.").await;
     chrome.press("Allow").await;
     chrome.see("Back at the application").await;
+}
+
+/// A client whose every word is hostile and whom nobody has looked at: its pages are laid out as those of others, and no picture
+/// of it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_client_that_registered_itself() {
+    let app = server().await;
+    app.user("alice").await;
+    let client = registers_itself(&app, EVIL).await;
+    client.tokens("alice", &[("scope", "openid")]).await;
+    let (chrome, id) = (Chrome::start().await, encoded(&client));
+    let token = administration::admin_token(&app).await;
+    administration::sign_in(&chrome, &app, &token).await;
+    chrome.open(&app.url("/admin/clients")).await;
+    chrome.see("Registered itself").await;
+    chrome.see(EVIL).await;
+    chrome.inspect().await;
+    for page in ["", "/connect", "/access", "/playground", "/delete"] {
+        chrome.open(&app.url(&format!("/admin/clients/{id}{page}"))).await;
+        chrome.see(EVIL).await;
+        assert_no_pictures_of_strangers(&chrome).await;
+        chrome.inspect().await;
+    }
+    chrome.press("Sign out").await;
+    chrome.see("You are signed out.").await;
+
+    chrome.open(&client.authorize_url(&[("prompt", "consent")])).await;
+    chrome.see(&format!("to continue to {EVIL}")).await;
+    assert_no_pictures_of_strangers(&chrome).await;
+    chrome.inspect().await;
+    chrome.fill("Username", "alice").await;
+    chrome.fill("Password", "alice").await;
+    chrome.press("Sign in").await;
+    chrome.see(&format!("Allow {EVIL} to use your account?")).await;
+    chrome.see("Not verified. This app registered itself").await;
+    assert_no_pictures_of_strangers(&chrome).await;
+    chrome.inspect().await;
+    for (page, words) in [
+        ("/account/applications".to_owned(), EVIL.to_owned()),
+        (format!("/account/applications/remove?client={id}"), format!("Remove {EVIL}?")),
+        ("/account/activity".to_owned(), EVIL.to_owned()),
+    ] {
+        chrome.open(&app.url(&page)).await;
+        chrome.see(&words).await;
+        assert_no_pictures_of_strangers(&chrome).await;
+        chrome.inspect().await;
+    }
+}
+
+async fn assert_no_pictures_of_strangers(chrome: &Chrome) {
+    let pictures = chrome
+        .script("return [...document.images].map((it) => it.src).filter((it) => it.includes('evil.example'));")
+        .await;
+    assert_eq!(pictures, serde_json::json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ mod ledger;
 mod migrations;
 mod races;
 mod restarts;
-mod servers;
+pub mod servers;
 mod skew;
 mod undone;
 mod upgrade;

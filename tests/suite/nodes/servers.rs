@@ -1,5 +1,8 @@
-//! Private database servers that a test may kill and start again: in a temporary folder, at a port of their own.
+//! Private database servers that a test may kill and start again, or that speak TLS only: in a temporary folder, at a port of
+//! their own.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +23,12 @@ pub struct DatabaseServer {
     child: Child,
 }
 
+/// The files with which a server speaks TLS, in its folder; without them it does not.
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "certificate.key";
+/// Who PostgreSQL lets in, and how, when it has those files.
+const ENTRY: &str = "entry.conf";
+
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -30,6 +39,15 @@ pub enum Kind {
 impl DatabaseServer {
     /// Makes a server and starts it.
     pub fn start(kind: Kind) -> Self {
+        Self::make(kind, None)
+    }
+
+    /// The same of one that lets nobody in without TLS, with this certificate and its key, both in PEM.
+    pub fn start_with_tls(kind: Kind, certificate: &Path, key: &Path) -> Self {
+        Self::make(kind, Some([certificate, key]))
+    }
+
+    fn make(kind: Kind, tls: Option<[&Path; 2]>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inside = folder.path().join("server");
         std::fs::create_dir(&inside).expect("a folder");
@@ -52,6 +70,18 @@ impl DatabaseServer {
         };
         let made = make.current_dir(&inside).output().expect("the tools of the server; run tests/run");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        if let Some([certificate, key]) = tls {
+            let keep = |name: &str, content: &[u8]| {
+                let file = inside.join(name);
+                std::fs::write(&file, content).expect("a file is written");
+                // PostgreSQL takes no key that others may read.
+                std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+                give(&file, kind);
+            };
+            keep(CERTIFICATE, &std::fs::read(certificate).expect("a certificate"));
+            keep(KEY, &std::fs::read(key).expect("a key"));
+            keep(ENTRY, b"hostssl all all all trust\n");
+        }
         let port = free_port();
         let child = launch(kind, &inside, port);
         let server = Self { kind, folder, port, child };
@@ -114,6 +144,8 @@ impl Drop for DatabaseServer {
 
 fn launch(kind: Kind, inside: &Path, port: u16) -> Child {
     let data = inside.join("data");
+    let is_tls = inside.join(CERTIFICATE).exists();
+    let file = |name: &str| inside.join(name).display().to_string();
     let mut serve = match kind {
         Kind::Postgres => {
             let mut serve = as_owner(kind, &postgres("postgres"));
@@ -122,13 +154,22 @@ fn launch(kind: Kind, inside: &Path, port: u16) -> Child {
                 serve.args(["-c", setting]);
             }
             serve.arg("-c").arg(format!("unix_socket_directories={}", inside.display()));
+            if is_tls {
+                serve.args(["-c", "ssl=on", "-c", &format!("hba_file={}", file(ENTRY))]);
+                serve.args(["-c", &format!("ssl_cert_file={}", file(CERTIFICATE))]);
+                serve.args(["-c", &format!("ssl_key_file={}", file(KEY))]);
+            }
             serve
         }
         Kind::MariaDb => {
             let mut serve = as_owner(kind, &mariadbd());
             serve.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
             serve.arg(format!("--port={port}")).arg("--bind-address=127.0.0.1");
-            serve.arg(format!("--socket={}", inside.join("socket").display()));
+            serve.arg(format!("--socket={}", file("socket")));
+            if is_tls {
+                serve.arg("--require-secure-transport=ON");
+                serve.args([format!("--ssl-cert={}", file(CERTIFICATE)), format!("--ssl-key={}", file(KEY))]);
+            }
             // Written at each commit, so that it survives the server; not waited for, as it need not survive the machine.
             serve.args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]);
             serve

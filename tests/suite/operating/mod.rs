@@ -2,6 +2,7 @@
 //! its database elsewhere. And what they leave it without.
 
 mod certificate;
+mod database_tls;
 mod descriptors;
 mod http2;
 mod notify;

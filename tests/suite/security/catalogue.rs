@@ -253,6 +253,8 @@ pub const CATALOGUE: &[Row] = &[
             "security::self_described::no_client_registers_markup",
             "security::self_described::no_document_brings_markup",
             "browser::markup::no_text_becomes_an_element_or_runs",
+            "browser::markup::nothing_of_a_client_that_registered_itself_becomes_an_element_or_runs",
+            "browser::markup::nothing_of_a_client_that_is_described_by_a_document_becomes_an_element_or_runs",
             "security::bad_input::names_of_clients_and_users_are_text_and_never_markup",
         ],
     ),

@@ -10,7 +10,7 @@ use crate::oauth::applications::{self, Application};
 use crate::protocol::redirect_uri::csp_source;
 use crate::web::call::Call;
 use crate::web::error::Error;
-use crate::web::pages::ClientView;
+use crate::web::pages::{ClientView, content_policy, shown_logo};
 
 use super::moment::Moment;
 use super::{Menu, Page, Showing, fields, form_token, page, see_other};
@@ -68,7 +68,7 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
     let mut all = applications::of_user(&call.app, &visitor.user.id).await?;
     let mut logos: Vec<String> = Vec::new();
     for application in &mut all {
-        match application.client.logo_uri.as_deref().and_then(csp_source) {
+        match shown_logo(&application.client).and_then(csp_source) {
             Some(source) if logos.contains(&source) => {}
             Some(source) if logos.len() < MAX_LOGO_HOSTS => logos.push(source),
             _ => application.client.logo_uri = None,
@@ -81,7 +81,9 @@ pub async fn list(call: Call) -> Result<HttpResponse, Error> {
         is_done,
     };
     let mut response = page(Showing::First, &template, token)?;
-    allow_pictures(&mut response, &logos.join(" "))?;
+    let policy = content_policy(&logos.join(" "), "'none'", "'self'").parse();
+    let policy = policy.map_err(|error| Error::Fault(Fault::internal(error)))?;
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }
 
@@ -100,7 +102,6 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
         applications::withdraw(&call.app, &visitor.user.id, &application.client.id).await?;
         return done();
     }
-    let logo = application.client.logo_uri.as_deref().and_then(csp_source).unwrap_or_default();
     let token = form_token(&call, visitor);
     let template = RemovePage {
         page: Page::new(&call.app),
@@ -108,17 +109,5 @@ pub async fn remove(call: Call) -> Result<HttpResponse, Error> {
         csrf: token.token.clone(),
         application: ApplicationView::new(application, call.app.now()),
     };
-    let mut response = page(Showing::First, &template, token)?;
-    allow_pictures(&mut response, &logo)?;
-    Ok(response)
-}
-
-/// The policy of pages here, with the logos of the applications.
-fn allow_pictures(response: &mut HttpResponse, sources: &str) -> Result<(), Error> {
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' {sources}; script-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let value = policy.parse().map_err(|error| Error::Fault(Fault::internal(error)))?;
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
-    Ok(())
+    page(Showing::First, &template, token)
 }
