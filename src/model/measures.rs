@@ -141,6 +141,8 @@ pub enum NoRoom {
     ConnectionsOfAddress,
     /// Connections of a /48 of IPv6
     ConnectionsAround,
+    /// Requests that are open over HTTP/2, in all
+    Requests,
     /// Requests of one address that are open over HTTP/2
     RequestsOfAddress,
     /// Long heads, in all or of one address
@@ -151,10 +153,11 @@ pub enum NoRoom {
 
 impl NoRoom {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connections,
         Self::ConnectionsOfAddress,
         Self::ConnectionsAround,
+        Self::Requests,
         Self::RequestsOfAddress,
         Self::LongHeads,
         Self::EmptyFrames,
@@ -167,6 +170,7 @@ impl NoRoom {
             Self::Connections => "connections",
             Self::ConnectionsOfAddress => "connections_of_address",
             Self::ConnectionsAround => "connections_around",
+            Self::Requests => "requests",
             Self::RequestsOfAddress => "requests_of_address",
             Self::LongHeads => "long_heads",
             Self::EmptyFrames => "empty_frames",

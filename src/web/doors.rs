@@ -28,9 +28,13 @@ const LARGE_HEADS_OF_ONE: usize = 8;
 const LARGE_HEADS_IN_RESERVE: usize = 64;
 
 /// How long a head is usually, in bytes. One that is shorter counts for as much: its request needs memory, too. All heads of the
-/// requests that one network has open over HTTP/2 may be as long as this many times its connections. (In memory they are several
+/// requests that one network has open over HTTP/2 may be as long as this many times its connections, and all there are as this many times
+/// all connections. (In memory they are several
 /// times that.) With HTTP/1.1 there is one on a connection, and connections are counted.
 const SHORT_HEAD: usize = 2048;
+
+/// How many parts of four of all heads strangers may have. The rest is for those who bring everybody.
+const HEADS_OF_STRANGERS: usize = 3;
 
 /// The longest head over HTTP/2: one of these there may be.
 const LONGEST_HEAD: usize = 32 * 1024;
@@ -44,6 +48,8 @@ pub struct Doors {
     free: Vec<IpNet>,
     all: AtomicUsize,
     large: AtomicUsize,
+    /// The length of all heads over HTTP/2
+    heads: AtomicUsize,
     networks: Mutex<HashMap<Network, Share>>,
     /// The connections of those around: a customer of IPv6 may have thousands of networks
     around: Mutex<HashMap<Network, usize>>,
@@ -114,6 +120,7 @@ impl Doors {
             free: config.trusted_proxies.iter().chain(&config.limits.unlimited).copied().collect(),
             all: AtomicUsize::new(0),
             large: AtomicUsize::new(0),
+            heads: AtomicUsize::new(0),
             networks: Mutex::default(),
             around: Mutex::default(),
             turned_away: Arc::default(),
@@ -198,10 +205,28 @@ impl Guest {
         self.doors.turned_away.of(NoRoom::EmptyFrames).one_more();
     }
 
-    /// Room for a head of this length among those of its network.
+    /// Room for a head of this length among all, and among those of its network.
     #[must_use]
     pub fn head(&self, length: usize) -> Option<Head> {
-        let length = length.max(SHORT_HEAD);
+        let head = self.try_head(length.max(SHORT_HEAD));
+        head.map_err(|reason| self.doors.turned_away.of(reason).one_more()).ok()
+    }
+
+    fn try_head(&self, length: usize) -> Result<Head, NoRoom> {
+        let all = self.doors.most.saturating_mul(SHORT_HEAD);
+        let most = match self.network {
+            Some(_) => all / 4 * HEADS_OF_STRANGERS,
+            None => all,
+        };
+        if self.doors.heads.fetch_add(length, Ordering::Relaxed) + length > most.max(LONGEST_HEAD) {
+            self.doors.heads.fetch_sub(length, Ordering::Relaxed);
+            return Err(NoRoom::Requests);
+        }
+        let mut head = Head {
+            doors: Arc::clone(&self.doors),
+            network: None,
+            length,
+        };
         if let Some(network) = self.network {
             let has_room = self.doors.change(network, |share| {
                 let has_room = share.heads + length <= self.doors.most_of_one.saturating_mul(SHORT_HEAD).max(LONGEST_HEAD);
@@ -209,15 +234,11 @@ impl Guest {
                 has_room
             });
             if !has_room {
-                self.doors.turned_away.of(NoRoom::RequestsOfAddress).one_more();
-                return None;
+                return Err(NoRoom::RequestsOfAddress);
             }
+            head.network = Some(network);
         }
-        Some(Head {
-            doors: Arc::clone(&self.doors),
-            network: self.network,
-            length,
-        })
+        Ok(head)
     }
 
     /// The right to send a long head, if not too many have it.
@@ -279,6 +300,7 @@ impl Drop for Guest {
 
 impl Drop for Head {
     fn drop(&mut self) {
+        self.doors.heads.fetch_sub(self.length, Ordering::Relaxed);
         if let Some(network) = self.network {
             self.doors
                 .change(network, |share| share.heads = share.heads.saturating_sub(self.length));
@@ -299,8 +321,9 @@ impl Drop for Large {
 mod tests {
     use std::net::IpAddr;
     use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
-    use super::{Doors, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE, share};
+    use super::{Doors, HEADS_OF_STRANGERS, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE, SHORT_HEAD, share};
     use crate::config::Config;
 
     fn address(text: &str) -> IpAddr {
@@ -405,6 +428,31 @@ mod tests {
         let free = doors.enter(None).unwrap();
         assert!((0..3000).all(|_| free.head(2048).is_some()));
         drop((guest, another, elsewhere));
+        assert!(doors.networks.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn all_networks_together_have_so_much_room_for_heads() {
+        let doors = Arc::new(Doors::new(&Config::default()));
+        let all_of = |peer: Option<IpAddr>| {
+            let guest = doors.enter(peer).unwrap();
+            std::iter::from_fn(move || guest.head(4096)).collect::<Vec<_>>()
+        };
+        let mut of_each: Vec<_> = (0..20).map(|number| all_of(Some(address(&format!("192.0.{number}.1"))))).collect();
+        let count = |of_each: &[Vec<_>]| of_each.iter().map(Vec::len).sum::<usize>();
+        let strangers = doors.most * SHORT_HEAD / 4 * HEADS_OF_STRANGERS / 4096;
+        assert_eq!(count(&of_each), strangers);
+        assert!(of_each[19].is_empty(), "who comes when there is no room has none");
+        // Who brings everybody finds room when strangers have taken theirs.
+        assert_eq!(all_of(None).len(), doors.most * SHORT_HEAD / 4096 - strangers);
+        of_each.truncate(1);
+        assert_eq!(
+            all_of(Some(address("192.0.19.1"))).len(),
+            of_each[0].len(),
+            "what is answered makes room"
+        );
+        drop(of_each);
+        assert_eq!(doors.heads.load(Ordering::Relaxed), 0);
         assert!(doors.networks.lock().unwrap().is_empty());
     }
 }

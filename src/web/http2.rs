@@ -9,7 +9,7 @@ mod frames;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_http::body::{BodySize, MessageBody};
@@ -37,7 +37,7 @@ use super::doors::{Guest, Head, Large};
 use super::error::{HEAD_TOO_LONG, NO_ROOM};
 use super::patience::{GOODBYE_PATIENCE, HEAD_PATIENCE, STALL_PATIENCE, USUAL_HEAD};
 
-use frames::Frames;
+use frames::{Frames, Room};
 
 /// How many requests of a connection may be open at once.
 const STREAMS: u32 = 100;
@@ -80,11 +80,7 @@ pub async fn serve<T, S, B>(
         .initial_window_size(BODY_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(PART * 4);
-    let guest = Arc::new(guest);
-    let stream = Frames::new(stream, {
-        let guest = Arc::clone(&guest);
-        move || guest.floods()
-    });
+    let stream = Frames::new(stream);
     let room = stream.room();
     let Ok(Ok(mut connection)) = timeout(HEAD_PATIENCE, builder.handshake(stream)).await else {
         return;
@@ -97,8 +93,12 @@ pub async fn serve<T, S, B>(
     loop {
         let patience_ends = leaves_at.unwrap_or(quiet_since + IDLE);
         tokio::select! {
-            next = accept(&mut connection, requests.len()) => {
-                let Some(Ok((request, respond))) = next else { return };
+            next = accept(&mut connection, &room, requests.len()) => {
+                let (request, respond) = match next {
+                    Next::Request(request, respond) => (request, respond),
+                    Next::Flood => break,
+                    Next::End => return,
+                };
                 room.request();
                 // At once: a hundred of them are in memory otherwise before the first is looked at.
                 let admitted = match admit(&request, &guest) {
@@ -132,21 +132,45 @@ pub async fn serve<T, S, B>(
             }
         }
     }
+    guest.floods();
+    drop(requests);
+    calm(connection).await;
 }
 
-type Accepted = Option<Result<(http::Request<RecvStream>, SendResponse<Bytes>), h2::Error>>;
+/// What happens next on a connection.
+enum Next {
+    Request(http::Request<RecvStream>, SendResponse<Bytes>),
+    /// Too many frames that ask for nothing
+    Flood,
+    End,
+}
 
 /// The next request; none is taken while as many are answered as may be, although their streams are closed.
-async fn accept<T: AsyncRead + AsyncWrite + Unpin>(connection: &mut Connection<T, Bytes>, open: usize) -> Accepted {
+async fn accept<T>(connection: &mut Connection<Frames<T>, Bytes>, room: &Room, open: usize) -> Next
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let is_full = u32::try_from(open).unwrap_or(u32::MAX) >= STREAMS;
     poll_fn(|context| {
-        if is_full {
-            connection.poll_closed(context).map(|_| None)
+        let next = if is_full {
+            connection.poll_closed(context).map(|_| Next::End)
         } else {
-            connection.poll_accept(context)
-        }
+            connection.poll_accept(context).map(|next| match next {
+                Some(Ok((request, respond))) => Next::Request(request, respond),
+                Some(Err(_)) | None => Next::End,
+            })
+        };
+        // Nothing more is read then, so nobody would be woken.
+        if room.is_flooded() { Poll::Ready(Next::Flood) } else { next }
     })
     .await
+}
+
+/// Tells a client that it is let go because of what it sends (RFC 9113 §5.4.1), if it takes that.
+async fn calm<T: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<T, Bytes>) {
+    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+    // Whoever does not read it is not waited for.
+    let _ = timeout(GOODBYE_PATIENCE, poll_fn(|context| connection.poll_closed(context))).await;
 }
 
 /// What a request has for its head, until it is answered.

@@ -43,7 +43,10 @@ enum Next {
 
 /// How many more of them there may be now.
 #[derive(Debug)]
-pub struct Room(Cell<u32>);
+pub struct Room {
+    left: Cell<u32>,
+    is_flooded: Cell<bool>,
+}
 
 impl Room {
     /// A request was taken, whose head was counted. (What looks like one may be nothing.)
@@ -51,33 +54,44 @@ impl Room {
         self.earn(OF_REQUEST);
     }
 
+    /// Whether there were too many. Nothing more is read then.
+    pub fn is_flooded(&self) -> bool {
+        self.is_flooded.get()
+    }
+
     fn earn(&self, more: u32) {
-        self.0.set(self.0.get().saturating_add(more).min(ROOM));
+        self.left.set(self.left.get().saturating_add(more).min(ROOM));
     }
 }
 
-/// A stream that fails when too many such frames are read from it.
+/// A stream from which nothing more is read once too many such frames were. It does not fail then, so that its client can be told why:
+/// whoever polls it has to ask [`Room::is_flooded`].
 #[derive(Debug)]
-pub struct Frames<S, F> {
+pub struct Frames<S> {
     stream: S,
     next: Next,
     room: Rc<Room>,
     counted_at: Instant,
     /// What was sent and has not made room yet
     sent: usize,
-    flooded: F,
 }
 
-impl<S, F: FnMut()> Frames<S, F> {
-    /// This stream; `flooded` is told when it fails because of them.
-    pub fn new(stream: S, flooded: F) -> Self {
+/// There were too many frames that ask for nothing.
+#[derive(Debug)]
+struct Flooded;
+
+impl<S> Frames<S> {
+    /// This stream.
+    pub fn new(stream: S) -> Self {
         Self {
             stream,
             next: Next::Preface(PREFACE),
-            room: Rc::new(Room(Cell::new(ROOM))),
+            room: Rc::new(Room {
+                left: Cell::new(ROOM),
+                is_flooded: Cell::new(false),
+            }),
             counted_at: Instant::now(),
             sent: 0,
-            flooded,
         }
     }
 
@@ -87,7 +101,7 @@ impl<S, F: FnMut()> Frames<S, F> {
     }
 
     /// Looks at what was read.
-    fn read(&mut self, mut bytes: &[u8], now: Instant) -> io::Result<()> {
+    fn read(&mut self, mut bytes: &[u8], now: Instant) -> Result<(), Flooded> {
         while !bytes.is_empty() {
             let taken = match &mut self.next {
                 Next::Preface(left) | Next::Payload(left) => {
@@ -120,7 +134,7 @@ impl<S, F: FnMut()> Frames<S, F> {
         Ok(())
     }
 
-    fn begin(&mut self, [high, middle, low, kind, flags, ..]: [u8; HEAD], now: Instant) -> io::Result<()> {
+    fn begin(&mut self, [high, middle, low, kind, flags, ..]: [u8; HEAD], now: Instant) -> Result<(), Flooded> {
         let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
         self.payload(length);
         match kind {
@@ -141,39 +155,43 @@ impl<S, F: FnMut()> Frames<S, F> {
         };
     }
 
-    fn data(&mut self, length: usize, now: Instant) -> io::Result<()> {
+    fn data(&mut self, length: usize, now: Instant) -> Result<(), Flooded> {
         if length < LITTLE { self.worthless(now) } else { Ok(()) }
     }
 
-    fn worthless(&mut self, now: Instant) -> io::Result<()> {
-        if self.room.0.get() == 0 {
+    fn worthless(&mut self, now: Instant) -> Result<(), Flooded> {
+        if self.room.left.get() == 0 {
             let more = now.duration_since(self.counted_at).as_nanos() / PACE.as_nanos();
             self.room.earn(u32::try_from(more).unwrap_or(ROOM));
             self.counted_at = now;
         }
-        let Some(room) = self.room.0.get().checked_sub(1) else {
-            (self.flooded)();
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "too many frames that ask for nothing",
-            ));
+        let Some(left) = self.room.left.get().checked_sub(1) else {
+            self.room.is_flooded.set(true);
+            return Err(Flooded);
         };
-        self.room.0.set(room);
+        self.room.left.set(left);
         Ok(())
     }
 }
 
-impl<S: AsyncRead + Unpin, F: FnMut() + Unpin> AsyncRead for Frames<S, F> {
+impl<S: AsyncRead + Unpin> AsyncRead for Frames<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(context, buffer) {
-            Poll::Ready(Ok(())) => Poll::Ready(self.read(&buffer.filled()[before..], Instant::now())),
-            other => other,
+        if self.room.is_flooded() {
+            return Poll::Pending;
         }
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Poll::Ready(Ok(())) = &outcome
+            && self.read(&buffer.filled()[before..], Instant::now()).is_err()
+        {
+            buffer.set_filled(before);
+            return Poll::Pending;
+        }
+        outcome
     }
 }
 
-impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Frames<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(length)) = &sent {
@@ -196,8 +214,6 @@ impl<S: AsyncWrite + Unpin, F: Unpin> AsyncWrite for Frames<S, F> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
     use tokio::io::{AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
@@ -211,17 +227,16 @@ mod tests {
 
     /// How many of these frames are taken, in pieces of this size.
     fn taken(frames: &[Vec<u8>], piece: usize) -> usize {
-        let told = Cell::new(0);
-        let mut watched = Frames::new((), || told.set(told.get() + 1));
+        let mut watched = Frames::new(());
         let now = Instant::now();
         watched.read(&[0; PREFACE], now).unwrap();
         for (number, frame) in frames.iter().enumerate() {
             if frame.chunks(piece).any(|piece| watched.read(piece, now).is_err()) {
-                assert_eq!(told.get(), 1);
+                assert!(watched.room.is_flooded());
                 return number;
             }
         }
-        assert_eq!(told.get(), 0);
+        assert!(!watched.room.is_flooded());
         frames.len()
     }
 
@@ -263,7 +278,7 @@ mod tests {
     #[tokio::test]
     async fn requests_answers_and_time_make_room() {
         let (client, _server) = duplex(1 << 22);
-        let mut watched = Frames::new(client, || ());
+        let mut watched = Frames::new(client);
         let room = watched.room();
         let now = Instant::now();
         watched.read(&[0; PREFACE], now).unwrap();
@@ -281,8 +296,8 @@ mod tests {
                 watched.read(&ping, now).unwrap();
             }
         }
-        assert!(room.0.get() > ROOM / 2, "nothing was used up");
-        while room.0.get() > 0 {
+        assert!(room.left.get() > ROOM / 2, "nothing was used up");
+        while room.left.get() > 0 {
             watched.read(&ping, now).unwrap();
         }
         let later = now + PACE * 3;

@@ -14,7 +14,7 @@ use actix_web::web::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
-use tokio::io::duplex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
@@ -54,6 +54,15 @@ impl Drop for Inside {
 
 /// Serves a client: `/wait` is never answered, anything else with its own body.
 async fn client(crowd: &Rc<Crowd>) -> SendRequest<Bytes> {
+    let (send, connection) = h2::client::handshake(wire(crowd).await).await.unwrap();
+    tokio::task::spawn_local(async move {
+        let _ = connection.await;
+    });
+    send
+}
+
+/// Serves whoever is at this end of a wire.
+async fn wire(crowd: &Rc<Crowd>) -> DuplexStream {
     let (near, far) = duplex(1 << 16);
     let crowd = Rc::clone(crowd);
     let service = fn_service(move |mut request: Request| {
@@ -79,11 +88,7 @@ async fn client(crowd: &Rc<Crowd>) -> SendRequest<Bytes> {
     let clock = Clock::from_millis(|| 1_800_000_000_000);
     let guest = Arc::new(Doors::new(&Config::default())).enter("192.0.2.1".parse().ok()).unwrap();
     tokio::task::spawn_local(serve(far, guest, Rc::new(service), None, clock, std::future::pending()));
-    let (send, connection) = h2::client::handshake(near).await.unwrap();
-    tokio::task::spawn_local(async move {
-        let _ = connection.await;
-    });
-    send
+    near
 }
 
 fn request(path: &str, method: &str) -> http::Request<()> {
@@ -252,6 +257,42 @@ async fn heads_are_as_long_as_they_may_be_and_few_of_them_long() {
             assert_eq!((open.len(), refused), (8, 12));
             assert_eq!(crowd.all.get(), 9);
             assert_eq!(status(&mut send, with_length("/", 15_000)).await, 200);
+        })
+        .await;
+}
+
+/// RFC 9113 §5.4.1, §6.8, §7
+#[tokio::test]
+async fn who_floods_is_told_why_it_is_let_go() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    /// For a stream that nobody has opened, of a type that nobody knows.
+    const NOTHING: &[u8] = &[0, 0, 0, 200, 0, 0, 0, 0, 1];
+    const GOAWAY: u8 = 7;
+    const ENHANCE_YOUR_CALM: u32 = 11;
+    LocalSet::new()
+        .run_until(async {
+            let (mut reads, mut writes) = tokio::io::split(wire(&Rc::default()).await);
+            writes.write_all(PREFACE).await.unwrap();
+            writes.write_all(SETTINGS).await.unwrap();
+            tokio::task::spawn_local(async move {
+                // It is cut off in the middle.
+                let _ = writes.write_all(&NOTHING.repeat(5000)).await;
+            });
+            let mut said = Vec::new();
+            timeout(PATIENCE, reads.read_to_end(&mut said)).await.unwrap().unwrap();
+            let mut frames = said.as_slice();
+            let mut last = None;
+            while let Some((head, rest)) = frames.split_at_checked(9) {
+                let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+                let (payload, rest) = rest.split_at(length);
+                last = Some((head[3], payload.to_vec()));
+                frames = rest;
+            }
+            assert!(frames.is_empty(), "a frame was cut: {frames:?}");
+            let (kind, payload) = last.expect("a frame");
+            assert_eq!(kind, GOAWAY);
+            assert_eq!(payload[4..8], ENHANCE_YOUR_CALM.to_be_bytes());
         })
         .await;
 }
