@@ -13,7 +13,7 @@ use crate::support::round_robin::RoundRobin;
 /// How many nodes there are.
 pub const SIZE: usize = 3;
 /// The admin token of the cluster.
-const ADMIN_TOKEN: &str = "an-admin-token-for-these-nodes-only";
+pub const ADMIN_TOKEN: &str = "an-admin-token-for-these-nodes-only";
 
 /// What is limited that this load does often.
 const LIMITS: [&str; 7] = [

@@ -25,8 +25,7 @@ async fn nodes_recover_when_the_database_restarts(kind: Kind) {
     server.restart();
     load.ledger.await_more(BETWEEN).await;
     cluster.await_ready().await;
-    let ledger = load.stop().await;
-    ledger.verify(&cluster).await;
+    load.end(&cluster).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,18 @@ impl Browser {
         }
     }
 
+    /// A browser for which each request is a connection of its own.
+    pub fn fresh() -> Self {
+        Self {
+            http: Client::builder()
+                .redirect(Policy::none())
+                .pool_max_idle_per_host(0)
+                .build()
+                .expect("a client"),
+            cookies: Mutex::default(),
+        }
+    }
+
     /// A browser that says what it is, behind a proxy that says from where it comes.
     pub fn named(user_agent: &str, address: &str) -> Self {
         let mut headers = HeaderMap::new();

@@ -3,6 +3,9 @@
 //! A request that is answered with 503, or not at all, was not acknowledged: whoever sent it does not know what came of it,
 //! and finds out by sending it again. Every other answer that is not the expected one ends the test.
 
+mod administration;
+mod relay;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,9 +15,9 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::cluster::{Cluster, SIZE, fresh_http};
-use super::flows::error;
 use crate::cli::person::{Answer, Application, CALLBACK, Person, authorization_url, hidden, parameter, text};
+use crate::nodes::cluster::{Cluster, SIZE, fresh_http};
+use crate::nodes::flows::error;
 use crate::support::process::PATIENCE;
 
 /// How many do the same at once.
@@ -50,6 +53,10 @@ struct Known {
     registrations: Vec<(String, String)>,
     /// Whether the client `asks` has a consent; `None` when nobody knows
     consent: Option<bool>,
+    /// Callbacks by their state
+    callbacks: BTreeMap<String, relay::Callback>,
+    /// What an operator has made
+    clients: Vec<administration::Registered>,
 }
 
 /// The ledger of a cluster under load.
@@ -116,6 +123,8 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Err
 pub struct Load {
     pub ledger: Arc<Ledger>,
     tasks: JoinSet<()>,
+    /// The secret of who collects callbacks
+    collector: String,
 }
 
 impl Load {
@@ -142,18 +151,29 @@ impl Load {
         }
         tasks.spawn(register(cluster.issuer(), Arc::clone(&ledger)));
         tasks.spawn(consent(cluster.issuer(), alice, Arc::clone(&ledger)));
-        Self { ledger, tasks }
+        tasks.spawn(administration::administer(cluster.issuer(), Arc::clone(&ledger)));
+        let collector = cluster.sandbox.service_client(relay::COLLECTOR, "relay", &[]);
+        tasks.spawn(relay::relay(cluster.issuer(), collector.clone(), Arc::clone(&ledger)));
+        Self { ledger, tasks, collector }
     }
 
-    /// Stops, and waits until everybody has.
-    pub async fn stop(mut self) -> Arc<Ledger> {
+    /// Stops, and waits until everybody has. Then everything that was acknowledged is there, nothing is accepted a second time, and
+    /// every node works.
+    pub async fn end(mut self, cluster: &Cluster) {
         self.ledger.is_over.store(true, Ordering::SeqCst);
         while let Some(task) = self.tasks.join_next().await {
             if let Err(error) = task {
                 std::panic::resume_unwind(error.into_panic());
             }
         }
-        self.ledger
+        self.ledger.verify(cluster).await;
+        let (callbacks, clients) = {
+            let known = self.ledger.known();
+            (known.callbacks.clone(), known.clients.clone())
+        };
+        relay::verify(&callbacks, &self.collector, cluster).await;
+        administration::verify(&clients, cluster).await;
+        cluster.assert_audit_is_whole();
     }
 }
 
@@ -315,8 +335,7 @@ async fn remove_application(http: &Client, issuer: &str) -> Option<()> {
 }
 
 impl Ledger {
-    /// Everything that was acknowledged is there, nothing is accepted a second time, and every node works.
-    pub async fn verify(&self, cluster: &Cluster) {
+    async fn verify(&self, cluster: &Cluster) {
         let app = cluster.app();
         let (chains, successors) = {
             let known = self.known();
@@ -394,6 +413,5 @@ impl Ledger {
             consent.is_none_or(|is_there| is_there != was_asked),
             "an acknowledged consent is lost, or back"
         );
-        cluster.assert_audit_is_whole();
     }
 }
