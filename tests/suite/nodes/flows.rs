@@ -7,6 +7,7 @@ use super::cluster::{Cluster, SIZE, fresh_http};
 use crate::cli::database::{Database, Kind};
 use crate::cli::person::{CALLBACK, Person, authorization_url, hidden, parameter, text};
 use crate::support::client::send;
+use crate::support::elsewhere::{Elsewhere, Served};
 
 /// A client gets tokens for a person, refreshes them, shows them, and gives them back.
 async fn tokens(cluster: &Cluster, secret: &str) {
@@ -102,6 +103,28 @@ async fn registration(cluster: &Cluster) {
         assert_eq!(send(manage(node, Method::GET)).await.status, 401);
     }
     assert_eq!(cluster.userinfo_at_each(&text(&tokens, "access_token")).await, [401; SIZE]);
+}
+
+/// A program that knows only the address of the document that describes it.
+async fn described(cluster: &Cluster) {
+    let elsewhere = Elsewhere::start().await;
+    let id = elsewhere.url("/client.json");
+    let document = json!({
+        "client_id": id, "client_name": "Described", "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    elsewhere.serve("/client.json", Served::json(&document));
+    let code = cluster.alice().authorize(&id, "openid offline_access").await.unwrap();
+    let program = crate::cli::person::Application::public(&cluster.issuer(), &id).through(fresh_http());
+    let (status, mut tokens) = program.redeem(&code).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{tokens}");
+    for node in 0..SIZE {
+        let at = program.asking(&cluster.at(node));
+        let (status, next) = at.refresh(&text(&tokens, "refresh_token")).await.unwrap();
+        assert_eq!(status, StatusCode::OK, "{next}");
+        tokens = next;
+    }
+    assert_eq!(cluster.userinfo_at_each(&text(&tokens, "access_token")).await, [200; SIZE]);
 }
 
 /// What one operator changes at one node, another sees at the next; of two who looked at the same, one is told.
@@ -223,6 +246,7 @@ pub async fn every_flow_goes_from_node_to_node(cluster: &Cluster, secret: &str) 
     tokens(cluster, secret).await;
     sign_out(cluster).await;
     registration(cluster).await;
+    described(cluster).await;
     administration(cluster).await;
     let (http, agents) = (fresh_http(), add_agent(cluster));
     relay(cluster, &http, &agents).await;
