@@ -3,11 +3,12 @@
 //! Requests can be sent one after the other without waiting for answers (pipelining, RFC 9112 §9.3.2). The HTTP library
 //! reads all of them that fit into its buffer, and each takes some kilobytes until its turn comes: thousands of small ones
 //! are many megabytes for a stranger with one connection who reads no answer. And while its buffer is full it asks again
-//! without a pause. So no more requests are let through to it than may wait.
+//! without a pause. What is more, it takes the end of a connection, `HEAD` and the version from the request that it has read last, not from
+//! the one that it answers. So requests are let through to it one at a time, and none after the last answer (RFC 9112 §9.6).
 //!
 //! What ends like the first line of a request is counted as one, wherever it stands: so there are never more than were counted. There may be
-//! fewer, because a header or a body can say the same. But when whoever answers waits for the client, to send a request or the
-//! rest of a body, then nothing else can be waiting, and the count is put right.
+//! fewer, because a header or a body can say the same. But when whoever answers waits for the client, to send the rest of a head or of a
+//! body, then nothing else can be waiting, and the count is put right.
 
 use std::cell::RefCell;
 use std::io;
@@ -18,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::patience::{Activity, Countdown, GOODBYE_PATIENCE, Patience, TooLong};
 
-/// How many requests may wait for an answer.
-const MOST: usize = 16;
+/// How many requests may wait for an answer: one, and the first line of the next, which nobody can answer without the rest of its head.
+const MOST: usize = 2;
 /// How much is read at once, in bytes.
 const PART: usize = 8 * 1024;
 
@@ -82,6 +83,8 @@ pub struct Paced<S> {
     /// Whether what comes belongs to a request that is to be answered, as far as can be seen: it may be the rest of a body
     has_begun: bool,
     farewell: Option<Farewell>,
+    /// Until when is listened after the last answer
+    goodbye: Countdown,
     patience: Patience,
 }
 
@@ -97,6 +100,7 @@ impl<S> Paced<S> {
             is_holding: false,
             has_begun: true,
             farewell: None,
+            goodbye: Countdown::default(),
             patience,
         }
     }
@@ -133,6 +137,22 @@ impl<S> Paced<S> {
         if has_waited || has_room {
             self.is_holding = false;
             context.waker().wake_by_ref();
+        }
+        if self.patience.activity().is_over() {
+            // When the time is over, it is seen while reading.
+            let _ = self.part_soon(context);
+        }
+    }
+
+    /// The last answer was made. Once it is sent, the client has a moment to hang up.
+    ///
+    /// # Errors
+    /// When that is over.
+    fn part_soon(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.patience.is_client_awaited() {
+            self.goodbye.run(GOODBYE_PATIENCE, context)
+        } else {
+            Ok(())
         }
     }
 
@@ -233,17 +253,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Paced<S> {
         if farewell.end.run(GOODBYE_PATIENCE, context).is_err() {
             return Poll::Ready(Err(too_long()));
         }
-        SCRATCH.with_borrow_mut(|scratch| {
-            loop {
-                let mut part = ReadBuf::new(scratch);
-                match Pin::new(&mut self.stream).poll_read(context, &mut part) {
-                    Poll::Ready(Ok(())) if !part.filled().is_empty() => {}
-                    Poll::Ready(_) => return Poll::Ready(Err(too_long())),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
+        discard(&mut self.stream, context).map(|()| Err(too_long()))
     }
+
+    /// What comes after the last answer is for nobody. In the end it is as if the client had hung up.
+    fn ignore(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held = Vec::new();
+        match self.part_soon(context) {
+            Ok(()) => discard(&mut self.stream, context).map(Ok),
+            Err(_) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// Reads what is for nobody, until nothing more can come.
+fn discard<S: AsyncRead + Unpin>(stream: &mut S, context: &mut Context<'_>) -> Poll<()> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        loop {
+            let mut part = ReadBuf::new(scratch);
+            match Pin::new(&mut *stream).poll_read(context, &mut part) {
+                Poll::Ready(Ok(())) if !part.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
 }
 
 fn too_long() -> io::Error {
@@ -256,10 +290,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
         if this.farewell.is_some() {
             return this.part(context);
         }
+        if this.patience.activity().is_over() {
+            return this.ignore(context);
+        }
         if this.is_full() && this.is_settled && this.patience.is_client_awaited() {
-            // Whatever else looked like a request was none.
+            // Whatever else looked like a request was none, but for the one that has not come completely.
             let _ = this.patience.activity().take_answered();
-            this.unanswered = this.patience.activity().under_way();
+            this.unanswered = this.patience.activity().under_way().max(1);
         }
         if this.is_full() {
             return this.listen(context);
@@ -309,157 +346,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::timeout;
-
-    use super::{MOST, Paced};
-    use crate::config::Config;
-    use crate::web::doors::Doors;
-    use crate::web::patience::Patience;
-
-    const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: x\r\nVia: HTTP/1.1 proxy\r\n\r\n";
-    const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
-
-    fn pair() -> (DuplexStream, Paced<DuplexStream>) {
-        let (client, server) = duplex(1 << 20);
-        (client, Paced::new(server, Patience::default()))
-    }
-
-    /// What is let through now.
-    async fn read(server: &mut Paced<DuplexStream>) -> Vec<u8> {
-        let mut all = Vec::new();
-        let mut part = [0; 100];
-        let patience = Duration::from_millis(20);
-        while let Ok(Ok(length @ 1..)) = timeout(patience, server.read(&mut part)).await {
-            all.extend_from_slice(&part[..length]);
-        }
-        all
-    }
-
-    fn count(bytes: &[u8]) -> usize {
-        bytes.windows(4).filter(|window| window == b"GET ").count()
-    }
-
-    #[tokio::test]
-    async fn no_more_requests_come_than_may_wait() {
-        let (mut client, mut server) = pair();
-        let activity = server.activity().clone();
-        let mut busy = Some(activity.begin());
-        client.write_all(&REQUEST.repeat(40)).await.unwrap();
-        let first = read(&mut server).await;
-        assert_eq!(count(&first), MOST);
-        assert!(read(&mut server).await.is_empty());
-        // As many as are answered come after them, and nothing is lost or changed.
-        let mut all = first;
-        for _ in MOST..40 {
-            drop(busy.take());
-            busy = Some(activity.begin());
-            assert!(read(&mut server).await.is_empty(), "it is not sent yet");
-            server.write_all(ANSWER).await.unwrap();
-            server.flush().await.unwrap();
-            all.extend(read(&mut server).await);
-        }
-        assert_eq!(count(&all), 40);
-        drop(busy);
-        server.flush().await.unwrap();
-        all.extend(read(&mut server).await);
-        assert_eq!(all, REQUEST.repeat(40));
-    }
-
-    /// What an answer says is no answer, and what a body says is no request.
-    #[tokio::test]
-    async fn only_what_is_answered_makes_room() {
-        let (mut client, mut server) = pair();
-        let activity = server.activity().clone();
-        let _busy = activity.begin();
-        client.write_all(&REQUEST.repeat(100)).await.unwrap();
-        assert_eq!(count(&read(&mut server).await), MOST);
-        server.write_all(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(50)).await.unwrap();
-        server.flush().await.unwrap();
-        assert!(read(&mut server).await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_body_full_of_first_lines_is_one_request() {
-        for marks in [MOST - 1, MOST, MOST * 3, 6000] {
-            let (mut client, mut server) = pair();
-            let activity = server.activity().clone();
-            let body = b"a HTTP/1.1\r\n".repeat(marks);
-            let request = [&b"POST /a HTTP/1.1\r\nHost: x\r\n\r\n"[..], &body].concat();
-            client.write_all(&request).await.unwrap();
-            let busy = activity.begin();
-            let mut came = read(&mut server).await;
-            assert!(count(&came) <= MOST);
-            let reading = activity.read();
-            came.extend(read(&mut server).await);
-            assert_eq!(came, request, "{marks}");
-            drop((reading, busy));
-            server.write_all(ANSWER).await.unwrap();
-            server.flush().await.unwrap();
-            // The next one on this connection may be somebody else's.
-            for _ in 0..3 {
-                client.write_all(REQUEST).await.unwrap();
-                assert_eq!(read(&mut server).await, REQUEST, "{marks}");
-                drop(activity.begin());
-                server.write_all(ANSWER).await.unwrap();
-                server.flush().await.unwrap();
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_head_full_of_first_lines_is_one_request() {
-        let (mut client, mut server) = pair();
-        let head = [REQUEST, &b"X: GET / HTTP/1.1\r\n".repeat(400)].concat();
-        client.write_all(&head).await.unwrap();
-        assert_eq!(read(&mut server).await, head);
-    }
-
-    #[tokio::test]
-    async fn who_hangs_up_is_noticed_although_they_asked_much() {
-        let (mut client, mut server) = pair();
-        let _busy = server.activity().begin();
-        client.write_all(&REQUEST.repeat(20)).await.unwrap();
-        read(&mut server).await;
-        drop(client);
-        assert_eq!(server.read(&mut [0; 10]).await.unwrap(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_long_body_is_one_request() {
-        let (mut client, mut server) = pair();
-        let _busy = server.activity().begin();
-        let mut request = b"POST /a HTTP/1.1\r\nContent-Length: 100000\r\n\r\n".to_vec();
-        request.extend_from_slice(&b"a line \r\n\r\n".repeat(10_000));
-        client.write_all(&request).await.unwrap();
-        assert_eq!(read(&mut server).await, request);
-    }
-
-    #[tokio::test]
-    async fn who_may_send_no_long_head_is_told_so() {
-        let doors = Arc::new(Doors::new(&Config::default()));
-        let peer = "192.0.2.1".parse().ok();
-        let other = doors.enter(peer).unwrap();
-        let taken: Vec<_> = std::iter::from_fn(|| other.large()).collect();
-        let (mut client, server) = duplex(1 << 20);
-        let mut server = Paced::new(server, Patience::with(doors.enter(peer).unwrap()));
-        let head = [&b"GET /a HTTP/1.1\r\nX: "[..], &vec![b'a'; 30_000]].concat();
-        client.write_all(&head).await.unwrap();
-        let over = async {
-            let mut part = [0; 1000];
-            while server.read(&mut part).await.is_ok_and(|length| length > 0) {}
-        };
-        let mut said = Vec::new();
-        let (_, ()) = tokio::join!(client.read_to_end(&mut said), over);
-        assert!(said.starts_with(b"HTTP/1.1 431 "), "{}", String::from_utf8_lossy(&said));
-        drop(taken);
-        let (mut client, server) = duplex(1 << 20);
-        let mut server = Paced::new(server, Patience::with(doors.enter(peer).unwrap()));
-        client.write_all(&head).await.unwrap();
-        assert_eq!(read(&mut server).await, head);
-    }
-}
+mod tests;

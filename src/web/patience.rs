@@ -37,6 +37,8 @@ struct Doing {
     reading: Cell<usize>,
     /// How many were answered since somebody looked
     answered: Cell<usize>,
+    /// Whether the last answer was made
+    is_over: Cell<bool>,
     /// Who is told when more of a body is waited for
     waiting: RefCell<Option<Waker>>,
 }
@@ -84,6 +86,17 @@ impl Activity {
     #[must_use]
     pub fn take_answered(&self) -> usize {
         self.0.answered.take()
+    }
+
+    /// The answer that was made last closes the connection: no request that is sent after it is carried out (RFC 9112 §9.6).
+    pub fn end(&self) {
+        self.0.is_over.set(true);
+    }
+
+    /// Whether the last answer of the connection was made.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_over.get()
     }
 
     /// Tells `waker` when a body is waited for.

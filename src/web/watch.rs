@@ -1,11 +1,11 @@
 //! What is seen of every request: its names in the log and in traces, what came of it, and how long that took.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderName;
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use tracing::Instrument;
@@ -21,6 +21,7 @@ use crate::protocol::trace_context::TraceParent;
 use super::address;
 use super::dispatch::{dispatch, not_found};
 use super::limits;
+use super::patience::Activity;
 use super::routes::Route;
 use super::trace;
 
@@ -110,6 +111,13 @@ async fn watched<F: Future<Output = HttpResponse>>(
     answer: impl FnOnce(App, HttpRequest) -> F,
 ) -> HttpResponse {
     let Target { path, number, class } = target;
+    // With HTTP/2 there is none, and nothing that a request says of its connection.
+    let connection = http.conn_data::<Activity>().cloned();
+    if connection.as_ref().is_some_and(Activity::is_over) {
+        // `Paced` keeps it from coming so far. It is dropped with the connection.
+        return pending().await;
+    }
+    let is_last = http.head().connection_type() != ConnectionType::KeepAlive;
     let given = Given::of(&app, &http);
     let id = given.id.unwrap_or_else(|| base64url(&app.random.bytes::<9>()));
     let span = trace::of_request(&http, path, &id, given.parent);
@@ -138,7 +146,13 @@ async fn watched<F: Future<Output = HttpResponse>>(
         request::current(|request| trace::answered(&span, response.status().as_u16(), request.client()));
         response
     };
-    request::within(named, work).instrument(outer).await
+    let response = request::within(named, work).instrument(outer).await;
+    if let Some(connection) = connection
+        && (is_last || !response.head().keep_alive())
+    {
+        connection.end();
+    }
+    response
 }
 
 /// The names that a proxy has given to a request.

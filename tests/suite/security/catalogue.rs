@@ -171,6 +171,8 @@ pub const CATALOGUE: &[Row] = &[
             "security::smuggling::a_body_that_is_not_read_is_no_request",
             "security::smuggling::a_target_that_names_another_server_leads_nowhere",
             "security::pipelining::all_that_are_sent_at_once_are_answered",
+            "security::pipelining::nothing_after_the_last_request_is_carried_out",
+            "security::pipelining::each_answer_is_for_its_own_request",
         ],
     ),
     (

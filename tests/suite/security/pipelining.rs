@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 use crate::support::browser::http;
 use crate::support::{Database, TestApp};
 
+use super::smuggling::{exchange, statuses};
+
 /// Far less than the ten seconds after which a connection is closed that waits for a head.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -152,4 +154,68 @@ async fn a_body_that_nobody_takes_is_not_waited_for() {
         let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
         assert_eq!(ask(&mut stream, request.as_bytes()).await, expected, "{header}");
     }
+}
+
+/// RFC 9112 §9.6: whoever says that a request is the last one, or hears that an answer is, can rely on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_after_the_last_request_is_carried_out() {
+    let app = TestApp::start(Database::Sqlite).await;
+    app.user("alice").await;
+    let client = app.public_client().await;
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let token = client.tokens("alice", &[]).await.text("access_token").to_owned();
+    let fields = format!("token={token}&client_id={}", client.id());
+    let length = fields.len();
+    let revoke = format!("POST /revoke HTTP/1.1\r\nHost: x\r\n{form}Content-Length: {length}\r\n\r\n{fields}");
+    let post = |more: &str| format!("POST /token HTTP/1.1\r\nHost: x\r\n{form}{more}Content-Length: 12\r\n\r\ngrant_type=x");
+    let mark = "X-Said: GET / HTTP/1.1\r\n";
+    let next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (what, last) in [
+        ("a GET", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".to_owned()),
+        ("HTTP/1.0", "GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n".to_owned()),
+        ("a POST", post("Connection: close\r\n")),
+        ("what looks like requests", post(&format!("{mark}Connection: close\r\n{mark}"))),
+        (
+            "a body that nobody reads",
+            "POST /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n".to_owned(),
+        ),
+    ] {
+        let address = address(&app);
+        for (before, answers) in [(String::new(), 1), (next.repeat(3), 4)] {
+            let answer = exchange(address, format!("{before}{last}{revoke}{next}").as_bytes()).await;
+            assert_eq!(statuses(&answer).len(), answers, "{what}: {answer}");
+        }
+        assert_eq!(client.userinfo(&token).await.status, 200, "{what}: the token was revoked");
+    }
+    // What comes later, behind the rest of a body that nobody waits for.
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    let begin = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n";
+    assert_eq!(ask(&mut stream, begin).await, 404);
+    let _ = stream.write_all(format!("0\r\n\r\n{revoke}").as_bytes()).await;
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(SOON, stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok() && rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    assert_eq!(client.userinfo(&token).await.status, 200);
+    // It would be, if it was asked.
+    let answer = exchange(address(&app), format!("{}{revoke}", post("")).as_bytes()).await;
+    assert_eq!(statuses(&answer).len(), 2, "{answer}");
+    assert_eq!(client.userinfo(&token).await.status, 401);
+}
+
+/// Whether an answer has a body is for the request that it answers to say, not for one that came with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_answer_is_for_its_own_request() {
+    let app = TestApp::start(Database::Sqlite).await;
+    let mut stream = TcpStream::connect(address(&app)).await.unwrap();
+    let post =
+        "POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 12\r\n\r\ngrant_type=x";
+    let head = "HEAD /jwks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(format!("{post}{head}").as_bytes()).await.unwrap();
+    let refused = status(&mut stream).await;
+    assert!(matches!(refused, 400 | 401), "{refused}");
+    let mut rest = String::new();
+    let closed = tokio::time::timeout(SOON, stream.read_to_string(&mut rest)).await;
+    closed.expect("it is closed").unwrap();
+    assert!(rest.starts_with("HTTP/1.1 ") && rest.ends_with("\r\n\r\n"), "{rest}");
+    assert_eq!(statuses(&rest).len(), 1, "{rest}");
 }
