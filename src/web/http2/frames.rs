@@ -2,12 +2,15 @@
 //!
 //! A frame of nine bytes without data uses none of the window, and yet each is work and memory: what it was kept in is given back only
 //! when the connection ends. Whoever sends many more of them than requests is let go.
+//!
+//! Nothing is written here: the HTTP library may be in the middle of a frame. What was read last is kept from it, and whoever serves the
+//! connection looks at [`Room::is_flooded`] each time it has asked for requests, and has the library say why and close.
 
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -23,6 +26,9 @@ const ANSWERED: usize = 2048;
 const PACE: Duration = Duration::from_millis(10);
 /// Data that is less than this is worth nothing, unless it is the last.
 const LITTLE: usize = 256;
+
+/// How much is read at once of what is for nobody, in bytes.
+const PART: usize = 4096;
 
 /// What a client sends first (RFC 9113 §3.4), in bytes.
 const PREFACE: usize = 24;
@@ -54,7 +60,7 @@ impl Room {
         self.earn(OF_REQUEST);
     }
 
-    /// Whether there were too many. Nothing more is read then.
+    /// Whether there were too many: nothing is read from the connection any more.
     pub fn is_flooded(&self) -> bool {
         self.is_flooded.get()
     }
@@ -64,8 +70,11 @@ impl Room {
     }
 }
 
-/// A stream from which nothing more is read once too many such frames were. It does not fail then, so that its client can be told why:
-/// whoever polls it has to ask [`Room::is_flooded`].
+/// There are too many of them.
+#[derive(Debug)]
+struct Flooded;
+
+/// A stream from which nothing more is read when there are too many such frames.
 #[derive(Debug)]
 pub struct Frames<S> {
     stream: S,
@@ -74,11 +83,9 @@ pub struct Frames<S> {
     counted_at: Instant,
     /// What was sent and has not made room yet
     sent: usize,
+    /// Whether nothing more can be sent
+    is_shut: bool,
 }
-
-/// There were too many frames that ask for nothing.
-#[derive(Debug)]
-struct Flooded;
 
 impl<S> Frames<S> {
     /// This stream.
@@ -92,10 +99,11 @@ impl<S> Frames<S> {
             }),
             counted_at: Instant::now(),
             sent: 0,
+            is_shut: false,
         }
     }
 
-    /// To be told of what makes room.
+    /// To be told of what makes room, and asked whether it is used up.
     pub fn room(&self) -> Rc<Room> {
         Rc::clone(&self.room)
     }
@@ -176,22 +184,21 @@ impl<S> Frames<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Frames<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // Nobody is woken: whoever asked looks whether that is why.
         if self.room.is_flooded() {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if let Poll::Ready(Ok(())) = &outcome
-            && self.read(&buffer.filled()[before..], Instant::now()).is_err()
-        {
+        let came = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if matches!(came, Poll::Ready(Ok(()))) && self.read(&buffer.filled()[before..], Instant::now()).is_err() {
             buffer.set_filled(before);
             return Poll::Pending;
         }
-        outcome
+        came
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Frames<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Frames<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let sent = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(length)) = &sent {
@@ -207,8 +214,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Frames<S> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that nothing more is sent. Whoever floods is listened to until they hang up, or they would be cut off while they are sending,
+    /// and may not hear why; how long that may take is for the caller to decide.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.is_shut = true;
+        }
+        while self.room.is_flooded() {
+            let mut part = [0; PART];
+            let mut part = ReadBuf::new(&mut part);
+            let came = ready!(Pin::new(&mut self.stream).poll_read(context, &mut part));
+            if came.is_err() || part.filled().is_empty() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -42,6 +42,7 @@ const PATHS: [&str; 6] = ["/token", "/introspect", "/userinfo", "/login", "/regi
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 /// A flag of `HEADERS` and `CONTINUATION`
 const END_HEADERS: u8 = 4;
@@ -128,22 +129,25 @@ fn empty() -> Vec<u8> {
     all
 }
 
-/// Connects and says all of that; what is answered is read until the server closes the connection.
-async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, said: Vec<u8>) -> JoinHandle<()> {
+/// Connects and says all of that; what is answered is read until the server closes the connection, and comes back.
+async fn come(connector: TlsConnector, address: SocketAddr, from: IpAddr, said: Vec<u8>) -> JoinHandle<Vec<u8>> {
     let stream = connect(address, from).await.expect("a connection");
     let name = ServerName::try_from("localhost").expect("a name");
     let stream = connector.connect(name, stream).await.expect("TLS");
     let (mut reader, mut writer) = tokio::io::split(stream);
     let reading = tokio::spawn(async move {
-        let mut part = vec![0; 4096];
-        while matches!(reader.read(&mut part).await, Ok(1..)) {}
+        let mut heard = Vec::new();
+        // Where the server does not wait until the last of it has come, that is an error.
+        let _ = reader.read_to_end(&mut heard).await;
+        heard
     });
     // Who is refused may notice while writing.
     let _ = writer.write_all(&said).await;
     let _ = writer.flush().await;
     tokio::spawn(async move {
-        let _ = reading.await;
+        let heard = reading.await.expect("nobody fails");
         drop(writer);
+        heard
     })
 }
 
@@ -275,7 +279,10 @@ async fn frames_without_anything_in_them_do_not_fill_the_memory() {
     for stranger in strangers {
         let gone = async { stranger.await.expect("nobody fails").await };
         let gone = tokio::time::timeout(Duration::from_secs(30), gone).await;
-        gone.expect("they are let go").expect("nobody fails");
+        let heard = gone.expect("they are let go").expect("nobody fails");
+        let goaway = heard.last_chunk::<17>().expect("they are told why");
+        assert_eq!(goaway[..9], [0, 0, 8, GOAWAY, 0, 0, 0, 0, 0]);
+        assert_eq!(goaway[13..], [0, 0, 0, 11], "ENHANCE_YOUR_CALM (RFC 9113 §7)");
     }
     let name = "gatehouse_turned_away_total{reason=\"empty_frames\"}";
     assert_eq!(measured(metrics, name), MANY);
