@@ -76,7 +76,8 @@ fn an_idle_server_stops_at_once() {
 #[test]
 fn whatever_tells_it_to_stop_is_obeyed_in_the_same_way() {
     for signal in ["TERM", "INT", "QUIT"] {
-        let mut server = Sandbox::new().serve();
+        let sandbox = Sandbox::new();
+        let mut server = sandbox.serve();
         server.await_line("gatehouse is ready");
         server.tell(signal);
         assert_eq!(server.await_exit().code(), Some(0), "SIG{signal}: {}", server.output());
