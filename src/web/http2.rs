@@ -95,9 +95,9 @@ pub async fn serve<T, S, B>(
         tokio::select! {
             next = accept(&mut connection, &room, requests.len()) => {
                 let (request, respond) = match next {
-                    Next::Request(request, respond) => (request, respond),
-                    Next::Flood => break,
-                    Next::End => return,
+                    Ok(next) => next,
+                    Err(Over::Flood) => break,
+                    Err(Over::End) => return,
                 };
                 room.request();
                 // At once: a hundred of them are in memory otherwise before the first is looked at.
@@ -137,13 +137,15 @@ pub async fn serve<T, S, B>(
     calm(connection).await;
 }
 
-/// What happens next on a connection.
-enum Next {
-    Request(http::Request<RecvStream>, SendResponse<Bytes>),
+/// Why there is no next request.
+enum Over {
     /// Too many frames that ask for nothing
     Flood,
+    /// Its client is gone, or speaks no HTTP/2
     End,
 }
+
+type Next = Result<(http::Request<RecvStream>, SendResponse<Bytes>), Over>;
 
 /// The next request; none is taken while as many are answered as may be, although their streams are closed.
 async fn accept<T>(connection: &mut Connection<Frames<T>, Bytes>, room: &Room, open: usize) -> Next
@@ -153,15 +155,14 @@ where
     let is_full = u32::try_from(open).unwrap_or(u32::MAX) >= STREAMS;
     poll_fn(|context| {
         let next = if is_full {
-            connection.poll_closed(context).map(|_| Next::End)
+            connection.poll_closed(context).map(|_| Err(Over::End))
         } else {
-            connection.poll_accept(context).map(|next| match next {
-                Some(Ok((request, respond))) => Next::Request(request, respond),
-                Some(Err(_)) | None => Next::End,
-            })
+            connection
+                .poll_accept(context)
+                .map(|next| next.and_then(Result::ok).ok_or(Over::End))
         };
         // Nothing more is read then, so nobody would be woken.
-        if room.is_flooded() { Poll::Ready(Next::Flood) } else { next }
+        if room.is_flooded() { Poll::Ready(Err(Over::Flood)) } else { next }
     })
     .await
 }
