@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::app::reload::{ReadAgain, Reread};
+use crate::base::again::Attempts;
 use crate::base::fault::Fault;
+use crate::base::request;
 use crate::config::Config;
 use crate::config::registry::{SETTINGS, Setting};
 use crate::model::event::EventKind;
@@ -58,6 +60,8 @@ impl Reloaded {
 /// When it could not be written to the audit log, or the stored settings could not be read; the rest has happened.
 pub async fn reload(app: &App) -> Result<Reloaded, Fault> {
     let _turn = app.reload.turn().await;
+    // What is in force then is told once: begun again, it would be as it was.
+    request::note_settled();
     let reading = app.clone();
     let read = tokio::task::spawn_blocking(move || reading.reload.read());
     let ReadAgain { mut parts, settings } = read.await.map_err(Fault::internal)?;
@@ -77,8 +81,18 @@ pub async fn reload(app: &App) -> Result<Reloaded, Fault> {
         .collect();
     let reloaded = Reloaded { parts };
     refreshed?;
-    record(app, &reloaded).await?;
-    Ok(reloaded)
+    // As `when_undone` does, whose closure could not be sent to another thread from here.
+    let mut attempts = Attempts::begin();
+    loop {
+        match record(app, &reloaded).await {
+            Err(Fault::Undone(cause)) => {
+                if !attempts.go_on(&cause).await {
+                    return Err(Fault::Undone(cause));
+                }
+            }
+            outcome => return outcome.map(|()| reloaded),
+        }
+    }
 }
 
 async fn take_over(app: &App, config: &Config) -> (Reread, Result<(), Fault>) {

@@ -47,14 +47,13 @@ impl Attempts {
         }
     }
 
-    /// Whether there may be another one: three after the first.
-    #[must_use]
-    pub fn may_go_on(&self) -> bool {
-        self.count < ATTEMPTS
-    }
-
-    /// Waits for a moment before another one, because the last was undone for this cause.
-    pub async fn go_on(&mut self, cause: &str) {
+    /// Waits for a moment before another one, because the last was undone for this cause. Whether there may be another one: three after
+    /// the first. When not, whatever is around this does not begin again on top of that.
+    pub async fn go_on(&mut self, cause: &str) -> bool {
+        if self.count >= ATTEMPTS {
+            request::note_settled();
+            return false;
+        }
         tracing::debug!(
             event = "begun_again",
             attempts = self.count,
@@ -63,6 +62,7 @@ impl Attempts {
         );
         tokio::time::sleep(PAUSE * self.count + share(self.began.elapsed())).await;
         self.count += 1;
+        true
     }
 }
 
@@ -76,11 +76,10 @@ pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<
     let mut attempts = Attempts::begin();
     loop {
         match work().await {
-            Err(Fault::Undone(cause)) if attempts.may_go_on() => attempts.go_on(&cause).await,
             Err(Fault::Undone(cause)) => {
-                // It was tried often enough: the request is not begun again on top of that.
-                request::note_settled();
-                return Err(Fault::Undone(cause));
+                if !attempts.go_on(&cause).await {
+                    return Err(Fault::Undone(cause));
+                }
             }
             outcome => return outcome,
         }

@@ -36,8 +36,11 @@ impl Serving {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        unix(&mut options);
         let file = options.open(place(database)?)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("what stands in the place of the lock is no file"));
+        }
         match file.try_lock() {
             Ok(()) => {
                 // It stays where it is when this is over: whoever removed it could remove the one of somebody else.
@@ -48,6 +51,18 @@ impl Serving {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+/// Whoever else may write there leads nobody to another file, and holds nobody up with a pipe.
+#[cfg(unix)]
+fn unix(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use rustix::fs::OFlags;
+
+    options
+        .mode(0o600)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
 }
 
 /// The file of the lock: beside the database itself, where its path is a link.

@@ -238,8 +238,10 @@ async fn done(route: &'static Route, app: &App, mut call: Call) -> Result<HttpRe
         let outcome = (route.handler)(call).await;
         let is_untouched = before.is_some() && request::settled() == before;
         match outcome {
-            Err(Error::Fault(Fault::Undone(cause))) if is_untouched && attempts.may_go_on() => {
-                Box::pin(attempts.go_on(&cause)).await;
+            Err(Error::Fault(Fault::Undone(cause))) if is_untouched => {
+                if !Box::pin(attempts.go_on(&cause)).await {
+                    return Err(Error::Fault(Fault::Undone(cause)));
+                }
             }
             outcome => return outcome,
         }

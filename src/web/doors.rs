@@ -4,7 +4,6 @@
 //! everybody, and networks without limits are bounded by what there is in all.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,8 +32,12 @@ const LARGE_HEADS_IN_RESERVE: usize = 64;
 /// times that.) With HTTP/1.1 there is one on a connection, and connections are counted.
 const SHORT_HEAD: usize = 2048;
 
-/// How many parts of four of all heads strangers may have. The rest is for those who bring everybody.
-const HEADS_OF_STRANGERS: usize = 3;
+/// How many parts of eight of all heads strangers may have; one more is for those of them who have few, and the last for those who bring
+/// everybody.
+const HEADS_OF_STRANGERS: usize = 6;
+const HEADS_OF_ALL_STRANGERS: usize = 7;
+/// How long the heads of a network that has few are together.
+const FEW_HEADS: usize = 8 * SHORT_HEAD;
 
 /// The longest head over HTTP/2: one of these there may be.
 const LONGEST_HEAD: usize = 32 * 1024;
@@ -51,14 +54,14 @@ pub struct Doors {
     /// The length of all heads over HTTP/2
     heads: AtomicUsize,
     networks: Mutex<HashMap<Network, Share>>,
-    /// The connections of those around: a customer of IPv6 may have thousands of networks
-    around: Mutex<HashMap<Network, usize>>,
+    /// What those around have: a customer of IPv6 may have thousands of networks
+    around: Mutex<HashMap<Network, Share>>,
     turned_away: Arc<TurnedAway>,
 }
 
 type Network = [u8; 16];
 
-/// How many times as many connections as an address all addresses around it may have.
+/// How many times as many connections and heads as an address all addresses around it may have.
 const AROUND: usize = 4;
 
 /// How many connections of `most` one address may have. Where there are fewer in all than the setting says, it has its share of them,
@@ -89,6 +92,7 @@ pub struct Guest {
 pub struct Head {
     doors: Arc<Doors>,
     network: Option<Network>,
+    around: Option<Network>,
     length: usize,
 }
 
@@ -172,25 +176,51 @@ impl Doors {
 
     /// Counts a connection of those around, if they may have one more.
     fn come_near(&self, around: Network) -> bool {
-        let mut all = self.around.lock().unwrap_or_else(PoisonError::into_inner);
-        let connections = all.entry(around).or_default();
-        let has_room = *connections < self.most_of_one.saturating_mul(AROUND).min(self.most / 4 * 3).max(self.most_of_one);
-        *connections += usize::from(has_room);
-        has_room
+        let most = self.most_of_one.saturating_mul(AROUND).min(self.most / 4 * 3).max(self.most_of_one);
+        change(&self.around, around, |share| {
+            let has_room = share.connections < most;
+            share.connections += usize::from(has_room);
+            has_room
+        })
     }
 
-    /// Changes what a network has. One that has nothing is forgotten.
-    fn change<T>(&self, network: Network, change: impl FnOnce(&mut Share) -> T) -> T {
-        let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut share = networks.get(&network).copied().unwrap_or_default();
-        let changed = change(&mut share);
-        if share == Share::default() {
-            networks.remove(&network);
-        } else {
-            networks.insert(network, share);
-        }
-        changed
+    /// Changes what a network has.
+    fn change<T>(&self, network: Network, with: impl FnOnce(&mut Share) -> T) -> T {
+        change(&self.networks, network, with)
     }
+
+    /// Counts a head among those of its network and of those around.
+    fn head_of(&self, network: Network, around: Option<Network>, length: usize) -> bool {
+        let most = self.most_of_one.saturating_mul(SHORT_HEAD).max(LONGEST_HEAD);
+        let take = |most: usize| {
+            move |share: &mut Share| {
+                let has_room = share.heads + length <= most;
+                share.heads += if has_room { length } else { 0 };
+                has_room
+            }
+        };
+        if !self.change(network, take(most)) {
+            return false;
+        }
+        let has_room = around.is_none_or(|around| change(&self.around, around, take(most.saturating_mul(AROUND))));
+        if !has_room {
+            self.change(network, |share| share.heads -= length);
+        }
+        has_room
+    }
+}
+
+/// Changes what is counted for a network. One that has nothing is forgotten.
+fn change<T>(all: &Mutex<HashMap<Network, Share>>, network: Network, with: impl FnOnce(&mut Share) -> T) -> T {
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut share = all.get(&network).copied().unwrap_or_default();
+    let changed = with(&mut share);
+    if share == Share::default() {
+        all.remove(&network);
+    } else {
+        all.insert(network, share);
+    }
+    changed
 }
 
 impl Guest {
@@ -213,30 +243,27 @@ impl Guest {
     }
 
     fn try_head(&self, length: usize) -> Result<Head, NoRoom> {
-        let all = self.doors.most.saturating_mul(SHORT_HEAD);
-        let most = match self.network {
-            Some(_) => all / 4 * HEADS_OF_STRANGERS,
-            None => all,
+        let eighth = self.doors.most.saturating_mul(SHORT_HEAD) / 8;
+        let parts = match self.network {
+            None => 8,
+            Some(network) if self.doors.change(network, |share| share.heads) + length <= FEW_HEADS => HEADS_OF_ALL_STRANGERS,
+            Some(_) => HEADS_OF_STRANGERS,
         };
-        if self.doors.heads.fetch_add(length, Ordering::Relaxed) + length > most.max(LONGEST_HEAD) {
+        if self.doors.heads.fetch_add(length, Ordering::Relaxed) + length > (eighth * parts).max(LONGEST_HEAD) {
             self.doors.heads.fetch_sub(length, Ordering::Relaxed);
             return Err(NoRoom::Requests);
         }
         let mut head = Head {
             doors: Arc::clone(&self.doors),
             network: None,
+            around: None,
             length,
         };
         if let Some(network) = self.network {
-            let has_room = self.doors.change(network, |share| {
-                let has_room = share.heads + length <= self.doors.most_of_one.saturating_mul(SHORT_HEAD).max(LONGEST_HEAD);
-                share.heads += if has_room { length } else { 0 };
-                has_room
-            });
-            if !has_room {
+            if !self.doors.head_of(network, self.around, length) {
                 return Err(NoRoom::RequestsOfAddress);
             }
-            head.network = Some(network);
+            (head.network, head.around) = (Some(network), self.around);
         }
         Ok(head)
     }
@@ -287,13 +314,9 @@ impl Drop for Guest {
                 .change(network, |share| share.connections = share.connections.saturating_sub(1));
         }
         if let Some(around) = self.around {
-            let mut all = self.doors.around.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Entry::Occupied(mut connections) = all.entry(around) {
-                *connections.get_mut() -= 1;
-                if *connections.get() == 0 {
-                    connections.remove();
-                }
-            }
+            change(&self.doors.around, around, |share| {
+                share.connections = share.connections.saturating_sub(1);
+            });
         }
     }
 }
@@ -304,6 +327,11 @@ impl Drop for Head {
         if let Some(network) = self.network {
             self.doors
                 .change(network, |share| share.heads = share.heads.saturating_sub(self.length));
+        }
+        if let Some(around) = self.around {
+            change(&self.doors.around, around, |share| {
+                share.heads = share.heads.saturating_sub(self.length);
+            });
         }
     }
 }
@@ -323,7 +351,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
-    use super::{Doors, HEADS_OF_STRANGERS, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE, SHORT_HEAD, share};
+    use super::{Doors, FEW_HEADS, HEADS_OF_STRANGERS, LARGE_HEADS, LARGE_HEADS_IN_RESERVE, LARGE_HEADS_OF_ONE, SHORT_HEAD, share};
     use crate::config::Config;
 
     fn address(text: &str) -> IpAddr {
@@ -440,19 +468,28 @@ mod tests {
         };
         let mut of_each: Vec<_> = (0..20).map(|number| all_of(Some(address(&format!("192.0.{number}.1"))))).collect();
         let count = |of_each: &[Vec<_>]| of_each.iter().map(Vec::len).sum::<usize>();
-        let strangers = doors.most * SHORT_HEAD / 4 * HEADS_OF_STRANGERS / 4096;
-        assert_eq!(count(&of_each), strangers);
-        assert!(of_each[19].is_empty(), "who comes when there is no room has none");
+        let eighth = doors.most * SHORT_HEAD / 8 / 4096;
+        // Six networks could have it all: then each of the others still has a few.
+        let few = FEW_HEADS / 4096;
+        assert_eq!(count(&of_each), eighth * HEADS_OF_STRANGERS + 14 * few);
+        assert_eq!(of_each[19].len(), few, "who comes when there is no room for many has a few");
         // Who brings everybody finds room when strangers have taken theirs.
-        assert_eq!(all_of(None).len(), doors.most * SHORT_HEAD / 4096 - strangers);
+        assert_eq!(all_of(None).len(), eighth * 8 - count(&of_each));
         of_each.truncate(1);
         assert_eq!(
             all_of(Some(address("192.0.19.1"))).len(),
             of_each[0].len(),
             "what is answered makes room"
         );
+        // Networks of one customer are counted together, too.
+        drop(of_each);
+        let mut of_each: Vec<_> = (0..20)
+            .map(|number| all_of(Some(address(&format!("2001:db8:0:{number}::1")))))
+            .collect();
+        assert_eq!(count(&of_each), 4 * of_each[0].len());
+        of_each.clear();
         drop(of_each);
         assert_eq!(doors.heads.load(Ordering::Relaxed), 0);
-        assert!(doors.networks.lock().unwrap().is_empty());
+        assert!(doors.networks.lock().unwrap().is_empty() && doors.around.lock().unwrap().is_empty());
     }
 }

@@ -21,6 +21,8 @@ use super::patience::{Activity, Countdown, GOODBYE_PATIENCE, Patience, TooLong};
 
 /// How many requests may wait for an answer: one, and the first line of the next, which nobody can answer without the rest of its head.
 const MOST: usize = 2;
+/// The same while a body is read that says many first lines: what looked like them was its own, and may be looked at in larger parts.
+const MOST_IN_BODY: usize = 16;
 /// How much is read at once, in bytes.
 const PART: usize = 8 * 1024;
 
@@ -74,6 +76,8 @@ pub struct Paced<S> {
     requests: Requests,
     /// How many requests have come, at most, that were not answered
     unanswered: usize,
+    /// How many there may be now
+    most: usize,
     /// What has come and is not let through yet
     held: Vec<u8>,
     /// Whether all that was let through has been looked at
@@ -95,6 +99,7 @@ impl<S> Paced<S> {
             stream,
             requests: Requests::default(),
             unanswered: 0,
+            most: MOST,
             held: Vec::new(),
             is_settled: true,
             is_holding: false,
@@ -111,7 +116,7 @@ impl<S> Paced<S> {
     }
 
     fn is_full(&self) -> bool {
-        self.unanswered >= MOST
+        self.unanswered >= self.most
     }
 
     /// How many of these bytes are let through now.
@@ -130,7 +135,11 @@ impl<S> Paced<S> {
 
     /// All that was to be sent is sent: there may be room again.
     fn sent(&mut self, context: &mut Context<'_>) {
-        self.unanswered = self.unanswered.saturating_sub(self.patience.activity().take_answered());
+        let answered = self.patience.activity().take_answered();
+        if answered > 0 {
+            self.most = MOST;
+        }
+        self.unanswered = self.unanswered.saturating_sub(answered);
         let has_waited = self.patience.writes(false);
         let has_room = self.is_holding && (!self.is_full() || self.patience.is_client_awaited());
         // The next head has its time from now on.
@@ -297,6 +306,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Paced<S> {
             // Whatever else looked like a request was none, but for the one that has not come completely.
             let _ = this.patience.activity().take_answered();
             this.unanswered = this.patience.activity().under_way().max(1);
+            this.most = if this.patience.activity().is_reading() {
+                (this.most * 2).min(MOST_IN_BODY)
+            } else {
+                MOST
+            };
         }
         if this.is_full() {
             return this.listen(context);

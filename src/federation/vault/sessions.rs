@@ -203,7 +203,11 @@ pub(super) async fn ask(
     let mut attempts = Attempts::begin();
     loop {
         match try_to_ask(app, &quota, &session, &name).await {
-            Err(Fault::Undone(cause)) if attempts.may_go_on() => attempts.go_on(&cause).await,
+            Err(Fault::Undone(cause)) => {
+                if !attempts.go_on(&cause).await {
+                    return Err(Fault::Undone(cause));
+                }
+            }
             outcome => return outcome,
         }
     }
