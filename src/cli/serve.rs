@@ -150,10 +150,10 @@ async fn finish(app: &App) {
     app.store.close().await;
 }
 
-/// Whether no other process serves the same file. Where nobody can say, nobody is warned.
+/// Whether no other process serves the same file. Where nobody can say, the log says that.
 fn is_alone(app: &App) -> bool {
     app.store.is_served_alone().unwrap_or_else(|error| {
-        tracing::debug!(event = "serving_unknown", %error, "it cannot be seen whether another server has this database open");
+        tracing::warn!(event = "serving_unknown", %error, "it cannot be seen whether another server has this database open: the file beside it whose name ends in .serving cannot be locked");
         true
     })
 }

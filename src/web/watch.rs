@@ -1,4 +1,5 @@
-//! What is seen of every request: its names in the log and in traces, what came of it, and how long that took.
+//! What is seen of every request: its names in the log and in traces, what came of it, and how long that took. With HTTP/1.1 it also says
+//! which answer is the last of its connection: `paced.rs` keeps back what comes after it.
 
 use std::future::{Future, pending};
 use std::sync::Arc;
