@@ -81,16 +81,10 @@ pub async fn reload(app: &App) -> Result<Reloaded, Fault> {
         .collect();
     let reloaded = Reloaded { parts };
     refreshed?;
-    // As `when_undone` does, whose closure could not be sent to another thread from here.
     let mut attempts = Attempts::begin();
     loop {
-        match record(app, &reloaded).await {
-            Err(Fault::Undone(cause)) => {
-                if !attempts.go_on(&cause).await {
-                    return Err(Fault::Undone(cause));
-                }
-            }
-            outcome => return outcome.map(|()| reloaded),
+        if let Some(recorded) = attempts.last(record(app, &reloaded).await).await {
+            return recorded.map(|()| reloaded);
         }
     }
 }

@@ -64,6 +64,17 @@ impl Attempts {
         self.count += 1;
         true
     }
+
+    /// The outcome, when it is the last one; `None`, after a moment, when another attempt is to be made. For callers who cannot hand the
+    /// work to [`when_undone`], because its closure could not be sent to another thread.
+    pub async fn last<T>(&mut self, outcome: Result<T, Fault>) -> Option<Result<T, Fault>> {
+        if let Err(Fault::Undone(cause)) = &outcome
+            && self.go_on(cause).await
+        {
+            return None;
+        }
+        Some(outcome)
+    }
 }
 
 /// Does a transaction, and does it again from its beginning when the database has undone it in favour of another one
@@ -75,13 +86,8 @@ impl Attempts {
 pub async fn when_undone<T>(work: impl AsyncFn() -> Result<T, Fault>) -> Result<T, Fault> {
     let mut attempts = Attempts::begin();
     loop {
-        match work().await {
-            Err(Fault::Undone(cause)) => {
-                if !attempts.go_on(&cause).await {
-                    return Err(Fault::Undone(cause));
-                }
-            }
-            outcome => return outcome,
+        if let Some(outcome) = attempts.last(work().await).await {
+            return outcome;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! are many megabytes for a stranger with one connection who reads no answer. And while its buffer is full it asks again
 //! without a pause. What is more, it takes the end of a connection, `HEAD` and the version from the request that it has read last, not from
 //! the one that it answers. So requests are let through to it one at a time, and none after the last answer (RFC 9112 §9.6).
+//! Only after a body that is full of first lines up to sixteen may come together, because each of these would cost a round by itself.
 //!
 //! What ends like the first line of a request is counted as one, wherever it stands: so there are never more than were counted. There may be
 //! fewer, because a header or a body can say the same. But when whoever answers waits for the client, to send the rest of a head or of a

@@ -199,16 +199,10 @@ pub(super) async fn ask(
         created_at: now,
         expires_at: now + LIFETIME,
     };
-    // As `when_undone` does, whose closure could not be sent to another thread from here.
     let mut attempts = Attempts::begin();
     loop {
-        match try_to_ask(app, &quota, &session, &name).await {
-            Err(Fault::Undone(cause)) => {
-                if !attempts.go_on(&cause).await {
-                    return Err(Fault::Undone(cause));
-                }
-            }
-            outcome => return outcome,
+        if let Some(outcome) = attempts.last(try_to_ask(app, &quota, &session, &name).await).await {
+            return outcome;
         }
     }
 }
